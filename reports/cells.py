@@ -1,0 +1,158 @@
+"""Records to cells: what one pair of intermediate and target scored, and at which setting.
+
+* A *pair* is (model, intermediate, target); its *settings* are (study, number), each repeated over seeds.
+* Selection rule: of the settings that have every seed, the one with the best mean English-dev selection score; ties go to the
+  lowest number. Nothing measured on the target's own evaluation data takes part in the choice.
+* A pair's score is the mean over seeds of the official average (every language, English included) at that setting.
+
+Scores are in percent, deltas in points against the intermediate task `none`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from training.record import Selection, Status, TargetResult, TrialRecord
+
+BASELINE = "none"
+COLLAPSE = -20.0
+"""A delta of so many points, or fewer, is flagged as a collapse."""
+
+
+class Pair(NamedTuple):
+    """One cell's coordinates."""
+
+    model: str
+    intermediate: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One pair. `score` is None when no setting has every seed yet; `reason` then says why.
+
+    `setting` is the number of the chosen one; `seeds`, `seed_scores` and `seed_deltas` go together (`seed_deltas` is empty when
+    there is no comparable baseline). Standard deviations are of the sample, and None below two seeds. `fixed` marks a baseline
+    that trains nothing of its own, so that neither a budget nor seeds apply to it.
+    """
+
+    intermediate: str
+    target: str
+    score: float | None = None
+    score_sd: float | None = None
+    non_english: float | None = None
+    languages: Mapping[str, float] = field(default_factory=dict)
+    delta: float | None = None
+    delta_sd: float | None = None
+    setting: int | None = None
+    selection: Selection | None = None
+    seeds: tuple[int, ...] = ()
+    seed_scores: tuple[float, ...] = ()
+    seed_deltas: tuple[float, ...] = ()
+    settings_tried: int = 0
+    settings_complete: int = 0
+    settings_expected: int = 0
+    failed: int = 0
+    fixed: bool = False
+    split: str = ""
+    layer: int | None = None
+    pooling: str | None = None
+    synthetic: bool = False
+    reason: str = ""
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the intermediate task all but destroyed the target."""
+        return self.delta is not None and self.delta <= COLLAPSE
+
+    @property
+    def unequal(self) -> bool:
+        """Whether the score was chosen from fewer settings than the others of its target."""
+        return self.score is not None and not self.fixed and self.settings_complete < self.settings_expected
+
+
+def pair_cell(intermediate: str, target: str, records: Sequence[TrialRecord], seeds: frozenset[int]) -> Cell:
+    """The cell of one pair from its records, without its delta; `seeds` are those that a setting must have to be chosen."""
+    finished = [record for record in records if record.status is Status.FINISHED and result_of(record, target)]
+    fixed = bool(finished) and intermediate == BASELINE and all(record.selection is None for record in finished)
+    wanted = frozenset(record.seed for record in finished) if fixed else seeds
+    settings: dict[tuple[str, int], dict[int, TrialRecord]] = defaultdict(dict)
+    for record in finished:
+        settings[record.study, record.number][record.seed] = record
+    complete = {setting: runs for setting, runs in settings.items() if runs.keys() >= wanted}
+    cell = Cell(
+        intermediate=intermediate,
+        target=target,
+        settings_tried=len({(record.study, record.number) for record in records}),
+        settings_complete=len(complete),
+        failed=sum(record.status is Status.FAILED for record in records),
+        fixed=fixed,
+    )
+    if not complete:
+        return replace(cell, reason=_why_missing(records, settings.values(), wanted))
+    number = min(complete, key=lambda setting: (-_choice_score(complete[setting].values()), setting[1], setting[0]))
+    return _scored(cell, number[1], [complete[number][seed] for seed in sorted(wanted)])
+
+
+def result_of(record: TrialRecord, target: str) -> TargetResult | None:
+    """The record's result on `target`: the first, should it have been evaluated at several layers."""
+    return next((result for result in record.results if result.task == target), None)
+
+
+def _choice_score(runs: Iterable[TrialRecord]) -> float:
+    """Mean selection score over seeds; a setting without one comes after all that have one."""
+    scores = [run.selection.score for run in runs if run.selection is not None]
+    return statistics.fmean(scores) if scores else float("-inf")
+
+
+def _why_missing(records: Sequence[TrialRecord], settings: Iterable[Mapping[int, TrialRecord]], wanted: frozenset[int]) -> str:
+    if not records:
+        return "no trial yet"
+    best = max(settings, key=len, default={})
+    if not best:
+        return "every trial failed" if all(record.status is Status.FAILED for record in records) else "not evaluated"
+    missing = ", ".join(str(seed) for seed in sorted(wanted - best.keys()))
+    return f"no setting has every seed yet (seed {missing} missing)"
+
+
+def _scored(cell: Cell, number: int, runs: Sequence[TrialRecord]) -> Cell:
+    results = [result for run in runs if (result := result_of(run, cell.target))]
+    scores = tuple(result.mean for result in results)
+    non_english = [result.mean_non_english for result in results if result.mean_non_english is not None]
+    shared = sorted(set.intersection(*(set(result.languages) for result in results)))
+    return replace(
+        cell,
+        score=statistics.fmean(scores),
+        score_sd=spread(scores),
+        non_english=statistics.fmean(non_english) if len(non_english) == len(results) else None,
+        languages={code: statistics.fmean(result.languages[code]["score"] for result in results) for code in shared},
+        setting=number,
+        selection=runs[0].selection,
+        seeds=tuple(run.seed for run in runs),
+        seed_scores=scores,
+        split=results[0].split,
+        layer=results[0].layer,
+        pooling=results[0].pooling,
+        synthetic=any(result.synthetic for result in results),
+    )
+
+
+def with_delta(cell: Cell, baseline: Cell | None) -> Cell:
+    """The cell with its distance from the baseline: seed by seed where both have the same seeds, or the baseline is fixed."""
+    if baseline is None or baseline.score is None or cell.score is None or cell.intermediate == BASELINE:
+        return cell
+    deltas: tuple[float, ...] = ()
+    if cell.seeds == baseline.seeds:
+        deltas = tuple(mine - other for mine, other in zip(cell.seed_scores, baseline.seed_scores, strict=True))
+    elif baseline.fixed:
+        deltas = tuple(mine - baseline.score for mine in cell.seed_scores)
+    return replace(cell, delta=cell.score - baseline.score, delta_sd=spread(deltas), seed_deltas=deltas)
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation of a sample, None below two values."""
+    return statistics.stdev(values) if len(values) >= 2 else None

@@ -1,0 +1,172 @@
+"""Cells to one transfer table a model: deltas against no intermediate task, and their averages over targets.
+
+What is missing, or was given another budget, is named in `notes`; it is never averaged away.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reports.cells import BASELINE, Cell, Pair, pair_cell, result_of, spread, with_delta
+from training.record import Status, TrialRecord
+
+__all__ = ["BASELINE", "Average", "Cell", "Expectation", "Pair", "TransferTable", "transfer_tables"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What the plan foresees: the seeds, and the number of settings a pair (in the order in which the grid names the pairs)."""
+
+    seeds: tuple[int, ...]
+    settings: Mapping[Pair, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average:
+    """Unweighted mean over targets: of deltas, or of scores in the baseline's row. None as soon as one cell is missing."""
+
+    value: float | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferTable:
+    """One model's table: `cells[intermediate][target]`, complete over both lists; `intermediates` starts with the baseline.
+
+    `averages` is over all targets, `averages_without_retrieval` over those that are not in `retrieval`.
+    """
+
+    model: str
+    intermediates: tuple[str, ...]
+    targets: tuple[str, ...]
+    retrieval: tuple[str, ...]
+    cells: Mapping[str, Mapping[str, Cell]]
+    averages: Mapping[str, Average]
+    averages_without_retrieval: Mapping[str, Average]
+    notes: tuple[str, ...]
+    synthetic: bool
+
+
+def transfer_tables(records: Iterable[TrialRecord], expected: Expectation | None = None) -> list[TransferTable]:
+    """One table a model, in the order of their names; what `expected` foresees and no record holds is shown as missing.
+
+    Equal records give equal tables, in whatever order they come.
+    """
+    models: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record.trial):
+        models[record.model].append(record)
+    for pair in expected.settings if expected else ():
+        models.setdefault(pair.model, [])
+    return [_table(model, models[model], expected) for model in sorted(models)]
+
+
+def _table(model: str, records: Sequence[TrialRecord], expected: Expectation | None) -> TransferTable:
+    planned = [pair for pair in expected.settings if pair.model == model] if expected else []
+    intermediates = _in_order([pair.intermediate for pair in planned], [record.intermediate for record in records])
+    intermediates.sort(key=lambda name: name != BASELINE)
+    targets = _in_order([pair.target for pair in planned], [target for record in records for target in record.targets])
+    columns = {target: _column(Pair(model, "", target), intermediates, records, expected) for target in targets}
+    retrieval = [target for target in targets if any(cell.layer is not None for cell in columns[target].values())]
+    targets.sort(key=lambda target: target in retrieval)
+    cells = {name: {target: columns[target][name] for target in targets} for name in intermediates}
+    table = TransferTable(
+        model=model,
+        intermediates=tuple(intermediates),
+        targets=tuple(targets),
+        retrieval=tuple(retrieval),
+        cells=cells,
+        averages={name: _average(list(row.values())) for name, row in cells.items()},
+        averages_without_retrieval={
+            name: _average([cell for target, cell in row.items() if target not in retrieval]) for name, row in cells.items()
+        },
+        notes=(),
+        synthetic=any(result.synthetic for record in records for result in record.results),
+    )
+    return replace(table, notes=tuple(_notes(table, records)))
+
+
+def _in_order(planned: Iterable[str], seen: Iterable[str]) -> list[str]:
+    first = list(dict.fromkeys(planned))
+    return first + sorted(set(seen) - set(first))
+
+
+def _column(
+    where: Pair, intermediates: Sequence[str], records: Sequence[TrialRecord], expected: Expectation | None
+) -> dict[str, Cell]:
+    """All pairs of one target: seeds and budgets are compared inside it, deltas are against its baseline."""
+    of_target = [record for record in records if where.target in record.targets]
+    seeds = frozenset(expected.seeds if expected else (record.seed for record in of_target))
+    column: dict[str, Cell] = {}
+    for name in intermediates:
+        cell = pair_cell(name, where.target, [record for record in of_target if record.intermediate == name], seeds)
+        planned = expected.settings.get(where._replace(intermediate=name), 0) if expected else 0
+        column[name] = replace(cell, settings_expected=planned)
+    most = max((cell.settings_tried for cell in column.values() if not cell.fixed), default=0)
+    for name, cell in column.items():
+        column[name] = replace(cell, settings_expected=cell.settings_expected or (1 if cell.fixed else most))
+    baseline = column.get(BASELINE)
+    return {name: with_delta(cell, baseline) for name, cell in column.items()}
+
+
+def _average(cells: Sequence[Cell]) -> Average:
+    absolute = all(cell.intermediate == BASELINE for cell in cells)
+    values = [cell.score if absolute else cell.delta for cell in cells]
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(cells):
+        return Average()
+    return Average(value=statistics.fmean(known), sd=_average_sd([c.seed_scores if absolute else c.seed_deltas for c in cells]))
+
+
+def _average_sd(by_target: Sequence[tuple[float, ...]]) -> float | None:
+    """Standard deviation over seeds of the average over targets; what is fixed counts as the same at every seed."""
+    seeds = max(len(values) for values in by_target)
+    if any(len(values) not in (1, seeds) for values in by_target):
+        return None
+    return spread([statistics.fmean(values[seed % len(values)] for values in by_target) for seed in range(seeds)])
+
+
+def _notes(table: TransferTable, records: Sequence[TrialRecord]) -> Iterator[str]:
+    """Everything a reader must know before comparing two cells, one sentence each."""
+    for target in table.targets:
+        column = [table.cells[name][target] for name in table.intermediates]
+        if BASELINE not in table.cells:
+            yield f"{target}: no trial without an intermediate task, so there is no delta"
+        for cell in column:
+            yield from _cell_notes(cell)
+        yield from _column_notes(target, column)
+    for record in records:
+        if record.status is Status.FAILED:
+            yield f"failed trial: {record.trial}"
+        for result in record.results:
+            if result_of(record, result.task) is not result:
+                yield f"{record.trial}: {result.task} was evaluated more than once; its first result is shown"
+
+
+def _cell_notes(cell: Cell) -> Iterator[str]:
+    where = f"{cell.intermediate} → {cell.target}"
+    if cell.score is None:
+        yield f"{where}: {cell.reason}"
+        return
+    if cell.unequal:
+        yield f"{where}: chosen from {cell.settings_complete} of {cell.settings_expected} settings, an unequal tuning budget"
+    if cell.collapsed:
+        yield f"{where}: collapse ({cell.delta:+.1f} points)"
+    if cell.selection is not None and cell.selection.oracle:
+        yield f"{where}: chosen by an oracle that saw target-language data ({cell.selection.task}/{cell.selection.language})"
+    if cell.selection is None and cell.settings_tried > 1:
+        yield f"{where}: {cell.settings_tried} settings and nothing to choose by, so the first is shown"
+
+
+def _column_notes(target: str, column: Sequence[Cell]) -> Iterator[str]:
+    """What makes the scores of one column incomparable."""
+    scored = [cell for cell in column if cell.score is not None]
+    for what, seen in (
+        ("splits", {cell.split for cell in scored}),
+        ("retrieval layers", {f"{cell.pooling or 'pooling unknown'} at layer {cell.layer}" for cell in scored}),
+        ("sets of languages", {" ".join(sorted(cell.languages)) for cell in scored}),
+    ):
+        if len(seen) > 1:
+            yield f"{target}: scored on different {what}: {'; '.join(sorted(seen))}"

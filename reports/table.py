@@ -1,0 +1,231 @@
+"""The transfer table for the terminal, for a spreadsheet (CSV), for a committed page (Markdown) and for a program (JSON).
+
+Equal records give equal bytes in the last three: they hold no time, no path and no machine, and numbers are rounded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from reports.cells import BASELINE, COLLAPSE, Cell
+from reports.frame import TransferTable
+from training.codec import to_payload
+
+MISSING = "…"
+SYNTHETIC = "SYNTHETIC data (mini world)"
+ROOMY, LABEL = 8, 14
+"""Up to so many columns have two blanks between them; the first column keeps so many characters on one line."""
+ALL, TRAINED = "average", "average_without_retrieval"
+CSV_COLUMNS = (
+    "model intermediate target split score score_sd non_english delta delta_sd setting seeds settings settings_expected failed "
+    "layer pooling collapse synthetic reason"
+).split()
+
+
+def render_transfer(tables: Sequence[TransferTable]) -> RenderableType:
+    """All tables, one below the other, each with its caption and its notes; made to be read at 100 columns."""
+    if not tables:
+        return Text("no finished trial yet")
+    return Group(*(part for table in tables for part in _rendered(table)))
+
+
+def transfer_csv(tables: Sequence[TransferTable]) -> str:
+    """One line a cell and two a row for its averages; scores in percent and deltas in points, to four decimals."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        for name in table.intermediates:
+            row = {"model": table.model, "intermediate": name}
+            for target in table.targets:
+                writer.writerow(row | _csv_cell(table.cells[name][target]))
+            for label, average in ((ALL, table.averages[name]), (TRAINED, table.averages_without_retrieval[name])):
+                kind = "score" if name == BASELINE else "delta"
+                synthetic = str(table.synthetic).lower()
+                values = {kind: _decimal(average.value), f"{kind}_sd": _decimal(average.sd), "synthetic": synthetic}
+                writer.writerow(row | {"target": label} | values)
+    return stream.getvalue()
+
+
+def transfer_markdown(tables: Sequence[TransferTable]) -> str:
+    """The tables as Markdown, with caption and notes."""
+    return "\n".join(line for table in tables for line in _markdown(table))
+
+
+def transfer_json(tables: Sequence[TransferTable]) -> str:
+    """The tables in full, every language and every seed, as JSON; floats to six decimals."""
+    return json.dumps(_rounded(to_payload(tables)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def caption_lines(table: TransferTable) -> tuple[str, ...]:
+    """What the numbers are: the average, what they were chosen by, the split of each target, seeds and settings."""
+    scored = [cell for row in table.cells.values() for cell in row.values() if cell.score is not None]
+    tuned = [cell for cell in scored if not cell.fixed]
+    splits = {target: sorted({cell.split for cell in scored if cell.target == target}) for target in table.targets}
+    seeds = sorted({len(cell.seeds) for cell in tuned} or {len(cell.seeds) for cell in scored})
+    settings = sorted({cell.settings_complete for cell in tuned})
+    by_split: dict[str, list[str]] = {}
+    for target, names in splits.items():
+        by_split.setdefault("+".join(names) or "not scored yet", []).append(target)
+    lines = [
+        f"Row '{BASELINE}': score in percent. Other rows: points above or below it. Each score is the XTREME average:"
+        " unweighted over languages, English included.",
+        "Scored on " + "; ".join(f"{split}: {', '.join(names)}" for split, names in sorted(by_split.items())) + ".",
+        f"Seeds: {_counts(seeds)}. Settings a pair: {_counts(settings)}, chosen on English dev data."
+        + (" ± is the standard deviation over seeds." if max(seeds, default=0) >= 2 else ""),
+    ]
+    if table.retrieval:
+        lines.append(f"Retrieval targets: {', '.join(table.retrieval)}; 'no retr.' is the average without them.")
+    return tuple(lines)
+
+
+def _counts(values: Sequence[int]) -> str:
+    if not values:
+        return "none complete"
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]} (see notes)"
+
+
+def _columns(table: TransferTable) -> list[str]:
+    return [*table.targets, "avg", *(["no retr."] if table.retrieval else [])]
+
+
+def _averages(table: TransferTable, name: str, joint: str) -> list[tuple[str, float | None]]:
+    """What the last columns show, and the number it stands for; `*` marks an average that an unequal budget enters."""
+    row = table.cells[name]
+    trained = [cell for target, cell in row.items() if target not in table.retrieval]
+    shown = [(table.averages[name], list(row.values())), (table.averages_without_retrieval[name], trained)]
+    return [
+        (_value(average.value, average.sd, name == BASELINE, "*" * any(cell.unequal for cell in cells), joint), average.value)
+        for average, cells in shown[: 2 if table.retrieval else 1]
+    ]
+
+
+def _value(value: float | None, sd: float | None, absolute: bool, marks: str, joint: str) -> str:
+    if value is None:
+        return MISSING
+    number = f"{value:.1f}" if absolute else f"{round(value, 1) + 0.0:+.1f}"
+    return number + marks + (f"{joint}±{sd:.1f}" if sd is not None else "")
+
+
+def _cell_value(cell: Cell, joint: str) -> str:
+    """Delta with its sign (the score, for the baseline); `*` marks an unequal budget and `!` a collapse."""
+    if cell.intermediate != BASELINE and cell.delta is None and cell.score is not None:
+        return f"({cell.score:.1f})"
+    absolute = cell.intermediate == BASELINE
+    value, sd = (cell.score, cell.score_sd) if absolute else (cell.delta, cell.delta_sd)
+    return _value(value, sd, absolute, "!" * cell.collapsed + "*" * cell.unequal, joint)
+
+
+def _style(value: float | None, absolute: bool) -> str:
+    if value is None:
+        return "dim"
+    if absolute or abs(value) < 0.05:
+        return ""
+    return "bold red reverse" if value <= COLLAPSE else "red" if value < 0 else "green"
+
+
+def _rendered(table: TransferTable) -> Iterator[RenderableType]:
+    columns = _columns(table)
+    spacing = 1 if len(columns) <= ROOMY else 0
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, spacing), collapse_padding=True, pad_edge=False, title_justify="left")
+    grid.title = f"[bold]{escape(table.model)}[/bold]: transfer from an intermediate task (rows) to a target (columns)"
+    if table.synthetic:
+        grid.title += f"\n[bold yellow]{SYNTHETIC}[/bold yellow]"
+    grid.add_column("", overflow="fold", min_width=min(LABEL, max(len(name) for name in table.intermediates)))
+    for column in columns:
+        grid.add_column(escape(column.replace(" ", "\n")), justify="right", overflow="fold", min_width=5)
+    for name in table.intermediates:
+        absolute = name == BASELINE
+        cells = [Text(_cell_value(cell, "\n"), _style(cell.delta, absolute)) for cell in table.cells[name].values()]
+        averages = [Text(shown, _style(value, absolute)) for shown, value in _averages(table, name, "\n")]
+        grid.add_row(escape(name), *cells, *averages, end_section=absolute)
+    yield grid
+    for line in caption_lines(table):
+        yield Text(line, "dim")
+    for note in (*_marks(table), *table.notes):
+        yield Text.assemble(("note ", "yellow"), note)
+    yield Text("")
+
+
+def _marks(table: TransferTable) -> Iterator[str]:
+    cells = [cell for row in table.cells.values() for cell in row.values()]
+    if any(cell.score is None for cell in cells):
+        yield f"{MISSING} stands for a cell that is not complete, and for every average that it belongs to"
+    if any(cell.unequal for cell in cells):
+        yield "* marks a score chosen from fewer settings than the others of its target, and every average that it belongs to"
+    if any(cell.collapsed for cell in cells):
+        yield f"! marks a collapse: {COLLAPSE:.0f} points or worse"
+    if any(cell.score is not None and cell.delta is None and cell.intermediate != BASELINE for cell in cells):
+        yield "(score) stands for a score in percent that has no baseline to be compared with"
+
+
+def _markdown(table: TransferTable) -> Iterator[str]:
+    yield f"## {_plain(table.model)}"
+    yield ""
+    if table.synthetic:
+        yield f"**{SYNTHETIC}**"
+        yield ""
+    columns = _columns(table)
+    yield "| " + " | ".join(["intermediate", *map(_plain, columns)]) + " |"
+    yield "|---|" + "---:|" * len(columns)
+    for name in table.intermediates:
+        cells = [_cell_value(cell, " ") for cell in table.cells[name].values()]
+        shown = cells + [text for text, _ in _averages(table, name, " ")]
+        yield "| " + " | ".join([_plain(name), *(text.replace("*", "\\*") for text in shown)]) + " |"
+    yield ""
+    for line in caption_lines(table):
+        yield f"{_plain(line)}  "
+    yield ""
+    for note in (*_marks(table), *table.notes):
+        yield f"- {_plain(note)}"
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for special in "\\`*_|<>[]":
+        text = text.replace(special, f"\\{special}")
+    return " ".join(text.split())
+
+
+def _csv_cell(cell: Cell) -> dict[str, object]:
+    return {
+        "target": cell.target,
+        "split": cell.split,
+        "score": _decimal(cell.score),
+        "score_sd": _decimal(cell.score_sd),
+        "non_english": _decimal(cell.non_english),
+        "delta": _decimal(cell.delta),
+        "delta_sd": _decimal(cell.delta_sd),
+        "setting": "" if cell.setting is None else cell.setting,
+        "seeds": " ".join(str(seed) for seed in cell.seeds),
+        "settings": cell.settings_complete,
+        "settings_expected": cell.settings_expected,
+        "failed": cell.failed,
+        "layer": "" if cell.layer is None else cell.layer,
+        "pooling": cell.pooling or "",
+        "collapse": str(cell.collapsed).lower(),
+        "synthetic": str(cell.synthetic).lower(),
+        "reason": cell.reason,
+    }
+
+
+def _decimal(value: float | None) -> str:
+    return "" if value is None else f"{round(value, 4) + 0.0:.4f}"
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, 6) + 0.0
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,154 @@
+"""The rules of a grid that need the task rows: names that exist, tasks where they fit, languages and splits that are there.
+
+They look at the values as they were written, so that they report beside the faults of the schema and not after them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from search_spaces.document import Document, Fault, Path
+from search_spaces.schema import NONE
+from search_spaces.sources import SourceKind, package_place, source_kind
+from training.tasks.row import Kind, Split, TaskRow
+
+Rows = Mapping[str, TaskRow]
+
+
+def nearest(name: object, known: Collection[str], what: str) -> str:
+    """A remedy for a name that is not known: the nearest of the known names, or all of them."""
+    near = difflib.get_close_matches(str(name), list(known), n=3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"{what}: {', '.join(sorted(known))}" if known else f"there are no {what}"
+
+
+def task_faults(document: Document, rows: Rows) -> Iterator[Fault]:
+    """Every fault of a document's task names, sources, languages and splits."""
+    for name, model in _items(document.value, "models"):
+        yield from _source_faults(document, ("models", name), model)
+        yield from _pretrain_faults(document, rows, ("models", name, "pretrain"), model)
+    for path, task in _intermediate_tasks(document.value):
+        yield from _task_fault(document, rows, path, task, "intermediate tasks", lambda row: row.intermediate)
+    yield from _mixture_name_faults(document, rows)
+    for path, task in _listed(document.value, ("targets",)):
+        yield from _task_fault(document, rows, path, task, "target tasks", lambda row: row.target)
+    for task, change in _items(document.value, "data"):
+        yield from _data_faults(document, rows, ("data", task), task, change)
+
+
+def _items(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    inner = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(inner, Mapping):
+        yield from inner.items()
+
+
+def _listed(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    for index, item in enumerate(value if isinstance(value, tuple) else ()):
+        if isinstance(item, str):
+            yield (*path, index), item
+
+
+def _mixtures(value: Any) -> Iterator[tuple[int, str, Any]]:
+    listed = value.get("intermediates") if isinstance(value, Mapping) else None
+    for index, item in enumerate(listed if isinstance(listed, tuple) else ()):
+        if isinstance(item, Mapping) and len(item) == 1:
+            ((name, tasks),) = item.items()
+            yield index, name, tasks
+
+
+def _intermediate_tasks(value: Any) -> Iterator[tuple[Path, str]]:
+    yield from ((path, task) for path, task in _listed(value, ("intermediates",)) if task != NONE)
+    for index, name, tasks in _mixtures(value):
+        for place, task in enumerate(tasks if isinstance(tasks, tuple) else ()):
+            if isinstance(task, str):
+                yield ("intermediates", index, name, place), task
+
+
+def _mixture_name_faults(document: Document, rows: Rows) -> Iterator[Fault]:
+    for index, name, _ in _mixtures(document.value):
+        if name in rows:
+            cause = "a mixture can't have the name of a task"
+            yield document.fault(("intermediates", index, name), cause, name, "call it otherwise")
+
+
+def _task_fault(
+    document: Document, rows: Rows, path: Path, task: object, what: str, fits: Callable[[TaskRow], bool]
+) -> Iterator[Fault]:
+    fitting = {name for name, row in rows.items() if fits(row)}
+    if task not in rows:
+        yield document.fault(path, "no task has this name", task, nearest(task, fitting, what))
+    elif task not in fitting:
+        yield document.fault(path, f"not one of the {what}", task, f"{what}: {', '.join(sorted(fitting))}")
+
+
+def _source_faults(document: Document, path: Path, model: Any) -> Iterator[Fault]:
+    source = model.get("source") if isinstance(model, Mapping) else None
+    if not isinstance(source, str) or not source:
+        return
+    place, kind = (*path, "source"), source_kind(source)
+    if kind is SourceKind.PACKAGE and not all(part.isidentifier() for part in package_place(source)[0].split(".")):
+        yield document.fault(place, "no Python package has this name", source, "write package:<python package>/<folder in it>")
+    if kind is SourceKind.HUB and (source.count("/") != 1 or not all(source.split("/"))):
+        forms = "mini_world, a folder (starts with . / or ~), package:<python package>/<folder in it>, or a hub name org/name"
+        yield document.fault(place, "not a source of a model", source, f"write {forms}")
+
+
+def _pretrain_faults(document: Document, rows: Rows, path: Path, model: Any) -> Iterator[Fault]:
+    pretrain = model.get("pretrain") if isinstance(model, Mapping) else None
+    task = pretrain.get("task") if isinstance(pretrain, Mapping) else None
+    if isinstance(task, str):
+        what = "tasks to pretrain on"
+        yield from _task_fault(document, rows, (*path, "task"), task, what, lambda row: row.kind is Kind.MLM)
+
+
+def _data_faults(document: Document, rows: Rows, path: Path, task: str, change: Any) -> Iterator[Fault]:
+    if task not in rows:
+        yield document.fault(path, "no task has this name", task, nearest(task, rows, "tasks"))
+    if task not in rows or not isinstance(change, Mapping):
+        return
+    row = rows[task]
+    for place, language in _listed(document.value, (*path, "languages")):
+        if language not in row.languages:
+            remedy = nearest(language, row.languages, "its languages")
+            yield document.fault(place, f"{task} is not in this language", language, remedy)
+    yield from _file_faults(document, path, change)
+    yield from _scored_split_faults(document, row, path, change)
+    yield from _window_faults(document, row, path, change)
+
+
+def _file_faults(document: Document, path: Path, change: Mapping[str, Any]) -> Iterator[Fault]:
+    for split, name in _items(change, "files"):
+        if not isinstance(name, str):
+            continue
+        place = (*path, "files", split)
+        if name.startswith(("/", "~")) or ".." in name.split("/"):
+            yield document.fault(place, "a file must be below the data folder", name, "write its path from the data folder on")
+        if "{" in name.replace("{lang}", "") or "}" in name.replace("{lang}", ""):
+            yield document.fault(place, "only {lang} can stand in braces", name, "write {lang} where the language code stands")
+
+
+def _scored_split_faults(document: Document, row: TaskRow, path: Path, change: Mapping[str, Any]) -> Iterator[Fault]:
+    scored, share = change.get("scored_on"), change.get("carve_dev")
+    have = {*row.files, *(split for split, _ in _items(change, "files"))}
+    if share is not None and Split.TRAIN not in have:
+        cause = f"{row.name} has no train file to take a dev set from"
+        yield document.fault((*path, "carve_dev"), cause, share, "name its train file under `files`")
+    if share is not None:
+        have.add(Split.DEV)
+    if scored in (Split.DEV, Split.TEST) and scored not in have:
+        remedy = f"name its {scored} file under `files`, or score one of: {', '.join(sorted(have - {Split.TRAIN}))}"
+        yield document.fault((*path, "scored_on"), f"{row.name} has no {scored} file", scored, remedy)
+
+
+def _window_faults(document: Document, row: TaskRow, path: Path, change: Mapping[str, Any]) -> Iterator[Fault]:
+    length = change.get("max_length", row.encoding.max_length)
+    stride = change.get("stride", row.encoding.stride)
+    if isinstance(length, int) and isinstance(stride, int) and stride >= length:
+        place = (*path, "stride" if "stride" in change else "max_length")
+        remedy = f"max_length is {length} and stride {stride}: neighbouring windows must not share all their tokens"
+        yield document.fault(place, "stride must be below max_length", stride, remedy)

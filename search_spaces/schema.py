@@ -1,0 +1,243 @@
+"""What a grid may say.
+
+* A grid is models x intermediates x targets x seeds, with the search space, the tuning budget and the resources of a trial.
+* Every key has a type, a range and a description; unknown keys are refused. Rules that need the task rows are in `checks`.
+* What decides a result stands under `models` to `retrieval`; `resources` changes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+from search_spaces.sources import SourceKind, source_kind
+from search_spaces.values import (
+    Amount,
+    Count,
+    Epochs,
+    EpochsAxis,
+    EpochsChoices,
+    GridSplit,
+    Label,
+    LearningRate,
+    LearningRateAxis,
+    LearningRateChoices,
+    Name,
+    Part,
+    Positive,
+    ScoredSplit,
+    Seed,
+    Several,
+    Share,
+)
+
+NONE = "none"
+"""The intermediate setting without an intermediate phase: the baseline of every comparison."""
+
+
+class Pretrain(Part):
+    """Phase 0 trained by the sweep itself, by masked language modelling."""
+
+    task: str
+    """a task of kind masked_language_modelling"""
+    lr: LearningRate = 1e-3
+    """the learning rate, above 0 and at most 1"""
+    epochs: Epochs = 3
+    """passes over the data, a whole number from 1"""
+    batch: Count = 32
+    """examples an optimiser step, a whole number from 1"""
+    seed: Seed = 0
+    """a whole number from 0"""
+
+
+class Model(Part):
+    """Where the weights of phase 0 come from."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """mini_world, a folder (starts with . / or ~), package:<python package>/<folder in it>, or a hub name org/name"""
+    revision: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = ""
+    """the commit of a hub name, 40 hex digits in quotes"""
+    pretrain: Pretrain | None = None
+    """{task, lr, epochs, batch, seed}, only with mini_world or a folder"""
+
+    @property
+    def kind(self) -> SourceKind:
+        """What `source` names."""
+        return source_kind(self.source)
+
+    @model_validator(mode="after")
+    def _fits_its_source(self) -> Model:
+        if self.kind is SourceKind.HUB and "/" in self.source and not self.revision:
+            remedy = "add `revision`: the 40 hex digits of the commit that is meant, in quotes"
+            raise PydanticCustomError("revision", "a hub name needs a `revision`, to stay the same", {"remedy": remedy})
+        if self.kind is not SourceKind.HUB and self.revision:
+            raise PydanticCustomError("revision", "only a hub name has a `revision`", {"remedy": "leave `revision` out"})
+        if self.pretrain and self.kind not in (SourceKind.MINI_WORLD, SourceKind.FOLDER):
+            remedy = "leave `pretrain` out, or start from mini_world or a folder"
+            raise PydanticCustomError("pretrain", "published weights are a phase 0 already", {"remedy": remedy})
+        return self
+
+
+class Intermediate(Part):
+    """An intermediate setting: no task (`none`), one, or a mixture. `name` is what tables and studies call it."""
+
+    name: Label
+    """none, a task, or the name of a mixture: letters, digits and _"""
+    tasks: Annotated[tuple[str, ...], Strict(False)] = ()
+    """the tasks of the intermediate phase"""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the setting without an intermediate phase."""
+        return not self.tasks
+
+
+def _intermediate(value: object) -> object:
+    if isinstance(value, str):
+        return {"name": value, "tasks": () if value == NONE else (value,)}
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, tasks),) = value.items()
+        if name == NONE or not isinstance(tasks, (list, tuple)) or len(set(map(repr, tasks))) < max(2, len(tasks)):
+            raise PydanticCustomError("mixture", "must list two or more different tasks under a name that is not none")
+        return {"name": name, "tasks": tasks}
+    if isinstance(value, Intermediate):
+        return value
+    raise PydanticCustomError("mixture", "must be none, the name of a task, or {name of a mixture: [tasks]}")
+
+
+class PhaseSpace(Part):
+    """What is searched for one phase of a chain."""
+
+    lr: LearningRateAxis = LearningRateChoices(values=(1e-5,))
+    """a list of learning rates or {low, high, log}, above 0 and at most 1"""
+    epochs: EpochsAxis = EpochsChoices(values=(2,))
+    """a list of whole numbers from 1, or {low, high}"""
+
+
+class Space(Part):
+    """The search space. Few choices for the intermediate phase let trials share it."""
+
+    intermediate: PhaseSpace = PhaseSpace()
+    """{lr, epochs} of the intermediate phase"""
+    target: PhaseSpace = PhaseSpace()
+    """{lr, epochs} of the target phase"""
+
+
+class Search(Part):
+    """The tuning budget of one pair, the same for every pair and for the baseline."""
+
+    trials: Count = 1
+    """settings a pair, a whole number from 1"""
+    sampler: Literal["tpe", "random"] = "tpe"
+    """tpe or random"""
+    seed: Seed = 0
+    """the sampler's seed, a whole number from 0"""
+    at_once: Count = 1
+    """settings a study asks for before it waits for their results, a whole number from 1"""
+    space: Space = Space()
+    """{intermediate: {lr, epochs}, target: {lr, epochs}}"""
+
+
+class Data(Part):
+    """What a grid changes of one task's row; what is not given stays as the row says."""
+
+    files: Mapping[GridSplit, Annotated[str, Field(min_length=1)]] = {}
+    """{train, dev, test}: paths below the data folder, {lang} standing for a language"""
+    carve_dev: Share | None = None
+    """the share of the train file's groups held out as dev (instead of a dev file), above 0 and below 1"""
+    caps: Mapping[GridSplit, Count] = {}
+    """{train, dev, test}: the most examples a language, whole numbers from 1"""
+    languages: Several[str] | None = None
+    """a list of some of the task's languages"""
+    scored_on: ScoredSplit | None = None
+    """the split that is scored, dev or test"""
+    max_length: Annotated[int, Field(ge=8, le=65_536)] | None = None
+    """sub-word tokens with the special ones, a whole number from 8"""
+    stride: Amount | None = None
+    """tokens that neighbouring windows share, a whole number below max_length"""
+
+
+class Training(Part):
+    """What is the same in every phase."""
+
+    batch: Count = 32
+    """examples an optimiser step, a whole number from 1"""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """the share of the steps that warm the learning rate up, from 0 to below 1"""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """AdamW's weight decay, from 0 to 1"""
+    clip: Positive = 1.0
+    """the largest norm of a gradient, above 0"""
+    carry_heads: bool = True
+    """whether a head that two phases share is carried over, true or false"""
+    mixing_cap: Count = 131_072
+    """the most examples that count when tasks are mixed in proportion, a whole number from 1"""
+
+
+class Retrieval(Part):
+    """How a sentence becomes a vector."""
+
+    layer: Amount | None = None
+    """a layer from 0 (the embeddings), or null for round(14/24 x layers)"""
+    pooling: Literal["mean", "cls"] = "mean"
+    """mean or cls"""
+
+
+class Resources(Part):
+    """What one trial may use and how the sweep runs it; none of this changes a result."""
+
+    executor: Literal["auto", "inline", "train"] = "auto"
+    """auto, inline or train"""
+    cpu: Positive = 1.0
+    """CPU cores a trial, above 0"""
+    gpu: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs a trial, from 0; a fraction shares one"""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """cpu or cuda"""
+    micro_batch: Amount = 0
+    """the most examples a forward pass, 0 for the whole batch"""
+    checkpoint_seconds: Positive = 60.0
+    """seconds between two checkpoints inside a phase, above 0"""
+    max_failures: Amount = 3
+    """how often a trial is tried again, a whole number from 0"""
+    trials_at_once: Count | None = None
+    """trials that run at once, or null for as many as fit"""
+
+    @model_validator(mode="after")
+    def _has_its_device(self) -> Resources:
+        if self.device == "cuda" and not self.gpu:
+            raise PydanticCustomError("device", "device cuda needs a GPU", {"remedy": "add `gpu: 1` (or a fraction)"})
+        if self.device == "cpu" and self.gpu:
+            remedy = "add `device: cuda`, or leave `gpu` out"
+            raise PydanticCustomError("device", "a GPU would be held and, on device cpu, not used", {"remedy": remedy})
+        return self
+
+
+class Grid(Part):
+    """A whole grid; `load_grid` reads one."""
+
+    name: Name
+    """lower-case letters, digits and _, beginning with a letter"""
+    about: Annotated[str, Field(max_length=200, pattern=r"^[^\n]*$")] = ""
+    """one line of text"""
+    models: Annotated[Mapping[Name, Model], Field(min_length=1)]
+    """{name: {source, revision, pretrain}}, one or more; a name has lower-case letters, digits and _"""
+    intermediates: Several[Annotated[Intermediate, BeforeValidator(_intermediate)]]
+    """a list of none, tasks, and mixtures {name: [tasks]}, none of them twice"""
+    targets: Several[str]
+    """a list of target tasks, none of them twice"""
+    seeds: Several[Seed] = (1,)
+    """a list of whole numbers from 0, none of them twice"""
+    data: Mapping[str, Data] = {}
+    """{task: {files, carve_dev, caps, languages, scored_on, max_length, stride}}"""
+    search: Search = Search()
+    """{trials, sampler, seed, at_once, space}"""
+    training: Training = Training()
+    """{batch, warmup, weight_decay, clip, carry_heads, mixing_cap}"""
+    retrieval: Retrieval = Retrieval()
+    """{layer, pooling}"""
+    resources: Resources = Resources()
+    """{executor, cpu, gpu, device, micro_batch, checkpoint_seconds, max_failures, trials_at_once}"""

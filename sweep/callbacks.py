@@ -1,0 +1,52 @@
+"""What the launching process hears from Tune: finished trials go to the tracker and the progress view, fatal faults stop the sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray.tune
+from training.record import read_record, record_path
+
+from sweep.plan import Plan
+from sweep.progress import ProgressView
+from sweep.search import Board
+
+
+class StopWhenFatal(ray.tune.Stopper):
+    """Stops the whole experiment on a fault that every other trial would meet too (a full disk, a damaged data file)."""
+
+    def __init__(self) -> None:
+        self.fatal = ""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stops a single trial."""
+        self.fatal = self.fatal or str(result.get("fatal", ""))
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether a fatal fault was heard of."""
+        return bool(self.fatal)
+
+
+class Ears(ray.tune.Callback):
+    """Passes finished trials on."""
+
+    def __init__(self, plan: Plan, board: Board, queue: Any, view: ProgressView) -> None:
+        self.plan, self.board, self.queue, self.view = plan, board, queue, view
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Keep the view alive between results."""
+        self.view.refresh(len(self.board.running))
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial has ended: mirror its record and show it."""
+        name = str(trial.config["trial"])
+        path = record_path(self.plan.run, name)
+        if path.is_file():
+            record = read_record(path)
+            self.queue.put(record)
+            self.view.ended(record)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial was given up after its retries."""
+        self.view.lost(str(trial.config["trial"]), str(getattr(trial, "error_file", "") or ""))

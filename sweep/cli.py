@@ -1,0 +1,207 @@
+"""The command `sweep`: one verb for each thing a user does with a sweep.
+
+Every verb imports what it needs when it runs, so that help and completion answer at once. A `UserError` is shown as cause,
+value and remedy, and exits with 2; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sweep.options import LaunchOptions, data_folder, existing_run, model_folders
+from sweep.words import Verbs, complete_grid, complete_trial
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"sweep {version('sweep')}")
+    except PackageNotFoundError:
+        click.echo("sweep, run from a checkout that is not installed")
+    ctx.exit()
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version.")
+def main() -> None:
+    """Sweeps over chains of pretraining, intermediate tasks and targets, and their zero-shot transfer to other languages.
+
+    A first run: sweep launch --grid demo
+    """
+
+
+def _launch_options(verb: Verb) -> Verb:
+    """Options that `launch` and `plan` share."""
+    grid = _grid_option("A shipped grid, or a file.", required=True)
+    data = click.option("--data", type=_FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")
+    run = click.option("--run", type=_FOLDER, metavar="DIR", help="The run folder; else runs/NAME.")
+    model = click.option("--model", "models", multiple=True, metavar="NAME=DIR", help="Take a model of the grid from a folder.")
+    return grid(data(run(model(verb))))
+
+
+def _run_options(verb: Verb) -> Verb:
+    """Options that name a run folder to read; without them it is the only one below `runs`."""
+    run = click.option("--run", type=_FOLDER, metavar="DIR", help="The run folder.")
+    return run(_grid_option("The grid whose run folder is runs/NAME.")(verb))
+
+
+def _grid_option(says: str, required: bool = False) -> Callable[[Verb], Verb]:
+    return click.option("--grid", required=required, metavar="NAME", shell_complete=complete_grid, help=says)
+
+
+def _as_json(verb: Verb) -> Verb:
+    return click.option("--json", "as_json", is_flag=True, help="For a program to read.")(verb)
+
+
+def _show(renderable: object) -> None:
+    """Print something of rich: at the width of the terminal, or 120 columns into a pipe or a file."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    Console(file=sys.stdout, width=width).print(renderable)
+
+
+@main.command()
+@_launch_options
+@click.option("--executor", type=click.Choice(["auto", "inline", "train"]), help="How trials run; else as the grid says.")
+@click.pass_context
+def launch(
+    ctx: click.Context, grid: str, data: Path | None, run: Path | None, models: tuple[str, ...], executor: str | None
+) -> None:
+    """Run a sweep; the same command again goes on where it stopped."""
+    options = LaunchOptions(grid=grid, data=data_folder(data), run=run, executor=executor, models=model_folders(models))
+    from sweep.launch import launch as run_sweep
+
+    ctx.exit(run_sweep(options))
+
+
+@main.command()
+@_launch_options
+@_as_json
+def plan(grid: str, data: Path | None, run: Path | None, models: tuple[str, ...], as_json: bool) -> None:
+    """Show what a sweep would train, share and reuse, without running it."""
+    options = LaunchOptions(grid=grid, data=data_folder(data), run=run, models=model_folders(models))
+    from sweep.overview import print_plan
+
+    print_plan(options, as_json=as_json)
+
+
+@main.command()
+@_run_options
+@_as_json
+def status(run: Path | None, grid: str | None, as_json: bool) -> None:
+    """Show how far a sweep is; works while it runs."""
+    folder = existing_run(run, grid)
+    from sweep.status import print_status
+
+    print_status(folder, as_json=as_json)
+
+
+@main.command()
+@_run_options
+@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
+@_as_json
+def table(run: Path | None, grid: str | None, as_csv: bool, as_json: bool) -> None:
+    """Show the transfer table: what each intermediate task gives to each target."""
+    folder = existing_run(run, grid)
+    from reports.table import render_transfer, transfer_csv, transfer_json
+
+    from sweep.outcome import tables_of
+
+    tables = tables_of(folder)
+    if as_csv or as_json:
+        click.echo(transfer_csv(tables) if as_csv else transfer_json(tables), nl=False)
+    else:
+        _show(render_transfer(tables))
+
+
+@main.command()
+@click.argument("trial", shell_complete=complete_trial)
+@_run_options
+@_as_json
+def show(trial: str, run: Path | None, grid: str | None, as_json: bool) -> None:
+    """Show one TRIAL: its phases, settings, selection and scores. The beginning of its name is enough."""
+    folder = existing_run(run, grid)
+    from reports.show import find_record, render_trial
+    from training.codec import to_payload
+
+    record = find_record(folder, trial)
+    if as_json:
+        click.echo(json.dumps(to_payload(record), indent=1, ensure_ascii=False))
+    else:
+        _show(render_trial(record))
+
+
+@main.command()
+@_run_options
+@click.option("--uri", metavar="URI", help="The tracker; else the one of the run folder.")
+@click.pass_context
+def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None) -> None:
+    """Bring the tracker (MLflow) to what the records say."""
+    folder = existing_run(run, grid)
+    from sweep.tracking import masked, ui_command
+    from sweep.tracking import sync as mirror
+
+    report = mirror(folder, uri)
+    click.echo(f"{len(report.mirrored)} trials mirrored, {len(report.already)} there already, in {masked(report.uri)}")
+    click.echo(f"look at it with: {ui_command(folder, uri)}")
+    for trial, reason in report.failed:
+        click.echo(f"failed: {trial}: {masked(reason)}", err=True)
+    ctx.exit(1 if report.failed else 0)
+
+
+@main.command()
+def grids() -> None:
+    """List the shipped grids."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from search_spaces.catalogue import abouts
+
+    listed = Table("grid", "about", box=None, pad_edge=False)
+    for name, about in abouts().items():
+        listed.add_row(f"[bold]{escape(name)}[/bold]", escape(about))
+    _show(listed)
+
+
+@main.command()
+def tasks() -> None:
+    """List the tasks that a grid can name."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from training.tasks.registry import ROWS
+
+    listed = Table("task", "kind", "place", "trained on", "scored on", "metric", "languages", box=None, pad_edge=False)
+    for row in ROWS.values():
+        place = ", ".join(name for name, there in (("intermediate", row.intermediate), ("target", row.target)) if there)
+        trained_on = row.training_row if row.trained else "nothing"
+        columns = (row.kind.replace("_", " "), place or "pretraining", trained_on, row.scored_on, row.metric)
+        listed.add_row(f"[bold]{escape(row.name)}[/bold]", *map(escape, columns), f"{len(row.languages)}")
+    _show(listed)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a SHELL, for example: eval "$(sweep completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None or (shell == "bash" and shutil.which("bash") is None):
+        raise click.ClickException(f"click has no completion for {shell} here")
+    click.echo(kind(main, {}, "sweep", "_SWEEP_COMPLETE").source())

@@ -1,0 +1,65 @@
+"""What a running trial is doing, for `sweep status` in another shell: a small file a trial, rewritten at most twice a second."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from training.chain import Unwatched
+from training.identity import PhaseIdentity
+from training.record import PhaseTrace
+
+INTERVAL = 0.5
+
+
+class LiveFile(Unwatched):
+    """Watches a chain and keeps its live file. A file that can't be written is no reason to stop training."""
+
+    def __init__(self, run: Path, trial: str) -> None:
+        self.path = run / "live" / f"{trial}.json"
+        self.state: dict[str, Any] = {"trial": trial, "pid": os.getpid(), "started": time.time()}
+        self.written = 0.0
+
+    def phase_started(self, number: int, phases: int, phase: PhaseIdentity) -> None:
+        """Note which phase is being trained."""
+        self.state |= {"phase": phase.name, "number": number + 1, "phases": phases, "step": 0, "steps": 0}
+        self._write(force=True)
+
+    def step(self, step: int, steps: int, loss: float) -> None:
+        """Note how far it is."""
+        self.state |= {"step": step, "steps": steps, "loss": loss}
+        self._write()
+
+    def phase_done(self, trace: PhaseTrace) -> None:
+        """Note a finished phase."""
+        self.state |= {"done": [*self.state.get("done", []), trace.identity.name], "phase": "evaluation"}
+        self._write(force=True)
+
+    def _write(self, *, force: bool = False) -> None:
+        if not force and time.monotonic() - self.written < INTERVAL:
+            return
+        self.written = time.monotonic()
+        self.state["updated"] = time.time()
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(self.state), encoding="utf-8")
+            temporary.replace(self.path)
+
+    def remove(self) -> None:
+        """The trial is over."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+def read_live(run: Path) -> list[dict[str, Any]]:
+    """What the live files say, oldest trial first; unreadable ones (being replaced) are left out."""
+    found = []
+    for path in sorted((run / "live").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda state: state.get("started", 0.0))

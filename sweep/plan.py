@@ -1,0 +1,209 @@
+"""From a grid to what will run: studies, their chains, and the phases that chains share.
+
+* A *study* is one (model, intermediate, group of targets): targets that train on the same data share its trials and phases.
+* A *setting* is one value for each searched hyperparameter; a trial is a setting with a seed, and its chain follows from both.
+* Everything here is a pure function of the grid, the data's digests and the models' digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
+from training.chain import ChainJob
+from training.codec import digest
+from training.data.loading import DataSource, data_digest
+from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, Runtime, TaskUse
+from training.models.heads import head_name
+from training.record import ENGLISH
+from training.tasks.row import Kind, Split, TaskRow
+
+from sweep.sources import ResolvedModel
+
+Setting = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySpec:
+    """One study: `axes` maps a searched name (`target.lr`) to its values or range; empty when there is nothing to choose."""
+
+    model: str
+    intermediate: Intermediate
+    group: str
+    targets: tuple[str, ...]
+    axes: Mapping[str, object]
+    label: str
+
+    @property
+    def name(self) -> str:
+        """Readable name: `mini.mini_nli.mini_xnli`."""
+        return f"{self.model}.{self.intermediate.name}.{self.group}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A grid with its data and models resolved: everything a worker needs to run any trial of it."""
+
+    grid: Grid
+    models: Mapping[str, ResolvedModel]
+    sources: Mapping[str, DataSource]
+    digests: Mapping[str, str]
+    run: Path
+    studies: tuple[StudySpec, ...]
+
+    @property
+    def store(self) -> Path:
+        """Where the phases are."""
+        return self.run / "phases"
+
+    def settings_of(self, study: StudySpec) -> int:
+        """Settings that a study tries: the grid's number, or one where there is nothing to choose."""
+        return self.grid.search.trials if study.axes else 1
+
+    def trials(self) -> int:
+        """Number of trials of the whole grid."""
+        return sum(self.settings_of(study) for study in self.studies) * len(self.grid.seeds)
+
+    def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
+        """The chain of a setting and a seed."""
+        return _Chains(self.grid, self.models, self.sources, self.digests).chain(study, setting, seed)
+
+    def job(self, study: StudySpec, setting: Setting, seed: int) -> ChainJob:
+        """The chain with all it needs to run."""
+        resources = self.grid.resources
+        runtime = Runtime(device=resources.device, threads=max(1, int(resources.cpu)), micro_batch=resources.micro_batch,
+                          checkpoint_seconds=resources.checkpoint_seconds)
+        return ChainJob(identity=self.chain(study, setting, seed), model_folder=self.models[study.model].folder, store=self.store,
+                        sources=self.sources, runtime=runtime)
+
+
+def trial_name(study: StudySpec, number: int, seed: int, chain: ChainIdentity) -> str:
+    """Name of a trial and of its record: study, setting, seed, and the chain's digest."""
+    return f"{study.name}-{number:03d}-s{seed}--{chain.key[:8]}"
+
+
+@dataclass(frozen=True)
+class _Chains:
+    """Builds identities from a grid."""
+
+    grid: Grid
+    models: Mapping[str, ResolvedModel]
+    sources: Mapping[str, DataSource]
+    digests: Mapping[str, str]
+
+    def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
+        phases = list(self.pretrain(study.model))
+        if not study.intermediate.is_baseline:
+            phases.append(self.phase(Role.INTERMEDIATE, study.intermediate.tasks, setting, seed))
+        if study.group not in study.targets or self.row(study.group).trained:
+            phases.append(self.phase(Role.TARGET, (study.group,), setting, seed))
+        evaluations = tuple(self.evaluation(task) for task in study.targets)
+        return ChainIdentity(model=self.models[study.model].identity, phases=tuple(phases), selection=self.selection(study),
+                             evaluations=evaluations)
+
+    def row(self, task: str) -> TaskRow:
+        return self.sources[task].row
+
+    def pretrain(self, model: str) -> Iterator[PhaseIdentity]:
+        spec = self.grid.models[model].pretrain
+        if spec is not None:
+            yield PhaseIdentity(role=Role.PRETRAIN, tasks=(self.use(spec.task),), lr=spec.lr, epochs=spec.epochs, batch=spec.batch,
+                                seed=spec.seed)
+
+    def phase(self, role: Role, tasks: tuple[str, ...], setting: Setting, seed: int) -> PhaseIdentity:
+        training = self.grid.training
+        return PhaseIdentity(
+            role=role, tasks=tuple(self.use(task) for task in tasks), lr=float(setting[f"{role}.lr"]),
+            epochs=int(setting[f"{role}.epochs"]), batch=training.batch, seed=seed, warmup=training.warmup,
+            weight_decay=training.weight_decay, clip=training.clip, carry_heads=training.carry_heads,
+            mixing=Mixing(cap=training.mixing_cap))
+
+    def use(self, task: str) -> TaskUse:
+        row = self.row(task)
+        return TaskUse(task=task, version=row.version, head=head_name(row), data=self.digests[f"{task}/train"],
+                       max_length=row.encoding.max_length, stride=row.encoding.stride)
+
+    def selection(self, study: StudySpec) -> tuple[EvaluationIdentity, ...]:
+        """English dev of the target's training row; for retrieval, of the intermediate tasks; nothing where there is neither."""
+        trained = self.row(study.group).trained
+        tasks = (study.group,) if trained else study.intermediate.tasks
+        return tuple(self._measure(task, Split.DEV, (ENGLISH,), f"{task}/dev") for task in tasks)
+
+    def evaluation(self, task: str) -> EvaluationIdentity:
+        row = self.row(task)
+        split = row.scored_on
+        measured = self._measure(task, split, row.languages, f"{task}/scored")
+        if row.kind is not Kind.RETRIEVAL:
+            return measured
+        return replace(measured, layer=self.grid.retrieval.layer, pooling=self.grid.retrieval.pooling)
+
+    def _measure(self, task: str, split: str, languages: tuple[str, ...], key: str) -> EvaluationIdentity:
+        row = self.row(task)
+        return EvaluationIdentity(task=task, version=row.version, split=str(split), languages=languages, data=self.digests[key],
+                                  max_length=row.encoding.max_length, stride=row.encoding.stride)
+
+
+def make_plan(grid: Grid, models: Mapping[str, ResolvedModel], sources: Mapping[str, DataSource], run: Path) -> Plan:
+    """Put a plan together; raises DataError when a file that the grid needs is missing."""
+    digests = _digests(grid, sources)
+    studies = []
+    for model in grid.models:
+        for intermediate in grid.intermediates:
+            for group, targets in target_groups(grid, sources).items():
+                axes = _axes(grid, intermediate, sources[group].row.trained)
+                spec = StudySpec(model=model, intermediate=intermediate, group=group, targets=targets, axes=axes, label="")
+                studies.append(_labelled(spec, _Chains(grid, models, sources, digests)))
+    return Plan(grid=grid, models=models, sources=sources, digests=digests, run=run, studies=tuple(studies))
+
+
+def target_groups(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, tuple[str, ...]]:
+    """Training row -> the targets that learn from it, in the grid's order."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for target in grid.targets:
+        group = sources[target].row.training_row
+        groups[group] = (*groups.get(group, ()), target)
+    return groups
+
+
+def needed_splits(grid: Grid, sources: Mapping[str, DataSource]) -> list[tuple[str, str, Split, tuple[str, ...]]]:
+    """(key, task, split, languages) of every split that the grid reads."""
+    needed = []
+    learned = [task for intermediate in grid.intermediates for task in intermediate.tasks]
+    learned += [group for group in target_groups(grid, sources) if sources[group].row.trained]
+    for task in dict.fromkeys(learned):
+        needed += [(f"{task}/train", task, Split.TRAIN, (ENGLISH,)), (f"{task}/dev", task, Split.DEV, (ENGLISH,))]
+    for model in grid.models.values():
+        if model.pretrain is not None:
+            needed.append((f"{model.pretrain.task}/train", model.pretrain.task, Split.TRAIN, (ENGLISH,)))
+    for task in grid.targets:
+        row = sources[task].row
+        needed.append((f"{task}/scored", task, row.scored_on, row.languages))
+    return list({item[0]: item for item in needed}.values())
+
+
+def _digests(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, str]:
+    return {key: data_digest(sources[task], split, languages)[:16] for key, task, split, languages in needed_splits(grid, sources)}
+
+
+def _axes(grid: Grid, intermediate: Intermediate, trained: bool) -> dict[str, object]:
+    parts: list[tuple[str, PhaseSpace]] = []
+    if intermediate.name != NONE:
+        parts.append(("intermediate", grid.search.space.intermediate))
+    if trained:
+        parts.append(("target", grid.search.space.target))
+    return {f"{name}.{axis}": getattr(space, axis) for name, space in parts for axis in ("lr", "epochs")}
+
+
+def _labelled(spec: StudySpec, chains: _Chains) -> StudySpec:
+    """Give the study a label that changes with everything but the number of settings and seeds.
+
+    Studies of a changed space or of changed data never mix.
+    """
+    search = chains.grid.search
+    axes = {name: axis.model_dump(mode="json") for name, axis in spec.axes.items()}  # type: ignore[attr-defined]
+    probe = {name: 1.0 for name in spec.axes}
+    payload = {"axes": axes, "sampler": search.sampler, "seed": search.seed, "at_once": search.at_once,
+               "chain": chains.chain(spec, probe, 0)}
+    return replace(spec, label=f"{spec.name}~{digest(payload)[:6]}")

@@ -1,0 +1,48 @@
+"""With what a trial was run: versions of code, packages and Python, and digests of its data. No host names, no environment."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+
+from sweep.plan import Plan
+
+PACKAGES = ("ray", "torch", "transformers", "tokenizers", "optuna", "mlflow", "numpy")
+
+
+def provenance(plan: Plan) -> dict[str, str]:
+    """Names and values for a record."""
+    packages = {f"package.{name}": _version(name) for name in PACKAGES}
+    data = {f"data.{key}": value for key, value in plan.digests.items()}
+    return {"code": code_version(), "python": platform.python_version(), "platform": platform.machine(), **packages, **data}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@functools.cache
+def code_version() -> str:
+    """The commit, with `+dirty` where files differ from it; a digest of the installed code where there is no repository."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        whole = hashlib.sha256()
+        for folder in ("sweep", "training", "reports", "search_spaces"):
+            for path in sorted((root / folder).rglob("*.py")):
+                whole.update(path.read_bytes())
+        return f"files-{whole.hexdigest()[:12]}"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,117 @@
+"""The run folder: everything one sweep leaves behind, marked as ours, held by one launch at a time.
+
+`sweep.json` names the sweep, its grid and the studies of its latest launch. It is what tells a run folder from a foreign one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.codec import canonical, from_payload
+from training.errors import UserError
+from training.storage import storage_errors, write_atomically
+
+MARK = "sweep.json"
+LOCK = ".lock"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairMark:
+    """A pair that the grid foresees, and how many settings it is tuned with."""
+
+    model: str
+    intermediate: str
+    target: str
+    settings: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMark:
+    """What `sweep.json` says; `studies` are the labels of the grid's studies, `trials` how many trials they have in all."""
+
+    schema: int
+    sweep: str
+    grid: str
+    studies: tuple[str, ...] = ()
+    trials: int = 0
+    seeds: tuple[int, ...] = ()
+    pairs: tuple[PairMark, ...] = ()
+
+
+def read_mark(run: Path) -> RunMark:
+    """The mark of a run folder; raises UserError when there is none or it does not fit."""
+    try:
+        payload = json.loads((run / MARK).read_bytes())
+    except (OSError, ValueError) as error:
+        remedy = "give the run folder of an earlier `sweep launch`, or a new one"
+        raise UserError(f"this is not a run folder: its {MARK} can't be read", run, remedy) from error
+    return from_payload(RunMark, payload, str(run / MARK))
+
+
+def open_run(run: Path, grid: str) -> RunMark:
+    """Take a run folder for a grid: a new or empty one is marked, our own is taken up, a foreign one is refused with UserError."""
+    if run.exists() and not run.is_dir():
+        raise UserError("the run folder is a file", run, "give another --run")
+    if (run / MARK).is_file():
+        mark = read_mark(run)
+        if mark.grid != grid:
+            raise UserError(f"the run folder belongs to grid {mark.grid}, not {grid}", run, "give another --run for this grid")
+        return mark
+    strangers = [path.name for path in run.iterdir() if path.name != LOCK] if run.is_dir() else []
+    if strangers:
+        remedy = "give an empty or new folder with --run: nothing in this one was touched"
+        raise UserError(f"the folder {run} holds files that no sweep made", ", ".join(sorted(strangers)[:5]), remedy)
+    mark = RunMark(schema=SCHEMA, sweep=uuid.uuid4().hex[:12], grid=grid)
+    write_mark(run, mark)
+    return mark
+
+
+def write_mark(run: Path, mark: RunMark) -> None:
+    """Write `sweep.json` atomically."""
+    write_atomically(run / MARK, canonical(mark) + b"\n")
+
+
+@contextlib.contextmanager
+def hold(run: Path) -> Iterator[None]:
+    """Hold the run folder for this launch; raises UserError naming the holder while another launch has it.
+
+    The kernel drops the lock when its process dies, so a killed launch leaves nothing to clean.
+    """
+    with storage_errors(run):
+        run.mkdir(parents=True, exist_ok=True)
+        stream = (run / LOCK).open("a+", encoding="utf-8")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            holder = stream.read().strip() or "unknown"
+            remedy = "wait for it, stop it, or give another --run; `sweep status` shows how far it is"
+            raise UserError(f"another launch is using the run folder {run}", holder, remedy) from None
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        stream.flush()
+        yield
+
+
+def is_held(run: Path) -> bool:
+    """Whether a launch is using the run folder now."""
+    try:
+        with (run / LOCK).open("r+", encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_UN)
+            return False
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True

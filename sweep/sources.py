@@ -1,0 +1,112 @@
+"""Where a plan's models and data come from on this machine: folders, packages, the hub, or the mini world, made when first needed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from search_spaces.schema import Data, Grid
+from search_spaces.sources import SourceKind
+from training.data.loading import DataSource
+from training.errors import DataError, Faults, UserError
+from training.identity import ModelIdentity
+from training.models.backbone import identify, resolve_folder
+from training.tasks.registry import row
+from training.tasks.row import TaskRow
+
+DATA_VARIABLE = "SWEEP_DATA"
+CACHE_VARIABLE = "SWEEP_CACHE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedModel:
+    """A model's folder on this machine, and its identity."""
+
+    folder: Path
+    identity: ModelIdentity
+
+
+def cache_folder() -> Path:
+    """Where made data is kept between runs: `SWEEP_CACHE`, else `~/.cache/sweep`."""
+    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "sweep").expanduser()
+
+
+def mini_world() -> Path:
+    """Folder of the mini world with its untrained model in `model/`; made when it is not there (synthetic, a few seconds)."""
+    from training.world import WORLD_VERSION, model_config, train_tokenizer, write_world
+
+    folder = cache_folder() / f"mini_world-v{WORLD_VERSION}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / ".mini_world.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "SYNTHETIC").is_file():
+            write_world(folder)
+        model = folder / "model"
+        if not (model / "config.json").is_file():
+            tokenizer = train_tokenizer(folder)
+            tokenizer.save_pretrained(str(model))
+            model_config(len(tokenizer)).save_pretrained(str(model))
+    return folder
+
+
+def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, ResolvedModel]:
+    """Folder and identity of every model of the grid; raises Faults naming each that can't be used."""
+    faults: list[UserError] = []
+    unknown = sorted(set(overrides) - set(grid.models))
+    faults += [UserError("--model names no model of the grid", name, f"its models are {', '.join(grid.models)}") for name in unknown]
+    found: dict[str, ResolvedModel] = {}
+    for name, model in grid.models.items():
+        try:
+            source = overrides.get(name, model.source)
+            folder = mini_world() / "model" if source == SourceKind.MINI_WORLD else resolve_folder(source, model.revision)
+            seed = model.pretrain.seed if model.pretrain else 0
+            found[name] = ResolvedModel(folder=folder, identity=identify(name, folder, seed, pretrained=model.pretrain is None))
+        except UserError as fault:
+            faults.append(fault)
+    if faults:
+        raise Faults(f"the models of grid {grid.name}", faults)
+    return found
+
+
+def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
+    """The data of every task of the grid; real tasks need a data folder (an argument or `SWEEP_DATA`)."""
+    names = dict.fromkeys(_task_names(grid))
+    rows = {name: with_grid_changes(row(name), grid.data.get(name, Data())) for name in names}
+    root = _data_folder(data) if any(not item.synthetic for item in rows.values()) else None
+    sources = {}
+    for name, item in rows.items():
+        change = grid.data.get(name, Data())
+        place = mini_world() if item.synthetic else root
+        assert place is not None
+        sources[name] = DataSource(row=item, root=place, caps={str(split): cap for split, cap in change.caps.items()},
+                                   carve_dev=change.carve_dev or 0.0)
+    return sources
+
+
+def _task_names(grid: Grid) -> list[str]:
+    names = [task for intermediate in grid.intermediates for task in intermediate.tasks]
+    for target in grid.targets:
+        names += [row(target).training_row, target]
+    return names + [model.pretrain.task for model in grid.models.values() if model.pretrain]
+
+
+def _data_folder(data: Path | None) -> Path:
+    given = data or (Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None)
+    remedy = f"give --data FOLDER or set {DATA_VARIABLE}: a folder in XTREME's download layout"
+    if given is None:
+        raise DataError("this grid needs real data, and no data folder was given", "", remedy)
+    if not given.expanduser().is_dir():
+        raise DataError("the data folder does not exist", given, remedy)
+    return given.expanduser().resolve()
+
+
+def with_grid_changes(item: TaskRow, change: Data) -> TaskRow:
+    """A task's row with what the grid's `data` section changes of it."""
+    stride = item.encoding.stride if change.stride is None else change.stride
+    encoding = replace(item.encoding, max_length=change.max_length or item.encoding.max_length, stride=stride)
+    files = {**item.files, **{str(split): path for split, path in change.files.items()}}
+    return replace(item, files=files, languages=change.languages or item.languages, scored_on=change.scored_on or item.scored_on,
+                   encoding=encoding)

@@ -1,0 +1,104 @@
+"""Mirroring in the background of a sweep: a thread that takes records, and never gives the sweep an error."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shlex
+import threading
+import time
+from collections.abc import Callable
+
+from sweep.tracking.mirror import Tracker, reason_of
+from sweep.tracking.place import masked
+from training.errors import UserError
+from training.record import TrialRecord
+
+PAUSE = 60.0
+"""Seconds for which MLflow is left alone after it failed."""
+
+
+class MirrorQueue:
+    """Mirrors records one after the other in a thread of its own.
+
+    After a failure MLflow is left alone for a minute; what was missed is tried once more by `close`, and `warn` is called once,
+    with the command that makes up for it.
+    """
+
+    def __init__(self, tracker: Tracker, warn: Callable[[str], None] | None = None, *, pause: float = PAUSE) -> None:
+        """`warn` takes one line for the user (the log, by default) and is called from the mirroring thread."""
+        self._tracker, self._pause = tracker, pause
+        self._warn = warn or logging.getLogger(__name__).warning
+        self._waiting: queue.SimpleQueue[TrialRecord | None] = queue.SimpleQueue()
+        self._missed: dict[str, tuple[TrialRecord, str]] = {}
+        self._pending: dict[str, TrialRecord] = {}
+        self._resume_at = 0.0
+        self._warned = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="mlflow-mirror", daemon=True)
+        self._thread.start()
+
+    def put(self, record: TrialRecord) -> None:
+        """Hand over a record; returns at once."""
+        with self._lock:
+            self._pending[record.trial] = record
+        self._waiting.put(record)
+
+    @property
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """(trial, reason) of what is not mirrored, though it was tried."""
+        with self._lock:
+            return tuple((trial, reason) for trial, (_, reason) in sorted(self._missed.items()))
+
+    def close(self, timeout: float = 30.0) -> tuple[tuple[str, str], ...]:
+        """Mirror what is waiting, for at most `timeout` seconds, and end; returns (trial, reason) of what is left."""
+        self._waiting.put(None)
+        self._thread.join(timeout)
+        with self._lock:
+            late = {trial: "not mirrored in time" for trial in self._pending}
+        if late:
+            self._say(f"{len(late)} trials were not mirrored in time")
+        return tuple(sorted((late | dict(self.failed)).items()))
+
+    def _run(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            self._try(record)
+        with self._lock:
+            missed = [record for record, _ in self._missed.values()]
+        self._resume_at = 0.0
+        for record in missed:
+            self._try(record)
+        if not self.failed:
+            try:
+                self._tracker.finish()
+            except Exception as error:
+                self._say(_reason(error))
+
+    def _try(self, record: TrialRecord) -> None:
+        reason = ""
+        if time.monotonic() < self._resume_at:
+            reason = "MLflow was not reachable shortly before"
+        else:
+            try:
+                self._tracker.mirror(record)
+            except Exception as error:
+                reason = _reason(error)
+                self._resume_at = time.monotonic() + self._pause
+        with self._lock:
+            self._pending.pop(record.trial, None)
+            self._missed.pop(record.trial, None)
+            if reason:
+                self._missed[record.trial] = (record, reason)
+        if reason:
+            self._say(reason)
+
+    def _say(self, reason: str) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        command = f"sweep sync {shlex.quote(str(self._tracker.run_folder))}"
+        self._warn(f"MLflow lacks some trials ({reason}). The sweep goes on, its records are complete; later: {command}")
+
+
+def _reason(error: Exception) -> str:
+    return reason_of(error) if isinstance(error, UserError) else masked(f"{type(error).__name__}: {error}")

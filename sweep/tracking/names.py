@@ -1,0 +1,140 @@
+"""What a record is called in MLflow: its parameters, tags and metrics, as plain values.
+
+Names are stable, so that a chart made for one sweep fits the next: `<target>/<metric>/<language>` (in that order, since MLflow
+makes one group of charts of all that share what comes before the last slash), `<target>/mean`, `<target>/mean_non_english`,
+`selection/score`, and for each phase `phase/<role>/loss` (a curve over optimiser steps),
+`/seconds` and `/trained` (1, or 0 where the phase was found in the store). A second phase of one role is `<role>2`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from training.record import PhaseTrace, TrialRecord
+
+NAME_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
+"""MLflow's own limits, in characters."""
+
+RUN_TAG, TRIAL_TAG, DIGEST_TAG, KIND_TAG = "sweep.run", "sweep.trial", "sweep.digest", "sweep.kind"
+PHASE_TAG, WEIGHTS_TAG = "sweep.phase", "sweep.weights"
+
+
+class Point(NamedTuple):
+    """One logged value; `headline` marks those that describe the final weights (scores, not curves)."""
+
+    name: str
+    value: float
+    step: int
+    headline: bool
+
+
+def clean(part: str) -> str:
+    """One component of a name: MLflow allows letters, digits, `_ - . :` and blanks in it."""
+    allowed = re.sub(r"[^\w\-.: ]", "_", part, flags=re.ASCII).strip()
+    return "_" if allowed in {"", ".", ".."} else allowed
+
+
+def joined(*parts: str) -> str:
+    """A name of several components, within MLflow's limit."""
+    return "/".join(clean(part) for part in parts)[:NAME_LIMIT]
+
+
+def params(record: TrialRecord) -> dict[str, str]:
+    """What the trial was asked to do: the searched values, where it stands in the grid, and the layer of retrieval."""
+    values = {
+        "model": record.model,
+        "intermediate": record.intermediate,
+        "targets": ",".join(record.targets),
+        "seed": str(record.seed),
+        "setting": str(record.number),
+    }
+    values |= {clean(name): f"{value:g}" for name, value in record.hyperparameters.items()}
+    for result in record.results:
+        if result.layer is not None:
+            values[f"{clean(result.task)}.layer"] = str(result.layer)
+            values[f"{clean(result.task)}.pooling"] = result.pooling or ""
+    return {name[:NAME_LIMIT]: value[:PARAM_LIMIT] for name, value in values.items()}
+
+
+def tags(record: TrialRecord) -> dict[str, str]:
+    """What runs are filtered by, and where the numbers come from."""
+    values = {
+        "grid": record.grid,
+        "study": record.study,
+        "chain": record.chain,
+        "model": record.model,
+        "intermediate": record.intermediate,
+        "target": ",".join(record.targets),
+        "seed": str(record.seed),
+        "status": record.status.value,
+        "synthetic": str(any(result.synthetic for result in record.results)).lower(),
+        "mlflow.note.content": note(record),
+    }
+    for label, phase in phases(record):
+        values[joined("phase", label)] = f"{phase.identity.name}--{phase.key}"
+        values |= {joined("data", use.task): use.data for use in phase.identity.tasks}
+    values |= {joined("provenance", name): value for name, value in record.provenance.items()}
+    return {name[:NAME_LIMIT]: value[:TAG_LIMIT] for name, value in values.items()}
+
+
+def note(record: TrialRecord) -> str:
+    """The run's description, Markdown."""
+    way = [f"{phase.identity.name} ({phase.outcome})" for phase in record.phases]
+    lines = [" → ".join([record.model, *way, "evaluated on " + ", ".join(record.targets)])]
+    lines += [f"**{result.task}** {result.mean:.2f} on average, English included" for result in record.results]
+    lines += [f"**{record.status.value}**: {record.reason}"] if record.reason else []
+    lines += ["SYNTHETIC data (mini world)"] if any(result.synthetic for result in record.results) else []
+    return "\n\n".join(lines)
+
+
+def points(record: TrialRecord) -> list[Point]:
+    """Every metric of a record."""
+    return [*_scores(record), *_phase_points(record)]
+
+
+def _scores(record: TrialRecord) -> Iterator[Point]:
+    if record.selection is not None:
+        yield Point("selection/score", record.selection.score, 0, True)
+    for result in record.results:
+        yield Point(joined(result.task, "mean"), result.mean, 0, True)
+        if result.mean_non_english is not None:
+            yield Point(joined(result.task, "mean_non_english"), result.mean_non_english, 0, True)
+        for language, scores in sorted(result.languages.items()):
+            for metric, value in sorted(scores.items()):
+                yield Point(joined(result.task, metric, language), value, 0, True)
+
+
+def _phase_points(record: TrialRecord) -> Iterator[Point]:
+    for label, phase in phases(record):
+        yield Point(joined("phase", label, "seconds"), phase.seconds, 0, False)
+        yield Point(joined("phase", label, "trained"), float(phase.outcome == "trained"), 0, False)
+        for step, loss in dict(phase.curve).items():
+            yield Point(joined("phase", label, "loss"), loss, step, False)
+
+
+def phases(record: TrialRecord) -> Iterator[tuple[str, PhaseTrace]]:
+    """The phases with a label each: the role, numbered from the second of one role on."""
+    seen: Counter[str] = Counter()
+    for phase in record.phases:
+        role = phase.identity.role.value
+        seen[role] += 1
+        yield (role if seen[role] == 1 else f"{role}{seen[role]}"), phase
+
+
+def times(record: TrialRecord) -> tuple[int | None, int | None]:
+    """Start and end in milliseconds since 1970, both None where the record has no readable start.
+
+    The end is the start and `timing["total"]` seconds, or all of `timing` where there is no total.
+    """
+    try:
+        begun = datetime.fromisoformat(record.started)
+    except ValueError:
+        return None, None
+    begun = begun if begun.tzinfo else begun.replace(tzinfo=UTC)
+    start = round(begun.timestamp() * 1000)
+    seconds = record.timing["total"] if "total" in record.timing else sum(record.timing.values())
+    return start, start + round(seconds * 1000)

@@ -1,0 +1,127 @@
+"""Where the mirror is: its URI, its experiment, how to open it, and how to show its address without its password."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.errors import UserError
+
+META_SCHEMA = 1
+DATABASE, ARTIFACTS, LOCK = "mlflow.db", "mlflow-artifacts", ".mlflow.lock"
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+"""Settings of MLflow that hold unless the user's environment says otherwise: no chatter, and a server that is down is noticed
+within seconds (a time-out in seconds)."""
+
+
+class TrackingError(UserError):
+    """MLflow can't be reached, or refuses what is written; the records are not touched by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepMeta:
+    """What a run folder says of itself: the sweep's id and its grid."""
+
+    sweep: str
+    grid: str
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment: one a grid, so that two sweeps of one grid can be compared."""
+        return f"sweep {self.grid}"
+
+    @property
+    def name(self) -> str:
+        """The parent run's name."""
+        return self.sweep if self.sweep.startswith(self.grid) else f"{self.grid} {self.sweep}"
+
+
+def read_meta(run_folder: Path) -> SweepMeta:
+    """Read `sweep.json`; raises UserError when the folder has none, or one of another schema."""
+    path = run_folder / "sweep.json"
+    remedy = "name the folder that `sweep launch` made"
+    try:
+        payload = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError("this is not a run folder: its sweep.json can't be read", run_folder, remedy) from error
+    if not isinstance(payload, dict) or payload.get("schema") != META_SCHEMA:
+        raise UserError("sweep.json has another schema", path, f"this version reads schema {META_SCHEMA}")
+    if not all(isinstance(payload.get(name), str) and payload[name] for name in ("sweep", "grid")):
+        raise UserError("sweep.json does not name its sweep and its grid", path, remedy)
+    return SweepMeta(sweep=payload["sweep"], grid=payload["grid"])
+
+
+def default_uri(run_folder: Path) -> str:
+    """`MLFLOW_TRACKING_URI` where the user has set it, else a SQLite file in the run folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run_folder.resolve() / DATABASE}"
+
+
+def artifact_root(uri: str, run_folder: Path) -> str | None:
+    """Where a new experiment keeps its artifacts: in the run folder, unless a server decides."""
+    return None if _is_server(uri) else (run_folder.resolve() / ARTIFACTS).as_uri()
+
+
+def ui_command(run_folder: Path, uri: str | None = None, port: int = 5000) -> str:
+    """The shell command that opens the MLflow page of a run folder, on this machine only."""
+    where = uri or default_uri(run_folder)
+    if _is_server(where):
+        return f"python -m webbrowser {shlex.quote(masked(where))}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(masked(where))} --workers 1 --host 127.0.0.1 --port {port}"
+
+
+def masked(text: str) -> str:
+    """`text` with every password and token of an address in it hidden."""
+    text = re.sub(r"(://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
+    return re.sub(r"(?i)\b(password|passwd|token|secret|signature|sig)=[^&\s'\"]+", r"\1=***", text)
+
+
+def connect(uri: str) -> Any:
+    """An MLflow client that keeps quiet; nothing is sent yet, except that a database is made where there is none."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    for name in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextlib.contextmanager
+def one_writer(run_folder: Path) -> Iterator[None]:
+    """Keep two processes (a sweep, and `sweep sync` beside it) from creating the same run twice."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stream = stack.enter_context((run_folder / LOCK).open("w"))
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def tracking_errors(uri: str, run_folder: Path) -> Iterator[None]:
+    """Turn whatever MLflow raises into a TrackingError that shows no password."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        first = (str(error) or type(error).__name__).strip().splitlines()[0]
+        remedy = f"the records are complete; when MLflow is back: sweep sync {shlex.quote(str(run_folder))}"
+        raise TrackingError(f"MLflow at {masked(uri)} does not answer as it should", masked(first)[:300], remedy) from error
+
+
+def _is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://", "databricks"))

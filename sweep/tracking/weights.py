@@ -1,0 +1,90 @@
+"""A trial's final weights as an MLflow logged model: linked where they lie, and put into MLflow when they are small."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from sweep.tracking import names
+from training.record import Status, TrialRecord
+
+MEGABYTE = 10**6
+
+
+def phase_folder(run_folder: Path, key: str) -> Path | None:
+    """The folder `<name>--<key>` of a finished phase, or None when it is not on this machine."""
+    found = sorted((run_folder / "phases").glob(f"*--{key}/MANIFEST.json"))
+    return found[0].parent.resolve() if found else None
+
+
+def log_model(client: Any, record: TrialRecord, run: Any, run_folder: Path, copy_below_mb: float) -> str | None:
+    """Log the final weights as a model of `run`; returns its id, or None when there are no weights of the trial's own."""
+    if record.status is not Status.FINISHED or not record.phases:
+        return None
+    folder = phase_folder(run_folder, record.phases[-1].key)
+    if folder is None:
+        return None
+    small = _size(folder) < copy_below_mb * MEGABYTE
+    model = client.create_logged_model(
+        run.info.experiment_id,
+        name=record.trial.translate(str.maketrans("/:.%\"'", "______")),
+        source_run_id=run.info.run_id,
+        tags=_tags(record, folder, small),
+        params=names.params(record),
+        model_type="safetensors",
+    )
+    if small:
+        _add_files(client, model, folder)
+    client.finalize_logged_model(model.model_id, "READY")
+    _link(client, run.info.run_id, model.model_id)
+    return str(model.model_id)
+
+
+def drop_models(client: Any, run: Any) -> None:
+    """Delete the models of a run that is to be written anew."""
+    found = client.search_logged_models([run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'")
+    for model in found:
+        client.delete_logged_model(model.model_id)
+
+
+def _tags(record: TrialRecord, folder: Path, small: bool) -> dict[str, str]:
+    tags = {
+        names.TRIAL_TAG: record.trial,
+        names.PHASE_TAG: record.phases[-1].key,
+        names.WEIGHTS_TAG: folder.as_uri(),
+        "model": record.model,
+        "intermediate": record.intermediate,
+        "target": ",".join(record.targets),
+        "format": "safetensors",
+    }
+    return tags if small else tags | {"mlflow.model.isExternal": "true"}
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _add_files(client: Any, model: Any, folder: Path) -> None:
+    """Put the phase's files beside the model: hard links where MLflow keeps them on the same disk, else copies."""
+    parts = urlsplit(model.artifact_location)
+    if parts.scheme == "file":
+        root = Path(url2pathname(parts.path))
+        try:
+            for path in (path for path in folder.rglob("*") if path.is_file()):
+                target = root / path.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path, target)
+            return
+        except OSError:
+            for path in (path for path in root.rglob("*") if path.is_file()):
+                path.unlink()
+    client.log_model_artifacts(model.model_id, str(folder))
+
+
+def _link(client: Any, run_id: str, model_id: str) -> None:
+    from mlflow.entities import LoggedModelOutput
+
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])

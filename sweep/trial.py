@@ -1,0 +1,134 @@
+"""One trial: a Tune driver that runs a chain through Ray Train and writes its record, last.
+
+* `inline`: the driver holds the trial's resources and runs the chain in Ray Train's local mode, in a Tune actor that is used again.
+* `train`: the driver holds no GPU and no CPU; one `fit` of a Ray Train worker group runs the whole chain.
+Both run `training.chain.run_chain` on the same job, so they give the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.tune
+from ray.train.torch import TorchTrainer
+from training.chain import ChainJob, ChainOutcome, run_chain
+from training.codec import canonical, from_payload
+from training.errors import DivergedError, UserError
+from training.record import RECORD_SCHEMA, Status, TrialRecord, write_record
+
+from sweep.live import LiveFile
+from sweep.plan import Plan, StudySpec
+from sweep.provenance import provenance
+
+INLINE, TRAIN = "inline", "train"
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """What a driver needs to know of its trial."""
+
+    name: str
+    spec: StudySpec
+    number: int
+    seed: int
+    setting: dict[str, float]
+
+
+def run_trial(config: dict[str, Any], plan: Plan, executor: str) -> None:
+    """Tune's trainable: run the chain, write the record, report the score. Diverged trials end with a failed record."""
+    spec = next(study for study in plan.studies if study.label == config["study"])
+    task = TrialTask(config["trial"], spec, int(config["number"]), int(config["seed"]), dict(config["setting"]))
+    job = plan.job(spec, task.setting, task.seed)
+    began, started = time.time(), datetime.now(UTC).isoformat(timespec="seconds")
+    live = LiveFile(plan.run, task.name)
+    try:
+        outcome, reason = _fit(job, plan, task, executor), ""
+    except DivergedError as error:
+        outcome, reason = None, str(error)
+    except UserError as error:
+        ray.tune.report({"trial": task.name, "score": float("-inf"), "fatal": str(error), "failed": True})
+        return
+    finally:
+        live.remove()
+    record = _record(plan, task, job, outcome, reason, started, time.time() - began)
+    write_record(plan.run, record)
+    score = record.selection.score if record.selection else 0.0
+    ray.tune.report({"trial": task.name, "score": score, "failed": outcome is None})
+
+
+def _record(plan: Plan, task: TrialTask, job: ChainJob, outcome: ChainOutcome | None, reason: str, started: str, seconds: float) -> TrialRecord:
+    timing = {"seconds": round(seconds, 3), **(outcome.timing if outcome else {})}
+    return TrialRecord(
+        schema=RECORD_SCHEMA, trial=task.name, chain=job.identity.key, grid=plan.grid.name, model=task.spec.model,
+        intermediate=task.spec.intermediate.name, targets=task.spec.targets, study=task.spec.label, number=task.number, seed=task.seed,
+        status=Status.FINISHED if outcome else Status.FAILED, hyperparameters=task.setting, phases=outcome.phases if outcome else (),
+        selection=outcome.selection if outcome else None, results=outcome.results if outcome else (), reason=reason, started=started,
+        timing=timing, provenance=provenance(plan))
+
+
+def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> ChainOutcome:
+    """Run the chain as one Ray Train `fit`; errors of the user's come back as what they are."""
+    resources = plan.grid.resources
+    shared: dict[str, Any] = {"job": job, "run": plan.run, "name": task.name}
+    if executor == INLINE:
+        scaling = ray.train.ScalingConfig(num_workers=0, use_gpu=resources.gpu > 0)
+        running = ray.train.RunConfig()
+    else:
+        wanted = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
+        scaling = ray.train.ScalingConfig(num_workers=1, use_gpu=resources.gpu > 0, resources_per_worker=wanted)
+        running = ray.train.RunConfig(
+            name=f"{task.name}-{os.getpid()}-{int(time.time())}", storage_path=str((plan.run / "train").resolve()),
+            failure_config=ray.train.FailureConfig(max_failures=resources.max_failures, controller_failure_limit=3))
+    result = TorchTrainer(train_loop, train_loop_config=shared, scaling_config=scaling, run_config=running).fit()
+    return read_outcome(plan.run, task.name) if result.error is None else _raise(result.error)
+
+
+def _raise(error: BaseException) -> ChainOutcome:
+    raise error
+
+
+def train_loop(config: dict[str, Any]) -> None:
+    """What a Ray Train worker runs: the chain, then its outcome to the run folder."""
+    run, name, job = config["run"], config["name"], config["job"]
+    live = LiveFile(run, name)
+    answer: dict[str, Any]
+    try:
+        answer = {"outcome": run_chain(job, live)}
+    except UserError as error:
+        answer = {"error": type(error).__name__, "cause": error.cause, "value": error.value, "remedy": error.remedy, "text": str(error)}
+    write_outcome(run, name, answer)
+    ray.train.report({"ended": 1})
+
+
+def _outcome_path(run: Path, name: str) -> Path:
+    return run / "outcomes" / f"{name}.json"
+
+
+def write_outcome(run: Path, name: str, answer: dict[str, Any]) -> None:
+    """Leave what a worker found for the driver; raises StoreError."""
+    from training.storage import write_atomically
+
+    write_atomically(_outcome_path(run, name), canonical(answer))
+
+
+def read_outcome(run: Path, name: str) -> ChainOutcome:
+    """What a worker found; raises the user's error it met. The file is gone afterwards."""
+    from training import errors
+
+    path = _outcome_path(run, name)
+    answer = json.loads(path.read_bytes())
+    path.unlink()
+    if "error" not in answer:
+        return from_payload(ChainOutcome, answer["outcome"], f"outcome of {name}")
+    kind: Callable[..., UserError] = getattr(errors, answer["error"], UserError)
+    if kind is errors.Faults:
+        raise UserError(answer["text"])
+    raise kind(answer["cause"], answer["value"], answer["remedy"])

@@ -1,0 +1,57 @@
+"""How the command line answers: words it completes, faults it shows, verbs it lists in the order of their use."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from sweep.options import existing_run
+from training.errors import UserError
+
+EXIT_USER_ERROR = 2
+
+
+class Verbs(click.Group):
+    """A group of verbs in the order they were written in; a fault of the user is shown without a traceback and exits with 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order of their definition."""
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; an unknown one is answered with the nearest."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.commands, n=2)
+            remedy = f"did you mean {' or '.join(near)}?" if near else f"the verbs are {', '.join(self.commands)}"
+            raise UserError("there is no such verb", name, remedy)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; raises click.exceptions.Exit with 2 on a UserError, after showing it on stderr."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(EXIT_USER_ERROR)
+
+
+def complete_grid(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the shipped grids; what looks like a path is completed as a file."""
+    if "/" in incomplete or incomplete.startswith((".", "~")):
+        return [CompletionItem(incomplete, type="file")]
+    from search_spaces.catalogue import abouts
+
+    return [CompletionItem(name, help=about) for name, about in abouts().items() if name.startswith(incomplete)]
+
+
+def complete_trial(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Trials that have a record in the run folder that was named, or in the only one."""
+    try:
+        folder = existing_run(ctx.params.get("run"), ctx.params.get("grid"))
+    except UserError:
+        return []
+    return [CompletionItem(path.stem) for path in sorted((folder / "records").glob(f"{incomplete}*.json"))]

@@ -1,0 +1,159 @@
+"""What bears identity: the values that decide a phase's weights, and nothing else.
+
+* `phase key = digest(parent key, phase identity)`; the parent of a chain's first phase is the digest of the pretrained model.
+* Where and how a phase ran (device, threads, micro-batch, paths, tracker, retries) is a `Runtime`, and never enters a key.
+* The same key means the same weights within numerical noise, so a phase that is found in the store is never trained again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from training.codec import digest
+
+NUMERICS_VERSION = 1
+"""Raised when a change of code changes the weights that the same identity leads to."""
+
+
+class Role(StrEnum):
+    """The place of a phase in its chain."""
+
+    PRETRAIN = "pretrain"
+    INTERMEDIATE = "intermediate"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelIdentity:
+    """The pretrained model a chain starts from.
+
+    `weights` is a digest of its safetensors files, or "random" for a model that the chain pretrains itself from `seed`.
+    """
+
+    name: str
+    config: str
+    tokenizer: str
+    weights: str
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Digest of everything but the name, which is only what the user calls it."""
+        return digest({"config": self.config, "tokenizer": self.tokenizer, "weights": self.weights, "seed": self.seed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskUse:
+    """One task of a phase: the row's version, a digest of its training data, and how it is encoded (lengths in tokens)."""
+
+    task: str
+    version: int
+    head: str
+    data: str
+    max_length: int
+    stride: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixing:
+    """How a phase of several tasks draws examples: proportional to min(size, cap), as in the study's multi-task phase."""
+
+    kind: str = "proportional"
+    cap: int = 131_072
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseIdentity:
+    """One training run: everything that its weights depend on besides its parent's weights.
+
+    `epochs` counts passes over the (mixed) training set, `batch` examples an optimiser step, `warmup` a fraction of all steps.
+    """
+
+    role: Role
+    tasks: tuple[TaskUse, ...]
+    lr: float
+    epochs: int
+    batch: int
+    seed: int
+    schedule: str = "linear"
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    adam_eps: float = 1e-8
+    clip: float = 1.0
+    carry_heads: bool = True
+    mixing: Mixing = field(default_factory=Mixing)
+    numerics: int = NUMERICS_VERSION
+
+    @property
+    def name(self) -> str:
+        """Readable part of the phase's folder: `mnli-lr1e-05-ep2-s1`."""
+        tasks = "+".join(use.task for use in self.tasks)
+        return f"{tasks}-lr{self.lr:.3g}-ep{self.epochs}-s{self.seed}"
+
+
+def phase_key(parent: str, phase: PhaseIdentity) -> str:
+    """Key of a phase that starts from the weights named `parent` (a phase key or a model key)."""
+    return digest({"parent": parent, "phase": phase})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationIdentity:
+    """What is measured of the final weights on one target: the data, and for retrieval the layer and pooling."""
+
+    task: str
+    version: int
+    split: str
+    languages: tuple[str, ...]
+    data: str
+    max_length: int
+    stride: int
+    layer: int | None = None
+    pooling: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainIdentity:
+    """A chain: a model, its phases in order, what it is chosen by and what it is evaluated on.
+
+    `selection` is measured on English dev data only (the mean, where there are several). It is empty where a chain has nothing
+    to choose by (retrieval straight from the pretrained model).
+    """
+
+    model: ModelIdentity
+    phases: tuple[PhaseIdentity, ...]
+    selection: tuple[EvaluationIdentity, ...]
+    evaluations: tuple[EvaluationIdentity, ...]
+
+    @property
+    def phase_keys(self) -> tuple[str, ...]:
+        """Keys of the phases, first to last."""
+        keys: list[str] = []
+        for phase in self.phases:
+            keys.append(phase_key(keys[-1] if keys else self.model.key, phase))
+        return tuple(keys)
+
+    @property
+    def weights_key(self) -> str:
+        """Key of the weights that are evaluated."""
+        return self.phase_keys[-1] if self.phases else self.model.key
+
+    @property
+    def key(self) -> str:
+        """Digest that names the chain and its results."""
+        return digest({"weights": self.weights_key, "selection": self.selection, "evaluations": self.evaluations})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where and how a phase runs; never part of an identity.
+
+    `micro_batch` is the most examples a forward pass (0: the whole batch); `checkpoint_seconds` the time between two in-phase
+    checkpoints; `threads` the CPU threads of a training process (0: torch's own choice).
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    micro_batch: int = 0
+    checkpoint_seconds: float = 60.0
+    evaluation_tokens: int = 8192

@@ -1,0 +1,85 @@
+"""The loss of one optimiser step, in micro-batches, exact whatever the micro-batch: sums divided by the whole batch's count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from training.data.batches import collate, mask_tokens, tag_labels
+from training.data.encode import IGNORED, Feature
+from training.models.carry import ChainModel
+from training.models.heads import head_name
+from training.tasks.row import Kind, TaskRow
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What batches need to know of the tokenizer and the encoder."""
+
+    pad: int
+    mask: int
+    size: int
+    types: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Rows of one forward pass with their gold; `count` is the number of loss terms in the whole optimiser step."""
+
+    features: Sequence[Feature]
+    labels: Tensor
+    count: int
+
+
+def micro_batches(
+    row: TaskRow, features: Sequence[Feature], group: int, limit: int, vocabulary: Vocabulary, generator: np.random.Generator
+) -> Iterator[MicroBatch]:
+    """Cut a step's features into micro-batches of at most `limit` units (0: one), keeping groups of endings whole."""
+    labels: Tensor
+    if row.kind is Kind.MLM:
+        features, labels = mask_tokens(features, vocabulary.mask, vocabulary.size, generator)
+    elif row.kind is Kind.TAGGING:
+        labels = tag_labels(features)
+    else:
+        labels = torch.tensor([feature.label for feature in features[::group]], dtype=torch.long)
+    count = int((labels != IGNORED).sum()) if row.kind in (Kind.MLM, Kind.TAGGING) else len(labels)
+    units = len(features) // group
+    size = limit or units
+    for start in range(0, units, size):
+        part = features[start * group : (start + size) * group]
+        kept = labels[start : start + size]
+        if kept.ndim == 2 and row.kind in (Kind.MLM, Kind.TAGGING):
+            kept = kept[:, : max(len(feature) for feature in part)]
+        yield MicroBatch(part, kept, max(count, 1))
+
+
+def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch, vocabulary: Vocabulary, device: torch.device) -> Tensor:
+    """This micro-batch's share of the step's mean loss: cross-entropy summed over its terms, divided by `batch.count`."""
+    inputs = collate(batch.features, vocabulary.pad, device, types=vocabulary.types)
+    labels = batch.labels.to(device)
+    hidden = model.encode(inputs)
+    head = model.heads[head_name(row)]
+    if row.kind is Kind.MLM:
+        chosen = labels != IGNORED
+        logits = head(hidden[chosen], model.embeddings)
+        return cross_entropy(logits, labels[chosen], reduction="sum") / batch.count
+    logits = head(hidden)
+    if row.kind is Kind.CHOICE:
+        logits = logits.view(len(labels), -1)
+    if row.kind is Kind.SPAN:
+        logits = _masked_positions(logits, inputs["attention_mask"])
+        start = cross_entropy(logits[..., 0], labels[:, 0], reduction="sum")
+        return (start + cross_entropy(logits[..., 1], labels[:, 1], reduction="sum")) / (2 * batch.count)
+    if row.kind is Kind.TAGGING:
+        return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum") / batch.count
+    return cross_entropy(logits, labels, reduction="sum") / batch.count
+
+
+def _masked_positions(logits: Tensor, mask: Tensor) -> Tensor:
+    """Padding can't be an answer: without this the loss would depend on how long the longest row of the batch is."""
+    return logits.masked_fill((mask == 0)[..., None], torch.finfo(logits.dtype).min)

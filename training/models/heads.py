@@ -1,0 +1,99 @@
+"""Output layers, one class a kind of task; each maps the encoder's states to logits.
+
+Shapes: `hidden` is [batch, length, width]. A head named `nli3` in two phases is the same function, and its weights are carried.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from training.tasks.row import Kind, TaskRow
+
+
+class SentenceHead(nn.Module):
+    """Sentence classification: dense, tanh, linear on the first token. Returns [batch, labels]."""
+
+    def __init__(self, width: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.dense, self.out, self.dropout = nn.Linear(width, width), nn.Linear(width, labels), nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Logits of each sentence."""
+        states = torch.tanh(self.dense(self.dropout(hidden[:, 0])))
+        logits: Tensor = self.out(self.dropout(states))
+        return logits
+
+
+class ChoiceHead(SentenceHead):
+    """Multiple choice: one score a (context, ending) row. Returns [batch × endings, 1]; the caller folds the endings."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__(width, 1, dropout)
+
+
+class TokenHead(nn.Module):
+    """Tagging: linear on every token. Returns [batch, length, tags]."""
+
+    def __init__(self, width: int, tags: int, dropout: float) -> None:
+        super().__init__()
+        self.out, self.dropout = nn.Linear(width, tags), nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Logits of each token."""
+        logits: Tensor = self.out(self.dropout(hidden))
+        return logits
+
+
+class SpanHead(nn.Module):
+    """Span extraction: start and end logits. Returns [batch, length, 2]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(width, 2)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Start and end logits of each token."""
+        logits: Tensor = self.out(hidden)
+        return logits
+
+
+class MaskedHead(nn.Module):
+    """Masked language modelling: dense, GELU, LayerNorm, then the encoder's own word embeddings. Returns [masked, vocabulary]."""
+
+    def __init__(self, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
+        """Logits at the masked positions: `states` is [masked, width], `embeddings` [vocabulary, width]."""
+        states = self.norm(nn.functional.gelu(self.dense(states)))
+        return nn.functional.linear(states, embeddings, self.bias)
+
+
+def build_head(row: TaskRow, width: int, vocabulary: int, dropout: float) -> nn.Module:
+    """The head of a task, with weights drawn as BERT does (normal, 0.02); torch's generator must be seeded by the caller."""
+    head: nn.Module
+    if row.kind is Kind.CLASSIFICATION:
+        head = SentenceHead(width, len(row.labels), dropout)
+    elif row.kind is Kind.CHOICE:
+        head = ChoiceHead(width, dropout)
+    elif row.kind is Kind.TAGGING:
+        head = TokenHead(width, len(row.labels), dropout)
+    elif row.kind is Kind.SPAN:
+        head = SpanHead(width)
+    elif row.kind is Kind.MLM:
+        head = MaskedHead(width, vocabulary)
+    else:
+        raise ValueError(f"{row.kind} has no head")
+    for module in head.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+    return head
+
+
+def head_name(row: TaskRow) -> str:
+    """Name of the head a task uses: its row's, or the task's own."""
+    return row.head or row.name

@@ -1,0 +1,144 @@
+"""What a trial leaves behind: one typed record, one file, written last and checked strictly when it is read.
+
+Records are the source; MLflow, tables, selection and submission derive from them. Scores are in percent (0 to 100).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from training.codec import canonical, from_payload
+from training.errors import StoreError
+from training.identity import PhaseIdentity
+from training.storage import write_atomically
+
+RECORD_SCHEMA = 1
+ENGLISH = "en"
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryReport:
+    """Which tensors a phase took from its parent, left behind, or initialised (names; `carried` is a count)."""
+
+    carried: int
+    dropped: tuple[str, ...] = ()
+    initialised: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseTrace:
+    """One phase of the trial: `outcome` is `trained` or `reused`; `curve` holds (optimiser step, mean training loss).
+
+    `tokens` counts real (not padded) tokens trained on; `seconds` the time the training took when it was trained.
+    """
+
+    key: str
+    identity: PhaseIdentity
+    outcome: str
+    seconds: float
+    steps: int
+    tokens: int
+    curve: tuple[tuple[int, float], ...]
+    carry: CarryReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetResult:
+    """Scores of one target: language -> metric -> value in percent; the metric named `score` is the task's headline number.
+
+    `mean` is XTREME's average of `score`: unweighted over languages, English included. `mean_non_english` leaves English out, and is
+    None when there is nothing else. `examples` counts evaluated examples a language.
+    """
+
+    task: str
+    split: str
+    languages: Mapping[str, Mapping[str, float]]
+    examples: Mapping[str, int]
+    mean: float
+    mean_non_english: float | None
+    synthetic: bool
+    layer: int | None = None
+    pooling: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The number this trial is chosen by. `oracle` is true when it saw target-language data."""
+
+    task: str
+    split: str
+    language: str
+    metric: str
+    score: float
+    oracle: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial. `hyperparameters` are the searched values (`intermediate.lr`, `target.epochs` ...); `timing` is in seconds.
+
+    `study` names the Optuna study, `number` the setting inside it; settings are repeated over seeds.
+    """
+
+    schema: int
+    trial: str
+    chain: str
+    grid: str
+    model: str
+    intermediate: str
+    targets: tuple[str, ...]
+    study: str
+    number: int
+    seed: int
+    status: Status
+    hyperparameters: Mapping[str, float]
+    phases: tuple[PhaseTrace, ...] = ()
+    selection: Selection | None = None
+    results: tuple[TargetResult, ...] = ()
+    reason: str = ""
+    started: str = ""
+    timing: Mapping[str, float] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+def record_path(folder: Path, trial: str) -> Path:
+    """Where the record of a trial lives below a run folder."""
+    return folder / "records" / f"{trial}.json"
+
+
+def write_record(folder: Path, record: TrialRecord) -> Path:
+    """Write a record atomically; raises StoreError (StorageFullError on a full disk)."""
+    path = record_path(folder, record.trial)
+    write_atomically(path, canonical(record) + b"\n")
+    return path
+
+
+def read_record(path: Path) -> TrialRecord:
+    """Read one record; raises StoreError on damaged JSON or another schema, Faults on fields that do not fit."""
+    try:
+        payload = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"the record {path} can't be read ({error})", "", "delete it: the trial will run again") from error
+    schema = payload.get("schema") if isinstance(payload, dict) else None
+    if schema != RECORD_SCHEMA:
+        raise StoreError(f"the record {path} has another schema", schema, f"this version reads schema {RECORD_SCHEMA}")
+    record = from_payload(TrialRecord, payload, f"record {path}")
+    if record.trial != path.stem:
+        raise StoreError(f"the record {path} names another trial", record.trial, "a copied or renamed record: delete it")
+    return record
+
+
+def read_records(folder: Path) -> list[TrialRecord]:
+    """All records of a run folder, in the order of their names."""
+    return [read_record(path) for path in sorted((folder / "records").glob("*.json"))]

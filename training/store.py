@@ -1,0 +1,154 @@
+"""The phase store: trained weights on storage, one folder a phase, named by the digest of its identity.
+
+* `<name>--<key>/` holds model.safetensors, config.json, the tokenizer, identity.json, report.json and, written last, MANIFEST.json
+  with each file's size and sha256. A folder appears by one rename, so it is there whole or not at all.
+* A phase is verified each time it is read. A damaged one is moved to `damaged/`, reported, and trained again.
+* `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (a lock held by the kernel).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.codec import canonical, from_payload
+from training.errors import Faults, StoreError
+from training.identity import PhaseIdentity
+from training.record import PhaseTrace
+from training.storage import storage_errors
+
+MANIFEST = "MANIFEST.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class StoredPhase:
+    """A verified phase: its folder, and how its training went."""
+
+    folder: Path
+    trace: PhaseTrace
+
+    @property
+    def weights(self) -> Path:
+        """The weights file."""
+        return self.folder / WEIGHTS
+
+
+@dataclass(frozen=True)
+class PhaseStore:
+    """Phases below `root`. `on_damage` is told of each damaged phase that was set aside (folder, cause)."""
+
+    root: Path
+    on_damage: Callable[[Path, str], None] = lambda folder, cause: None
+
+    def folder_of(self, key: str) -> Path | None:
+        """Folder of a phase, found by its key; None when there is none."""
+        found = sorted(self.root.glob(f"*--{key}"))
+        return found[0] if found else None
+
+    def has(self, key: str) -> bool:
+        """Whether a phase is there (not verified)."""
+        return self.folder_of(key) is not None
+
+    def find(self, key: str) -> StoredPhase | None:
+        """The phase of this key, verified; a damaged one is set aside and reported, and None returned."""
+        folder = self.folder_of(key)
+        if folder is None:
+            return None
+        try:
+            verify(folder)
+            payload = json.loads((folder / "report.json").read_bytes())
+            return StoredPhase(folder, from_payload(PhaseTrace, payload, f"phase {folder.name}"))
+        except (OSError, ValueError, StoreError, Faults) as error:
+            self._set_aside(folder, str(error).splitlines()[0])
+            return None
+
+    def _set_aside(self, folder: Path, cause: str) -> None:
+        with storage_errors(folder):
+            damaged = self.root / "damaged"
+            damaged.mkdir(exist_ok=True)
+            folder.rename(damaged / f"{folder.name}.{uuid.uuid4().hex[:6]}")
+        self.on_damage(folder, cause)
+
+    @contextlib.contextmanager
+    def claim(self, key: str, poll: float = 0.2) -> Iterator[None]:
+        """Hold the right to train a phase; waits while another process does (it may find the phase there afterwards)."""
+        locks = self.root / ".claims"
+        with storage_errors(locks):
+            locks.mkdir(parents=True, exist_ok=True)
+            stream = (locks / key).open("w")
+        with stream:
+            while True:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(poll)
+            yield
+
+    def checkpoint_path(self, key: str) -> Path:
+        """Where the in-phase checkpoint of an unfinished phase lives."""
+        return self.root / ".inflight" / f"{key}.safetensors"
+
+    def publish(self, key: str, identity: PhaseIdentity, trace: PhaseTrace, write: Callable[[Path], None]) -> StoredPhase:
+        """Write a phase: `write` fills a temporary folder, which is then renamed into place; the in-phase checkpoint goes.
+
+        Raises StoreError, or StorageFullError on a full disk; nothing half-written stays.
+        """
+        final = self.root / f"{identity.name}--{key}"
+        temporary = self.root / f".writing-{key}-{uuid.uuid4().hex[:8]}"
+        with storage_errors(final):
+            try:
+                temporary.mkdir(parents=True)
+                write(temporary)
+                (temporary / "identity.json").write_bytes(canonical(identity))
+                (temporary / "report.json").write_bytes(canonical(trace))
+                _write_manifest(temporary)
+                temporary.rename(final)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        self.checkpoint_path(key).unlink(missing_ok=True)
+        return StoredPhase(final, trace)
+
+    def sweep_leftovers(self) -> int:
+        """Remove folders that a killed process was still writing; returns how many. Only safe while no phase is being trained."""
+        leftovers = list(self.root.glob(".writing-*"))
+        for folder in leftovers:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(leftovers)
+
+
+def _write_manifest(folder: Path) -> None:
+    files = {path.name: {"sha256": _sha256(path), "size": path.stat().st_size} for path in sorted(folder.iterdir())}
+    with (folder / MANIFEST).open("wb") as stream:
+        stream.write(canonical({"files": files}))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def verify(folder: Path) -> None:
+    """Compare a phase's files with its manifest; raises StoreError naming the first that differs."""
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"the phase {folder.name} has no readable manifest", str(error)) from error
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise StoreError(f"the phase {folder.name} lacks a file", name)
+        if path.stat().st_size != expected["size"] or _sha256(path) != expected["sha256"]:
+            raise StoreError(f"the phase {folder.name} has a damaged file", name)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

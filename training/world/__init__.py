@@ -1,0 +1,11 @@
+"""The mini world: a made-up, small XTREME in which a tiny model transfers, written in the native file formats.
+
+`meaning` thinks of events; `languages` and `render` say them in nine languages; `inference`, `choices`, `reading` and `corpus` make
+tasks and text of them; `files` writes it all; `model` holds the tokenizer and the model shape that go with it.
+"""
+
+from training.world.files import WORLD_VERSION, write_world
+from training.world.languages import LANGUAGES
+from training.world.model import model_config, train_tokenizer
+
+__all__ = ["LANGUAGES", "WORLD_VERSION", "model_config", "train_tokenizer", "write_world"]

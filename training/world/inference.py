@@ -1,0 +1,130 @@
+"""Natural language inference: what follows from an event, what contradicts it, and what is neither.
+
+* entailment: parts left out, a thing named by its class, a synonym;
+* contradiction: one part replaced by what excludes it (opposite, sibling, other place, time, number or person), or negated;
+* neutral: something added, a thing narrowed from its class, or the next thing that might happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from training.world import lexicon
+from training.world.meaning import Author, Event, Noun
+
+LABELS = ("entailment", "neutral", "contradiction")
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A premise, a hypothesis and how they stand to one another."""
+
+    premise: Event
+    hypothesis: Event
+    label: str
+
+
+def inferences(author: Author, count: int) -> list[Inference]:
+    """`count` inferences, each with a premise of its own, the labels in turn."""
+    makers: dict[str, Callable[[Author, Event], Event | None]] = {
+        "entailment": _entailed,
+        "neutral": _neutral,
+        "contradiction": _contradicted,
+    }
+    made: list[Inference] = []
+    while len(made) < count:
+        label = LABELS[len(made) % len(LABELS)]
+        premise = author.new_event()
+        hypothesis = makers[label](author, premise)
+        if hypothesis is not None and hypothesis != premise:
+            made.append(Inference(premise, hypothesis, label))
+    return author.dice.shuffled(made)
+
+
+def _entailed(author: Author, premise: Event) -> Event | None:
+    hypothesis = _shortened(author, premise, 0.6)
+    if author.dice.chance(0.35) and hypothesis.object.head in lexicon.KIND_OF:
+        hypothesis = replace(hypothesis, object=replace(hypothesis.object, words=(lexicon.KIND_OF[hypothesis.object.head],)))
+    if author.dice.chance(0.5):
+        hypothesis = replace(hypothesis, verb=lexicon.SYNONYMS.get(hypothesis.verb, hypothesis.verb))
+    return hypothesis
+
+
+def _contradicted(author: Author, premise: Event) -> Event | None:
+    dice = author.dice
+    changed = dice.pick(
+        [change for change in (_negated, _opposed, _other_thing, _other_place, _other_time, _other_agent) if change(author, premise)]
+    )(author, premise)
+    assert changed is not None
+    kept = {name for name in ("place", "time", "manner") if getattr(changed, name) != getattr(premise, name)}
+    return _shortened(author, changed, 0.35, kept)
+
+
+def _neutral(author: Author, premise: Event) -> Event | None:
+    dice = author.dice
+    draw = dice.number()
+    topic = next(topic for topic in lexicon.TOPICS if topic.name == premise.topic)
+    if draw < 0.3:
+        return _shortened(author, replace(premise, verb=dice.other(topic.chain, premise.verb)), 0.4)
+    if draw < 0.4 and premise.object.head in lexicon.THINGS_OF:
+        return replace(premise, object=replace(premise.object, words=(dice.pick(topic.things),)))
+    added: dict[str, object] = {}
+    if premise.place is None:
+        added["place"] = author.place(topic)
+    if not premise.time:
+        added["time"] = author.time()
+    if not premise.object.adjective:
+        added["object"] = replace(premise.object, adjective=dice.pick(lexicon.ADJECTIVES_OF_THINGS))
+    if not added:
+        return None
+    name = dice.pick(sorted(added))
+    return _shortened(author, replace(premise, **{name: added[name]}), 0.3, {name})  # type: ignore[arg-type]
+
+
+def _shortened(author: Author, event: Event, share: float, kept: set[str] | frozenset[str] = frozenset()) -> Event:
+    """`event` with each modifier but the `kept` ones left out with probability `share`."""
+    drop = author.dice.chance
+    place = None if "place" not in kept and drop(share) else event.place
+    time = "" if "time" not in kept and drop(share) else event.time
+    manner = "" if "manner" not in kept and drop(share) else event.manner
+    return replace(event, place=place, time=time, manner=manner)
+
+
+def _negated(author: Author, event: Event) -> Event | None:
+    return replace(event, negated=not event.negated)
+
+
+def _opposed(author: Author, event: Event) -> Event | None:
+    noun = event.object
+    return replace(event, object=replace(noun, adjective=lexicon.OPPOSITE[noun.adjective])) if noun.adjective else None
+
+
+def _other_thing(author: Author, event: Event) -> Event | None:
+    kind = lexicon.KIND_OF.get(event.object.head)
+    if kind is None:
+        return None
+    other = author.dice.other(lexicon.THINGS_OF[kind], event.object.head)
+    return replace(event, object=replace(event.object, words=(other,)))
+
+
+def _other_place(author: Author, event: Event) -> Event | None:
+    if event.place is None:
+        return None
+    if event.place.entity == "LOC":
+        return replace(event, place=Noun((author.dice.other(lexicon.CITIES, event.place.head),), "LOC"))
+    return replace(event, place=Noun((author.dice.other(lexicon.PLACES, event.place.head),)))
+
+
+def _other_time(author: Author, event: Event) -> Event | None:
+    if not event.time:
+        return None
+    return replace(event, time=author.dice.other(lexicon.YEARS if event.time in lexicon.YEARS else lexicon.DAYS, event.time))
+
+
+def _other_agent(author: Author, event: Event) -> Event | None:
+    agent = event.agent
+    if agent.entity == "PER":
+        first = author.dice.other(lexicon.FIRST_NAMES, agent.words[0])
+        return replace(event, agent=Noun((first, *agent.words[1:]), "PER"))
+    return replace(event, agent=replace(agent, words=(author.dice.other(lexicon.PEOPLE, agent.head),))) if not agent.entity else None
