@@ -106,7 +106,7 @@ def _pairs(values: Mapping[str, str]) -> str:
 def _phases(phases: Sequence[PhaseTrace]) -> RenderableType:
     if not phases:
         return Text("\nno phase: the pretrained weights are evaluated as they are", "dim")
-    table = _table("phases")
+    table = _table()
     for column in ("", "role", "phase", "outcome"):
         table.add_column(column, overflow="fold")
     for column in ("seconds", "steps", "loss"):
@@ -122,8 +122,8 @@ def _phases(phases: Sequence[PhaseTrace]) -> RenderableType:
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=f"\n{escape(title)}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
 def _carried(index: int, carry: CarryReport) -> RenderableType:
@@ -152,8 +152,12 @@ def _selection(selection: Selection | None) -> RenderableType:
 
 def _target(result: TargetResult) -> Iterator[RenderableType]:
     where = f" (layer {result.layer}, {result.pooling})" if result.layer is not None else ""
-    synthetic = "  SYNTHETIC data (mini world)" if result.synthetic else ""
-    table = _table(f"{result.task}/{result.split}{where}{synthetic}")
+    yield Text.assemble(
+        (f"\n{result.task}/{result.split}", "bold"),
+        where,
+        ("  SYNTHETIC data (mini world)" if result.synthetic else "", "yellow"),
+    )
+    table = _table()
     names = {name for scores in result.languages.values() for name in scores}
     metrics = sorted(names, key=lambda name: (name != "score", name))
     table.add_column("language")

@@ -136,10 +136,10 @@ def _style(value: float | None, absolute: bool) -> str:
 def _rendered(table: TransferTable) -> Iterator[RenderableType]:
     columns = _columns(table)
     spacing = 1 if len(columns) <= ROOMY else 0
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, spacing), collapse_padding=True, pad_edge=False, title_justify="left")
-    grid.title = f"[bold]{escape(table.model)}[/bold]: transfer from an intermediate task (rows) to a target (columns)"
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, spacing), collapse_padding=True, pad_edge=False)
+    yield Text.assemble((table.model, "bold"), ": transfer from an intermediate task (rows) to a target (columns)")
     if table.synthetic:
-        grid.title += f"\n[bold yellow]{SYNTHETIC}[/bold yellow]"
+        yield Text(SYNTHETIC, "bold yellow")
     grid.add_column("", overflow="fold", min_width=min(LABEL, max(len(name) for name in table.intermediates)))
     for column in columns:
         grid.add_column(escape(column.replace(" ", "\n")), justify="right", overflow="fold", min_width=5)

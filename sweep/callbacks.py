@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import ray.tune
-from training.record import read_record, record_path
 
 from sweep.plan import Plan
 from sweep.progress import ProgressView
 from sweep.search import Board
+from training.record import read_record, record_path
 
 
 class StopWhenFatal(ray.tune.Stopper):
@@ -33,6 +33,10 @@ class Ears(ray.tune.Callback):
 
     def __init__(self, plan: Plan, board: Board, queue: Any, view: ProgressView) -> None:
         self.plan, self.board, self.queue, self.view = plan, board, queue, view
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its callbacks; ours is made anew at each launch."""
+        return {}
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Keep the view alive between results."""

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from training.record import Status, TrialRecord, read_record, record_path
-from training.store import PhaseStore
 
 from search_spaces.reading import load_grid
 from sweep.options import LaunchOptions
@@ -25,6 +23,8 @@ from sweep.preflight import check_data, check_resources, node_resources
 from sweep.runfolder import hold, open_run, write_mark
 from sweep.sources import resolve_models, resolve_sources
 from sweep.tidy import readable_records
+from training.record import Status, TrialRecord, read_record, record_path
+from training.store import PhaseStore
 
 RAY_QUIET = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
@@ -154,15 +154,29 @@ def _tune(plan: Plan, board: Any, queue: Any, view: Any) -> str:
         at_once = max(1, min(resources.trials_at_once or fits, fits))
         stopper = StopWhenFatal()
         tuner = ray.tune.Tuner(
-            ray.tune.with_resources(ray.tune.with_parameters(run_trial, plan=plan, executor=executor),
-                                    wanted if executor == INLINE else driver_resources()),
+            ray.tune.with_resources(
+                ray.tune.with_parameters(run_trial, plan=plan, executor=executor),
+                wanted if executor == INLINE else driver_resources(),
+            ),
             tune_config=ray.tune.TuneConfig(
-                metric="score", mode="max", search_alg=PairSearcher(board), num_samples=-1, max_concurrent_trials=at_once,
-                reuse_actors=True, trial_dirname_creator=lambda trial: str(trial.config["trial"]),
-                trial_name_creator=lambda trial: str(trial.config["trial"])),
+                metric="score",
+                mode="max",
+                search_alg=PairSearcher(board),
+                num_samples=-1,
+                max_concurrent_trials=at_once,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.config["trial"]),
+                trial_name_creator=lambda trial: str(trial.config["trial"]),
+            ),
             run_config=ray.tune.RunConfig(
-                name="tune", storage_path=str(plan.run), stop=stopper, verbose=0, callbacks=[Ears(plan, board, queue, view)],
-                failure_config=ray.tune.FailureConfig(max_failures=resources.max_failures)))
+                name="tune",
+                storage_path=str(plan.run),
+                stop=stopper,
+                verbose=0,
+                callbacks=[Ears(plan, board, queue, view)],
+                failure_config=ray.tune.FailureConfig(max_failures=resources.max_failures),
+            ),
+        )
         tuner.fit()
         return stopper.fatal or view.fatal
     finally:
@@ -184,8 +198,13 @@ def start_ray(executor: str) -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     else:
-        ray.init(address="local", resources={"trial_driver": 1000}, include_dashboard=executor == "train", log_to_driver=False,
-                 logging_level=logging.ERROR)
+        ray.init(
+            address="local",
+            resources={"trial_driver": 1000},
+            include_dashboard=executor == "train",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
 
 
 def mirrored_record(plan: Plan, trial: str) -> TrialRecord | None:

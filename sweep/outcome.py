@@ -6,24 +6,32 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
 from reports.cells import Pair
 from reports.frame import Expectation, TransferTable, transfer_tables
 from reports.table import render_transfer
-from rich.console import Console
-from training.record import Status, TrialRecord
-
 from sweep.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
 from sweep.tidy import readable_records
 from sweep.tracking import ui_command
+from training.record import Status, TrialRecord
 
 
 def mark_of(plan: Plan, mark: RunMark) -> RunMark:
     """The run folder's mark with what the plan foresees, so that another shell knows what is missing."""
     pairs = tuple(
         PairMark(model=study.model, intermediate=study.intermediate.name, target=target, settings=plan.settings_of(study))
-        for study in plan.studies for target in study.targets)
-    return replace(mark, studies=tuple(study.label for study in plan.studies), trials=plan.trials(), seeds=tuple(plan.grid.seeds), pairs=pairs)
+        for study in plan.studies
+        for target in study.targets
+    )
+    return replace(
+        mark,
+        studies=tuple(study.label for study in plan.studies),
+        trials=plan.trials(),
+        seeds=tuple(plan.grid.seeds),
+        pairs=pairs,
+    )
 
 
 def current_records(run: Path, mark: RunMark) -> list[TrialRecord]:
@@ -47,8 +55,12 @@ def print_outcome(plan: Plan, console: Console, seconds: float) -> None:
     trained = {phase.key for record in records for phase in record.phases if phase.outcome == "trained"}
     needed = sum(len(record.phases) for record in records)
     failed = sum(record.status is Status.FAILED for record in records)
-    console.print(f"\n{len(records)} of {mark.trials} trials have a record" + (f", {failed} of them failed" if failed else "")
-                  + f"; {needed} phases needed, {len(trained)} trained; this launch took {seconds:.0f} s", highlight=False)
+    console.print(
+        f"\n{len(records)} of {mark.trials} trials have a record"
+        + (f", {failed} of them failed" if failed else "")
+        + f"; {needed} phases needed, {len(trained)} trained; this launch took {seconds:.0f} s",
+        highlight=False,
+    )
     run = _shown(plan.run)
     example = next((record.trial for record in records if record.results), None)
     if example:

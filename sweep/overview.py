@@ -11,15 +11,15 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from search_spaces.values import Choices
-from training.identity import Role
-from training.store import PhaseStore
 
+from search_spaces.values import Choices
 from sweep.launch import executor_of, prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of
 from sweep.plan import Plan, StudySpec
 from sweep.runfolder import RunMark
+from training.identity import Role
+from training.store import PhaseStore
 
 
 def overview(plan: Plan) -> dict[str, Any]:
@@ -27,14 +27,30 @@ def overview(plan: Plan) -> dict[str, Any]:
     mark = mark_of(plan, RunMark(schema=1, sweep="", grid=plan.grid.name))
     done = Counter(record.study for record in current_records(plan.run, mark))
     seeds = len(plan.grid.seeds)
-    studies = [{"study": study.name, "targets": list(study.targets), "settings": plan.settings_of(study), "seeds": seeds,
-                "trials": plan.settings_of(study) * seeds, "done": done[study.label]} for study in plan.studies]
+    studies = [
+        {
+            "study": study.name,
+            "targets": list(study.targets),
+            "settings": plan.settings_of(study),
+            "seeds": seeds,
+            "trials": plan.settings_of(study) * seeds,
+            "done": done[study.label],
+        }
+        for study in plan.studies
+    ]
     bounds = dict(_phase_bounds(plan))
     store = PhaseStore(plan.store)
     return {
-        "grid": plan.grid.name, "run": str(plan.run), "executor": executor_of(plan), "models": {name: str(model.folder) for name, model in plan.models.items()},
-        "synthetic": any(source.row.synthetic for source in plan.sources.values()), "studies": studies, "trials": plan.trials(),
-        "done": sum(done.values()), "phases": bounds, "phases_unshared": _unshared(plan),
+        "grid": plan.grid.name,
+        "run": str(plan.run),
+        "executor": executor_of(plan),
+        "models": {name: str(model.folder) for name, model in plan.models.items()},
+        "synthetic": any(source.row.synthetic for source in plan.sources.values()),
+        "studies": studies,
+        "trials": plan.trials(),
+        "done": sum(done.values()),
+        "phases": bounds,
+        "phases_unshared": _unshared(plan),
         "phases_in_store": len(list(store.root.glob("*--*"))) if store.root.is_dir() else 0,
     }
 
@@ -44,11 +60,17 @@ def _phase_bounds(plan: Plan) -> Iterator[tuple[str, int]]:
     seeds = len(plan.grid.seeds)
     yield str(Role.PRETRAIN), sum(model.pretrain is not None for model in plan.grid.models.values())
     space = plan.grid.search.space.intermediate
-    distinct = len(space.lr.values) * len(space.epochs.values) if isinstance(space.lr, Choices) and isinstance(space.epochs, Choices) else None
+    distinct = (
+        len(space.lr.values) * len(space.epochs.values)
+        if isinstance(space.lr, Choices) and isinstance(space.epochs, Choices)
+        else None
+    )
     intermediate = 0
     for model in plan.grid.models:
         for name in {study.intermediate.name for study in plan.studies if not study.intermediate.is_baseline}:
-            asked = sum(plan.settings_of(study) for study in plan.studies if study.model == model and study.intermediate.name == name)
+            asked = sum(
+                plan.settings_of(study) for study in plan.studies if study.model == model and study.intermediate.name == name
+            )
             intermediate += (min(asked, distinct) if distinct else asked) * seeds
     yield str(Role.INTERMEDIATE), intermediate
     yield str(Role.TARGET), sum(plan.settings_of(study) * seeds for study in plan.studies if _trained(plan, study))
@@ -57,8 +79,12 @@ def _phase_bounds(plan: Plan) -> Iterator[tuple[str, int]]:
 def _unshared(plan: Plan) -> int:
     """Phases that chains would train if none was shared."""
     pretrained = {name: int(model.pretrain is not None) for name, model in plan.grid.models.items()}
-    return sum(plan.settings_of(study) * len(plan.grid.seeds)
-               * (pretrained[study.model] + int(not study.intermediate.is_baseline) + int(_trained(plan, study))) for study in plan.studies)
+    return sum(
+        plan.settings_of(study)
+        * len(plan.grid.seeds)
+        * (pretrained[study.model] + int(not study.intermediate.is_baseline) + int(_trained(plan, study)))
+        for study in plan.studies
+    )
 
 
 def _trained(plan: Plan, study: StudySpec) -> bool:
@@ -74,13 +100,21 @@ def print_plan(options: LaunchOptions, *, as_json: bool) -> None:
     console = Console()
     table = Table("study", "targets", "settings", "seeds", "trials", "done", box=None, pad_edge=False)
     for study in found["studies"]:
-        table.add_row(escape(study["study"]), ", ".join(study["targets"]), *(str(study[name]) for name in ("settings", "seeds", "trials", "done")))
+        table.add_row(
+            escape(study["study"]),
+            ", ".join(study["targets"]),
+            *(str(study[name]) for name in ("settings", "seeds", "trials", "done")),
+        )
     console.print(table)
     phases = found["phases"]
     console.print(
         f"\n{found['grid']}: {len(found['studies'])} studies, {found['trials']} trials ({found['done']} done), executor {found['executor']}"
-        + (", SYNTHETIC data (mini world)" if found["synthetic"] else ""), highlight=False)
+        + (", SYNTHETIC data (mini world)" if found["synthetic"] else ""),
+        highlight=False,
+    )
     console.print(
         f"phases: at most {sum(phases.values())} to train ({', '.join(f'{count} {role}' for role, count in phases.items())}) "
-        f"where unshared chains would train {found['phases_unshared']}; {found['phases_in_store']} in the store", highlight=False)
+        f"where unshared chains would train {found['phases_unshared']}; {found['phases_in_store']} in the store",
+        highlight=False,
+    )
     console.print(f"run it: sweep launch --grid {options.grid}", highlight=False)

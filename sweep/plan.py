@@ -7,11 +7,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
+from search_spaces.values import Choices
+from sweep.sources import ResolvedModel
 from training.chain import ChainJob
 from training.codec import digest
 from training.data.loading import DataSource, data_digest
@@ -19,8 +22,6 @@ from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseId
 from training.models.heads import head_name
 from training.record import ENGLISH
 from training.tasks.row import Kind, Split, TaskRow
-
-from sweep.sources import ResolvedModel
 
 Setting = Mapping[str, float]
 
@@ -59,8 +60,11 @@ class Plan:
         return self.run / "phases"
 
     def settings_of(self, study: StudySpec) -> int:
-        """Settings that a study tries: the grid's number, or one where there is nothing to choose."""
-        return self.grid.search.trials if study.axes else 1
+        """Settings that a study tries: the grid's number, or fewer where its axes have fewer values (one without any)."""
+        if any(not isinstance(axis, Choices) for axis in study.axes.values()):
+            return self.grid.search.trials
+        values = math.prod(len(axis.values) for axis in study.axes.values() if isinstance(axis, Choices))
+        return min(self.grid.search.trials, values)
 
     def trials(self) -> int:
         """Number of trials of the whole grid."""
@@ -73,10 +77,19 @@ class Plan:
     def job(self, study: StudySpec, setting: Setting, seed: int) -> ChainJob:
         """The chain with all it needs to run."""
         resources = self.grid.resources
-        runtime = Runtime(device=resources.device, threads=max(1, int(resources.cpu)), micro_batch=resources.micro_batch,
-                          checkpoint_seconds=resources.checkpoint_seconds)
-        return ChainJob(identity=self.chain(study, setting, seed), model_folder=self.models[study.model].folder, store=self.store,
-                        sources=self.sources, runtime=runtime)
+        runtime = Runtime(
+            device=resources.device,
+            threads=max(1, int(resources.cpu)),
+            micro_batch=resources.micro_batch,
+            checkpoint_seconds=resources.checkpoint_seconds,
+        )
+        return ChainJob(
+            identity=self.chain(study, setting, seed),
+            model_folder=self.models[study.model].folder,
+            store=self.store,
+            sources=self.sources,
+            runtime=runtime,
+        )
 
 
 def trial_name(study: StudySpec, number: int, seed: int, chain: ChainIdentity) -> str:
@@ -100,8 +113,12 @@ class _Chains:
         if study.group not in study.targets or self.row(study.group).trained:
             phases.append(self.phase(Role.TARGET, (study.group,), setting, seed))
         evaluations = tuple(self.evaluation(task) for task in study.targets)
-        return ChainIdentity(model=self.models[study.model].identity, phases=tuple(phases), selection=self.selection(study),
-                             evaluations=evaluations)
+        return ChainIdentity(
+            model=self.models[study.model].identity,
+            phases=tuple(phases),
+            selection=self.selection(study),
+            evaluations=evaluations,
+        )
 
     def row(self, task: str) -> TaskRow:
         return self.sources[task].row
@@ -109,21 +126,41 @@ class _Chains:
     def pretrain(self, model: str) -> Iterator[PhaseIdentity]:
         spec = self.grid.models[model].pretrain
         if spec is not None:
-            yield PhaseIdentity(role=Role.PRETRAIN, tasks=(self.use(spec.task),), lr=spec.lr, epochs=spec.epochs, batch=spec.batch,
-                                seed=spec.seed)
+            yield PhaseIdentity(
+                role=Role.PRETRAIN,
+                tasks=(self.use(spec.task),),
+                lr=spec.lr,
+                epochs=spec.epochs,
+                batch=spec.batch,
+                seed=spec.seed,
+            )
 
     def phase(self, role: Role, tasks: tuple[str, ...], setting: Setting, seed: int) -> PhaseIdentity:
         training = self.grid.training
         return PhaseIdentity(
-            role=role, tasks=tuple(self.use(task) for task in tasks), lr=float(setting[f"{role}.lr"]),
-            epochs=int(setting[f"{role}.epochs"]), batch=training.batch, seed=seed, warmup=training.warmup,
-            weight_decay=training.weight_decay, clip=training.clip, carry_heads=training.carry_heads,
-            mixing=Mixing(cap=training.mixing_cap))
+            role=role,
+            tasks=tuple(self.use(task) for task in tasks),
+            lr=float(setting[f"{role}.lr"]),
+            epochs=int(setting[f"{role}.epochs"]),
+            batch=training.batch,
+            seed=seed,
+            warmup=training.warmup,
+            weight_decay=training.weight_decay,
+            clip=training.clip,
+            carry_heads=training.carry_heads,
+            mixing=Mixing(cap=training.mixing_cap),
+        )
 
     def use(self, task: str) -> TaskUse:
         row = self.row(task)
-        return TaskUse(task=task, version=row.version, head=head_name(row), data=self.digests[f"{task}/train"],
-                       max_length=row.encoding.max_length, stride=row.encoding.stride)
+        return TaskUse(
+            task=task,
+            version=row.version,
+            head=head_name(row),
+            data=self.digests[f"{task}/train"],
+            max_length=row.encoding.max_length,
+            stride=row.encoding.stride,
+        )
 
     def selection(self, study: StudySpec) -> tuple[EvaluationIdentity, ...]:
         """English dev of the target's training row; for retrieval, of the intermediate tasks; nothing where there is neither."""
@@ -141,8 +178,15 @@ class _Chains:
 
     def _measure(self, task: str, split: str, languages: tuple[str, ...], key: str) -> EvaluationIdentity:
         row = self.row(task)
-        return EvaluationIdentity(task=task, version=row.version, split=str(split), languages=languages, data=self.digests[key],
-                                  max_length=row.encoding.max_length, stride=row.encoding.stride)
+        return EvaluationIdentity(
+            task=task,
+            version=row.version,
+            split=str(split),
+            languages=languages,
+            data=self.digests[key],
+            max_length=row.encoding.max_length,
+            stride=row.encoding.stride,
+        )
 
 
 def make_plan(grid: Grid, models: Mapping[str, ResolvedModel], sources: Mapping[str, DataSource], run: Path) -> Plan:
@@ -184,7 +228,9 @@ def needed_splits(grid: Grid, sources: Mapping[str, DataSource]) -> list[tuple[s
 
 
 def _digests(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, str]:
-    return {key: data_digest(sources[task], split, languages)[:16] for key, task, split, languages in needed_splits(grid, sources)}
+    return {
+        key: data_digest(sources[task], split, languages)[:16] for key, task, split, languages in needed_splits(grid, sources)
+    }
 
 
 def _axes(grid: Grid, intermediate: Intermediate, trained: bool) -> dict[str, object]:
@@ -204,6 +250,11 @@ def _labelled(spec: StudySpec, chains: _Chains) -> StudySpec:
     search = chains.grid.search
     axes = {name: axis.model_dump(mode="json") for name, axis in spec.axes.items()}  # type: ignore[attr-defined]
     probe = {name: 1.0 for name in spec.axes}
-    payload = {"axes": axes, "sampler": search.sampler, "seed": search.seed, "at_once": search.at_once,
-               "chain": chains.chain(spec, probe, 0)}
+    payload = {
+        "axes": axes,
+        "sampler": search.sampler,
+        "seed": search.seed,
+        "at_once": search.at_once,
+        "chain": chains.chain(spec, probe, 0),
+    }
     return replace(spec, label=f"{spec.name}~{digest(payload)[:6]}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.data.loading import DataSource, load
-from training.errors import Faults, UserError
-
 from search_spaces.schema import Grid
 from sweep.plan import needed_splits
+from training.data.loading import DataSource, load
+from training.errors import Faults, UserError
 
 
 def check_data(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, int]:
@@ -37,8 +36,11 @@ def check_resources(wanted: Mapping[str, float], nodes: list[Mapping[str, float]
     best = {name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in wanted}
     asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items())
     there = ", ".join(f"{amount:g} {name}" for name, amount in best.items())
-    raise UserError(f"no machine of this cluster can run a trial: a trial needs {asked}", f"most on one machine: {there}",
-                    "lower `resources` in the grid, or add machines that have what it asks for")
+    raise UserError(
+        f"no machine of this cluster can run a trial: a trial needs {asked}",
+        f"most on one machine: {there}",
+        "lower `resources` in the grid, or add machines that have what it asks for",
+    )
 
 
 def node_resources(nodes: list[dict[str, Any]]) -> list[Mapping[str, float]]:

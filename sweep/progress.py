@@ -7,10 +7,10 @@ import time
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from training.record import Status, TrialRecord
 
 from sweep.live import read_live
 from sweep.plan import Plan
+from training.record import Status, TrialRecord
 
 REFRESH = 0.5
 
@@ -25,8 +25,16 @@ class ProgressView:
         console.print(head, highlight=False)
         self.bar: Progress | None = None
         if console.is_terminal:
-            self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
-                                TimeRemainingColumn(), console=console, transient=True)
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+            )
             self.task = self.bar.add_task("trials", total=self.total, completed=done)
             self.bar.start()
 
@@ -35,7 +43,11 @@ class ProgressView:
         if self.bar is None or time.monotonic() - self.shown < REFRESH:
             return
         self.shown = time.monotonic()
-        phases = [f"{state['phase']} {state.get('step', 0)}/{state.get('steps', 0)}" for state in read_live(self.plan.run) if state.get("phase")]
+        phases = [
+            f"{state['phase']} {state.get('step', 0)}/{state.get('steps', 0)}"
+            for state in read_live(self.plan.run)
+            if state.get("phase")
+        ]
         self.bar.update(self.task, description=escape("; ".join(phases[:2]) or "trials"))
 
     def ended(self, record: TrialRecord) -> None:
@@ -47,9 +59,14 @@ class ProgressView:
         else:
             score = f"{record.selection.task} dev {record.selection.score:.1f}" if record.selection else "nothing to choose by"
             means = ", ".join(f"{result.task} {result.mean:.1f}" for result in record.results)
-            what = escape(f"{score} → {means} ({trained} trained, {len(record.phases) - trained} reused, {record.timing['seconds']:.1f} s)")
-        self.console.print(f"[{self.done}/{self.total}]".replace("[", "\\[") + f" {escape(record.trial)} {what}{self._left()}",
-                           highlight=False, soft_wrap=True)
+            what = escape(
+                f"{score} → {means} ({trained} trained, {len(record.phases) - trained} reused, {record.timing['seconds']:.1f} s)"
+            )
+        self.console.print(
+            f"[{self.done}/{self.total}]".replace("[", "\\[") + f" {escape(record.trial)} {what}{self._left()}",
+            highlight=False,
+            soft_wrap=True,
+        )
         if self.bar is not None:
             self.bar.update(self.task, completed=self.done)
 

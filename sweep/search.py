@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
-from training.record import TrialRecord, record_path
-from training.store import PhaseStore
 
 from sweep.plan import Plan, Setting, StudySpec, trial_name
 from sweep.study import StudyBook, open_book
+from training.record import TrialRecord, record_path
+from training.store import PhaseStore
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,15 @@ class Board:
         search, known = plan.grid.search, list(records)
         books = []
         for spec in plan.studies:
-            book = open_book(spec, storage, wanted=plan.settings_of(spec), seeds=tuple(plan.grid.seeds), sampler=search.sampler,
-                             search_seed=search.seed, at_once=search.at_once)
+            book = open_book(
+                spec,
+                storage,
+                wanted=plan.settings_of(spec),
+                seeds=tuple(plan.grid.seeds),
+                sampler=search.sampler,
+                search_seed=search.seed,
+                at_once=search.at_once,
+            )
             book.restore(known)
             books.append(book)
         return cls(plan, books, {})
@@ -110,7 +117,14 @@ class PairSearcher(Searcher):
             return Searcher.FINISHED if self.board.finished else None
         self.names[trial_id] = ask.name
         values = {name.replace(".", "_"): value for name, value in ask.setting.items()}
-        return {"trial": ask.name, "study": ask.spec.label, "number": ask.number, "seed": ask.seed, "setting": dict(ask.setting), **values}
+        return {
+            "trial": ask.name,
+            "study": ask.spec.label,
+            "number": ask.number,
+            "seed": ask.seed,
+            "setting": dict(ask.setting),
+            **values,
+        }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the board how a trial ended."""
@@ -121,6 +135,10 @@ class PairSearcher(Searcher):
             self.board.finish(name, None if result.get("failed") else float(result["score"]))
         else:
             self.board.drop(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its searcher; ours is made anew at each launch, so nothing of it is kept."""
+        return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: records and Optuna's storage hold the whole state."""

@@ -56,7 +56,9 @@ def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, Resolv
     """Folder and identity of every model of the grid; raises Faults naming each that can't be used."""
     faults: list[UserError] = []
     unknown = sorted(set(overrides) - set(grid.models))
-    faults += [UserError("--model names no model of the grid", name, f"its models are {', '.join(grid.models)}") for name in unknown]
+    faults += [
+        UserError("--model names no model of the grid", name, f"its models are {', '.join(grid.models)}") for name in unknown
+    ]
     found: dict[str, ResolvedModel] = {}
     for name, model in grid.models.items():
         try:
@@ -81,8 +83,12 @@ def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
         change = grid.data.get(name, Data())
         place = mini_world() if item.synthetic else root
         assert place is not None
-        sources[name] = DataSource(row=item, root=place, caps={str(split): cap for split, cap in change.caps.items()},
-                                   carve_dev=change.carve_dev or 0.0)
+        sources[name] = DataSource(
+            row=item,
+            root=place,
+            caps={str(split): cap for split, cap in change.caps.items()},
+            carve_dev=change.carve_dev or 0.0,
+        )
     return sources
 
 
@@ -108,5 +114,10 @@ def with_grid_changes(item: TaskRow, change: Data) -> TaskRow:
     stride = item.encoding.stride if change.stride is None else change.stride
     encoding = replace(item.encoding, max_length=change.max_length or item.encoding.max_length, stride=stride)
     files = {**item.files, **{str(split): path for split, path in change.files.items()}}
-    return replace(item, files=files, languages=change.languages or item.languages, scored_on=change.scored_on or item.scored_on,
-                   encoding=encoding)
+    return replace(
+        item,
+        files=files,
+        languages=change.languages or item.languages,
+        scored_on=change.scored_on or item.scored_on,
+        encoding=encoding,
+    )

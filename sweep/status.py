@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from training.record import Status
 
 from sweep.live import read_live
 from sweep.outcome import current_records
 from sweep.runfolder import is_held, read_mark
+from training.record import Status
 
 STALE = 30.0
 
@@ -26,17 +26,28 @@ def status_of(run: Path) -> dict[str, Any]:
     failed = [record.trial for record in records if record.status is Status.FAILED]
     phases = list((run / "phases").glob("*--*")) if (run / "phases").is_dir() else []
     return {
-        "grid": mark.grid, "run": str(run), "state": "running" if held else ("finished" if len(records) >= mark.trials else "stopped"),
-        "trials": mark.trials, "done": len(records), "failed": failed, "phases": len(phases),
+        "grid": mark.grid,
+        "run": str(run),
+        "state": "running" if held else ("finished" if len(records) >= mark.trials else "stopped"),
+        "trials": mark.trials,
+        "done": len(records),
+        "failed": failed,
+        "phases": len(phases),
         "running": [_running(state) for state in live],
     }
 
 
 def _running(state: dict[str, Any]) -> dict[str, Any]:
     updated = float(state.get("updated", 0.0))
-    return {"trial": state.get("trial", ""), "phase": state.get("phase", "starting"), "step": state.get("step", 0),
-            "steps": state.get("steps", 0), "loss": state.get("loss"), "seconds": round(time.time() - float(state.get("started", updated)), 1),
-            "silent": time.time() - updated > STALE}
+    return {
+        "trial": state.get("trial", ""),
+        "phase": state.get("phase", "starting"),
+        "step": state.get("step", 0),
+        "steps": state.get("steps", 0),
+        "loss": state.get("loss"),
+        "seconds": round(time.time() - float(state.get("started", updated)), 1),
+        "silent": time.time() - updated > STALE,
+    }
 
 
 def print_status(run: Path, as_json: bool = False) -> None:
@@ -45,8 +56,10 @@ def print_status(run: Path, as_json: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(status, indent=1))
         return
-    click.echo(f"{status['grid']} in {status['run']}: {status['state']}, {status['done']} of {status['trials']} trials, "
-               f"{len(status['failed'])} failed, {status['phases']} phases in the store")
+    click.echo(
+        f"{status['grid']} in {status['run']}: {status['state']}, {status['done']} of {status['trials']} trials, "
+        f"{len(status['failed'])} failed, {status['phases']} phases in the store"
+    )
     for trial in status["running"]:
         where = f"{trial['phase']} step {trial['step']}/{trial['steps']}" if trial["steps"] else trial["phase"]
         loss = f", loss {trial['loss']:.3f}" if trial["loss"] is not None else ""

@@ -18,10 +18,10 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
-from search_spaces.values import Choices, Range
-from training.record import Status, TrialRecord
 
+from search_spaces.values import Choices, Range
 from sweep.plan import Setting, StudySpec
+from training.record import Status, TrialRecord
 
 DUPLICATE = "duplicate"
 ATTEMPTS = 40
@@ -67,7 +67,9 @@ class StudyBook:
 
     def restore(self, records: Iterable[TrialRecord]) -> None:
         """Take up what earlier launches left: settings that only records know, and every score."""
-        mine = sorted((record for record in records if record.study == self.spec.label), key=lambda record: (record.number, record.seed))
+        mine = sorted(
+            (record for record in records if record.study == self.spec.label), key=lambda record: (record.number, record.seed)
+        )
         for record in mine:
             if record.number == len(self.settings) and record.number < self.wanted:
                 self._add(dict(record.hyperparameters))
@@ -101,8 +103,12 @@ class StudyBook:
         if len(settings) < self.wanted and not self.exhausted and (complete or cut):
             self._ask(min(self.at_once, self.wanted - len(settings)))
             settings = self.settings
-        return [(number, seed, setting) for number, setting in enumerate(settings) for seed in self.seeds
-                if (number, seed) not in self.scores]
+        return [
+            (number, seed, setting)
+            for number, setting in enumerate(settings)
+            for seed in self.seeds
+            if (number, seed) not in self.scores
+        ]
 
     @property
     def done(self) -> bool:
@@ -133,7 +139,9 @@ class StudyBook:
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
         if self.sampler == "random" or attempt:
             return optuna.samplers.RandomSampler(seed=seed)
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=False, n_startup_trials=min(4, self.wanted // 2))
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, constant_liar=False, n_startup_trials=min(4, self.wanted // 2)
+        )
 
 
 def _frozen(setting: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
@@ -156,4 +164,6 @@ def open_book(
 
 def open_storage(url: str) -> Any:
     """Optuna storage of a sweep (SQLite in the run folder unless told otherwise)."""
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None)
+    return optuna.storages.RDBStorage(
+        url, engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None
+    )

@@ -19,14 +19,14 @@ from typing import Any
 import ray.train
 import ray.tune
 from ray.train.torch import TorchTrainer
-from training.chain import ChainJob, ChainOutcome, run_chain
-from training.codec import canonical, from_payload
-from training.errors import DivergedError, UserError
-from training.record import RECORD_SCHEMA, Status, TrialRecord, write_record
 
 from sweep.live import LiveFile
 from sweep.plan import Plan, StudySpec
 from sweep.provenance import provenance
+from training.chain import ChainJob, ChainOutcome, run_chain
+from training.codec import canonical, from_payload
+from training.errors import DivergedError, UserError
+from training.record import RECORD_SCHEMA, Status, TrialRecord, write_record
 
 INLINE, TRAIN = "inline", "train"
 
@@ -64,14 +64,31 @@ def run_trial(config: dict[str, Any], plan: Plan, executor: str) -> None:
     ray.tune.report({"trial": task.name, "score": score, "failed": outcome is None})
 
 
-def _record(plan: Plan, task: TrialTask, job: ChainJob, outcome: ChainOutcome | None, reason: str, started: str, seconds: float) -> TrialRecord:
+def _record(
+    plan: Plan, task: TrialTask, job: ChainJob, outcome: ChainOutcome | None, reason: str, started: str, seconds: float
+) -> TrialRecord:
     timing = {"seconds": round(seconds, 3), **(outcome.timing if outcome else {})}
     return TrialRecord(
-        schema=RECORD_SCHEMA, trial=task.name, chain=job.identity.key, grid=plan.grid.name, model=task.spec.model,
-        intermediate=task.spec.intermediate.name, targets=task.spec.targets, study=task.spec.label, number=task.number, seed=task.seed,
-        status=Status.FINISHED if outcome else Status.FAILED, hyperparameters=task.setting, phases=outcome.phases if outcome else (),
-        selection=outcome.selection if outcome else None, results=outcome.results if outcome else (), reason=reason, started=started,
-        timing=timing, provenance=provenance(plan))
+        schema=RECORD_SCHEMA,
+        trial=task.name,
+        chain=job.identity.key,
+        grid=plan.grid.name,
+        model=task.spec.model,
+        intermediate=task.spec.intermediate.name,
+        targets=task.spec.targets,
+        study=task.spec.label,
+        number=task.number,
+        seed=task.seed,
+        status=Status.FINISHED if outcome else Status.FAILED,
+        hyperparameters=task.setting,
+        phases=outcome.phases if outcome else (),
+        selection=outcome.selection if outcome else None,
+        results=outcome.results if outcome else (),
+        reason=reason,
+        started=started,
+        timing=timing,
+        provenance=provenance(plan),
+    )
 
 
 def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> ChainOutcome:
@@ -85,8 +102,10 @@ def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> ChainOutc
         wanted = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
         scaling = ray.train.ScalingConfig(num_workers=1, use_gpu=resources.gpu > 0, resources_per_worker=wanted)
         running = ray.train.RunConfig(
-            name=f"{task.name}-{os.getpid()}-{int(time.time())}", storage_path=str((plan.run / "train").resolve()),
-            failure_config=ray.train.FailureConfig(max_failures=resources.max_failures, controller_failure_limit=3))
+            name=f"{task.name}-{os.getpid()}-{int(time.time())}",
+            storage_path=str((plan.run / "train").resolve()),
+            failure_config=ray.train.FailureConfig(max_failures=resources.max_failures, controller_failure_limit=3),
+        )
     result = TorchTrainer(train_loop, train_loop_config=shared, scaling_config=scaling, run_config=running).fit()
     return read_outcome(plan.run, task.name) if result.error is None else _raise(result.error)
 
@@ -103,9 +122,14 @@ def train_loop(config: dict[str, Any]) -> None:
     try:
         answer = {"outcome": run_chain(job, live)}
     except UserError as error:
-        answer = {"error": type(error).__name__, "cause": error.cause, "value": error.value, "remedy": error.remedy, "text": str(error)}
+        answer = {
+            "error": type(error).__name__,
+            "cause": error.cause,
+            "value": error.value,
+            "remedy": error.remedy,
+            "text": str(error),
+        }
     write_outcome(run, name, answer)
-    ray.train.report({"ended": 1})
 
 
 def _outcome_path(run: Path, name: str) -> Path:

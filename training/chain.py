@@ -126,11 +126,21 @@ class _Walk:
         model, carry = self._model_for(identity, names)
         data = [self.corpus.encoded(use.task, "train", ENGLISH, use.data) for use in identity.tasks]
         vocabulary = vocabulary_of(model, self.tokenizer)
-        trained = train_phase(model, identity, data, vocabulary, runtime, checkpoint=self.store.checkpoint_path(key), progress=self._step)
+        trained = train_phase(
+            model, identity, data, vocabulary, runtime, checkpoint=self.store.checkpoint_path(key), progress=self._step
+        )
         if job.runtime.threads:
             torch.set_num_threads(job.runtime.threads)
-        trace = PhaseTrace(key=key, identity=identity, outcome="trained", seconds=round(trained.seconds, 3), steps=trained.steps,
-                           tokens=trained.tokens, curve=trained.curve, carry=carry)
+        trace = PhaseTrace(
+            key=key,
+            identity=identity,
+            outcome="trained",
+            seconds=round(trained.seconds, 3),
+            steps=trained.steps,
+            tokens=trained.tokens,
+            curve=trained.curve,
+            carry=carry,
+        )
         self.model = model
         return self.store.publish(key, identity, trace, self._write)
 
@@ -145,7 +155,9 @@ class _Walk:
             return from_phase(job.model_folder, self.weights, rows, seed=identity.seed, carry_heads=identity.carry_heads)
         random = job.identity.model.weights == RANDOM
         if random and identity.role is not Role.PRETRAIN:
-            raise ModelError("a model without weights can't start a chain", job.identity.model.name, "give it a `pretrain` section")
+            raise ModelError(
+                "a model without weights can't start a chain", job.identity.model.name, "give it a `pretrain` section"
+            )
         return from_pretrained(job.model_folder, rows, random=random, model_seed=job.identity.model.seed, seed=identity.seed)
 
     def _write(self, folder: Path) -> None:
@@ -204,8 +216,14 @@ def _selection(evaluator: Evaluator, chosen_by: tuple[EvaluationIdentity, ...]) 
         return None
     scores = [evaluator.evaluate(item).mean for item in chosen_by]
     oracle = any(item.languages != (ENGLISH,) for item in chosen_by)
-    return Selection(task="+".join(item.task for item in chosen_by), split="+".join(sorted({item.split for item in chosen_by})),
-                     language=ENGLISH, metric="score", score=sum(scores) / len(scores), oracle=oracle)
+    return Selection(
+        task="+".join(item.task for item in chosen_by),
+        split="+".join(sorted({item.split for item in chosen_by})),
+        language=ENGLISH,
+        metric="score",
+        score=sum(scores) / len(scores),
+        oracle=oracle,
+    )
 
 
 __all__ = ["ChainJob", "ChainOutcome", "Unwatched", "Watcher", "run_chain", "silent"]

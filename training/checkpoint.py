@@ -53,7 +53,11 @@ def load_checkpoint(path: Path, model: ChainModel, optimiser: torch.optim.AdamW)
         path.replace(path.with_suffix(".damaged"))
         return None
     for name, parameter in model.named_parameters():
-        found = {moment: tensors[f"adam.{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq", "step") if f"adam.{moment}.{name}" in tensors}
+        found = {
+            moment: tensors[f"adam.{moment}.{name}"]
+            for moment in ("exp_avg", "exp_avg_sq", "step")
+            if f"adam.{moment}.{name}" in tensors
+        }
         if found:
             device = parameter.device
             optimiser.state[parameter] = {moment: value.to(device) for moment, value in found.items()}

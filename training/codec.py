@@ -122,7 +122,10 @@ def _build_tuple(kind: Any, value: Any, where: str, faults: list[UserError]) -> 
         return tuple(_build(arguments[0], item, f"{where}[{index}]", faults) for index, item in enumerate(value))
     if len(arguments) != len(value):
         return _fault(faults, where, f"must have {len(arguments)} items", value)
-    return tuple(_build(inner, item, f"{where}[{index}]", faults) for index, (inner, item) in enumerate(zip(arguments, value, strict=True)))
+    return tuple(
+        _build(inner, item, f"{where}[{index}]", faults)
+        for index, (inner, item) in enumerate(zip(arguments, value, strict=True))
+    )
 
 
 def _build_mapping(kind: Any, value: Any, where: str, faults: list[UserError]) -> Any:

@@ -57,13 +57,21 @@ class Evaluator:
         values = {language: metrics["score"] for language, metrics in languages.items()}
         others = [value for language, value in values.items() if language != ENGLISH]
         return TargetResult(
-            task=target.task, split=target.split, languages=languages, examples={name: count for name, (_, count) in scored.items()},
-            mean=float(np.mean(list(values.values()))), mean_non_english=float(np.mean(others)) if others else None,
-            synthetic=row.synthetic, layer=self._layer(target) if row.kind is Kind.RETRIEVAL else None,
-            pooling=target.pooling if row.kind is Kind.RETRIEVAL else None)
+            task=target.task,
+            split=target.split,
+            languages=languages,
+            examples={name: count for name, (_, count) in scored.items()},
+            mean=float(np.mean(list(values.values()))),
+            mean_non_english=float(np.mean(others)) if others else None,
+            synthetic=row.synthetic,
+            layer=self._layer(target) if row.kind is Kind.RETRIEVAL else None,
+            pooling=target.pooling if row.kind is Kind.RETRIEVAL else None,
+        )
 
     def _predicted(self, target: EvaluationIdentity, row: TaskRow) -> dict[str, tuple[dict[str, float], int]]:
-        splits = {language: self.corpus.encoded(target.task, target.split, language, target.data) for language in target.languages}
+        splits = {
+            language: self.corpus.encoded(target.task, target.split, language, target.data) for language in target.languages
+        }
         outputs = self._forward(row, [feature for encoded in splits.values() for feature in encoded.features])
         scored, start = {}, 0
         for language, encoded in splits.items():
@@ -86,7 +94,11 @@ class Evaluator:
                 batch, labels = mask_tokens(batch, self.vocabulary.mask, self.vocabulary.size, generator)
             inputs = collate(batch, self.vocabulary.pad, self.device, types=self.vocabulary.types)
             hidden = self.model.encode(inputs)
-            found = _masked(head, hidden, labels, self.model.embeddings) if labels is not None else _reduced(row, head(hidden), batch)
+            found = (
+                _masked(head, hidden, labels, self.model.embeddings)
+                if labels is not None
+                else _reduced(row, head(hidden), batch)
+            )
             for place, value in zip(places, found, strict=True):
                 outputs[place] = value
         return outputs
@@ -120,7 +132,9 @@ class Evaluator:
         features = self.corpus.encoder(target.task).encode_plain(texts)
         vectors = np.zeros((len(features), int(self.model.backbone.config.hidden_size)), dtype=np.float32)
         for places in self._length_batches(features):
-            inputs = collate([features[place] for place in places], self.vocabulary.pad, self.device, types=self.vocabulary.types)
+            inputs = collate(
+                [features[place] for place in places], self.vocabulary.pad, self.device, types=self.vocabulary.types
+            )
             hidden = self.model.encode_layer(inputs, self._layer(target))
             mask = inputs["attention_mask"][..., None].to(hidden.dtype)
             pooled = hidden[:, 0] if target.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)

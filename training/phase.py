@@ -54,13 +54,23 @@ def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
 def vocabulary_of(model: ChainModel, tokenizer: Any) -> Vocabulary:
     """What batches need to know of a model and its tokenizer."""
     mask = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id
-    return Vocabulary(pad=int(tokenizer.pad_token_id), mask=int(mask), size=int(model.backbone.config.vocab_size),
-                      types=int(getattr(model.backbone.config, "type_vocab_size", 1)) > 1)
+    return Vocabulary(
+        pad=int(tokenizer.pad_token_id),
+        mask=int(mask),
+        size=int(model.backbone.config.vocab_size),
+        types=int(getattr(model.backbone.config, "type_vocab_size", 1)) > 1,
+    )
 
 
 def train_phase(
-    model: ChainModel, phase: PhaseIdentity, data: Sequence[Encoded], vocabulary: Vocabulary, runtime: Runtime, *,
-    checkpoint: Path | None = None, progress: Progress = silent,
+    model: ChainModel,
+    phase: PhaseIdentity,
+    data: Sequence[Encoded],
+    vocabulary: Vocabulary,
+    runtime: Runtime,
+    *,
+    checkpoint: Path | None = None,
+    progress: Progress = silent,
 ) -> Trained:
     """Train `model` in place; `data` holds the phase's tasks in order.
 
@@ -70,7 +80,9 @@ def train_phase(
     model.to(device).train()
     optimiser = build_optimiser(model, phase)
     draws = all_draws(phase, data)
-    done = (load_checkpoint(checkpoint, model, optimiser) if checkpoint else None) or Position(step=0, tokens=0, seconds=0.0, curve=())
+    done = (load_checkpoint(checkpoint, model, optimiser) if checkpoint else None) or Position(
+        step=0, tokens=0, seconds=0.0, curve=()
+    )
     run = _Run(model, phase, data, vocabulary, runtime, device, optimiser)
     every = max(1, len(draws) // CURVE_POINTS)
     curve, tokens, recent = list(done.curve), done.tokens, [torch.zeros(())] * 0
@@ -86,7 +98,9 @@ def train_phase(
             progress(step + 1, len(draws), mean)
             if checkpoint and time.monotonic() - saved >= runtime.checkpoint_seconds and step + 1 < len(draws):
                 elapsed = done.seconds + time.monotonic() - started
-                save_checkpoint(checkpoint, model, optimiser, Position(step=step + 1, tokens=tokens, seconds=elapsed, curve=tuple(curve)))
+                save_checkpoint(
+                    checkpoint, model, optimiser, Position(step=step + 1, tokens=tokens, seconds=elapsed, curve=tuple(curve))
+                )
                 saved = time.monotonic()
     return Trained(len(draws), tokens, done.seconds + time.monotonic() - started, tuple(curve))
 

@@ -16,6 +16,8 @@ from training.record import Status, TrialRecord, read_records
 
 PARENT_TAG = "mlflow.parentRunId"
 METRICS_A_CALL, PARAMS_A_CALL = 1000, 100
+PAGE_VIEW = "workflowType=machine_learning&orderByKey=params.%60targets%60&orderByAsc=true"
+"""The view for training (a new browser opens the one for agents); in any order but by date, trials are not folded away."""
 T = TypeVar("T")
 
 
@@ -77,6 +79,12 @@ class Tracker:
             if self._parent_id:
                 ends = [run.info.end_time for run in self._children() if run.info.end_time]
                 self._client.set_terminated(self._parent_id, "FINISHED", max(ends, default=None))
+
+    def page(self, server: str = "http://127.0.0.1:5000") -> str:
+        """Address of the list of all trials, ordered by target, at a running `mlflow ui`. Raises TrackingError."""
+        with tracking_errors(self.uri, self.run_folder):
+            self._open()
+            return f"{server}/#/experiments/{self._experiment_id}/runs?{PAGE_VIEW}"
 
     def _open(self) -> None:
         if self._client is not None:

@@ -2,8 +2,8 @@
 
 Names are stable, so that a chart made for one sweep fits the next: `<target>/<metric>/<language>` (in that order, since MLflow
 makes one group of charts of all that share what comes before the last slash), `<target>/mean`, `<target>/mean_non_english`,
-`selection/score`, and for each phase `phase/<role>/loss` (a curve over optimiser steps),
-`/seconds` and `/trained` (1, or 0 where the phase was found in the store). A second phase of one role is `<role>2`.
+`selection/score`, and for each phase `phase/<role>/loss` (a curve over optimiser steps), `/seconds` and `/trained` (1, or 0
+where the phase was found in the store). A second phase of one role is `<role>2`.
 """
 
 from __future__ import annotations

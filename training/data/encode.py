@@ -72,8 +72,13 @@ class Encoder:
 
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """Features of `examples`; raises DataError where an example can't be a feature."""
-        methods = {Kind.CLASSIFICATION: self._sentences, Kind.CHOICE: self._choices, Kind.TAGGING: self._tagged,
-                   Kind.SPAN: self._questions, Kind.MLM: self._texts}
+        methods = {
+            Kind.CLASSIFICATION: self._sentences,
+            Kind.CHOICE: self._choices,
+            Kind.TAGGING: self._tagged,
+            Kind.SPAN: self._questions,
+            Kind.MLM: self._texts,
+        }
         features = methods[self.row.kind](examples) if examples else []
         group = 1
         if self.row.kind is Kind.CHOICE and examples:
@@ -85,8 +90,9 @@ class Encoder:
         return [self._feature(batch, index, index) for batch, index in self._rows(list(texts), None, truncation=True)]
 
     def _rows(self, first: Any, second: Any, **options: Any) -> list[tuple[Any, int]]:
-        batch = self.tokenizer(first, second, max_length=self.max_length, return_token_type_ids=True, return_attention_mask=False,
-                               **options)
+        batch = self.tokenizer(
+            first, second, max_length=self.max_length, return_token_type_ids=True, return_attention_mask=False, **options
+        )
         return [(batch, index) for index in range(len(batch["input_ids"]))]
 
     def _feature(self, batch: Any, index: int, example: int, **extra: Any) -> Feature:
@@ -130,8 +136,14 @@ class Encoder:
 
     def _questions(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Question)]
-        rows = self._rows([item.question.strip() for item in chosen], [item.context for item in chosen], truncation="only_second",
-                          stride=self.stride, return_overflowing_tokens=True, return_offsets_mapping=True)
+        rows = self._rows(
+            [item.question.strip() for item in chosen],
+            [item.context for item in chosen],
+            truncation="only_second",
+            stride=self.stride,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
         return [self._window(batch, index, chosen) for batch, index in rows]
 
     def _window(self, batch: Any, index: int, questions: Sequence[Question]) -> Feature:
@@ -146,8 +158,15 @@ class Encoder:
         chosen = [item for item in examples if isinstance(item, Tagged)]
         words = [[word or self.tokenizer.unk_token for word in item.words] for item in chosen]
         self._replace_invisible(words)
-        rows = self._rows(words, None, truncation=True, stride=self.stride, is_split_into_words=True, return_overflowing_tokens=True,
-                          return_offsets_mapping=True)
+        rows = self._rows(
+            words,
+            None,
+            truncation=True,
+            stride=self.stride,
+            is_split_into_words=True,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
         seen: dict[int, list[Feature]] = {}
         for batch, index in rows:
             example = int(batch["overflow_to_sample_mapping"][index])
@@ -202,8 +221,16 @@ def _split_overlaps(windows: Sequence[Feature]) -> list[Feature]:
         assert window.positions is not None and window.words is not None
         mine = np.asarray([best[word][1] == index for word in window.words.tolist()], dtype=bool)
         tags = None if window.tags is None else window.tags[mine]
-        kept.append(Feature(ids=window.ids, types=window.types, example=window.example, positions=window.positions[mine],
-                            words=window.words[mine], tags=tags))
+        kept.append(
+            Feature(
+                ids=window.ids,
+                types=window.types,
+                example=window.example,
+                positions=window.positions[mine],
+                words=window.words[mine],
+                tags=tags,
+            )
+        )
     return kept
 
 

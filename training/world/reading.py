@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training.world import lexicon
 from training.world.dice import Dice
-from training.world.meaning import Author, Event
+from training.world.meaning import Author, Event, brief
 from training.world.render import Speaker, Word, written
 
 
@@ -30,7 +30,7 @@ def passage(author: Author, questions: int, sentences: tuple[int, int] = (3, 4))
     length = sentences[0] + dice.below(sentences[1] - sentences[0] + 1)
     topics = dice.shuffled(lexicon.TOPICS)[:2]
     while len(events) < length:
-        event = author.new_event(dice.pick(topics), negated=False)
+        event = brief(author.new_event(dice.pick(topics), negated=False))
         if all(_apart(event, other) for other in events):
             events.append(event)
     asked = [(at, letter) for at, event in enumerate(events) for letter in "SOPT" if event.slot[letter]]

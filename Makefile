@@ -1,0 +1,44 @@
+# One command each; every one sets up what it needs. Another Python: make PYTHON=/path/to/python3.11 test
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint bench
+
+help:
+	@echo "make demo       run the demonstration sweep on the mini world"
+	@echo "make test       run the tests, except those that take minutes"
+	@echo "make test-slow  run the tests that take minutes"
+	@echo "make lint       check style and types"
+	@echo "make bench      run the benchmarks"
+
+demo: $(READY)
+	@$(BIN)/sweep launch --grid demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+# pytest leaves with 5 when nothing was selected.
+test-slow: $(READY)
+	@$(BIN)/python -m pytest -q -m slow || [ $$? -eq 5 ]
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(READY)
+	@for file in benchmarks/[a-z]*.py; do \
+	  if [ -e "$$file" ]; then echo "== $$file"; $(BIN)/python "$$file" || exit 1; fi; \
+	done
+
+# torch comes first and alone, so that the build of it that fits this machine (CPU or CUDA) is settled before anything asks for one.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setting up $(VENV): a few minutes and about 3 GB the first time"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sweep.tracking import MirrorQueue, open_tracker, sync
+from tests.reports.builders import record
+from training.record import TrialRecord, write_record
+
+TRIALS = [record("mnli", {"xnli": 71.0}, number=number) for number in range(3)]
+
+
+@pytest.fixture
+def closed_server() -> Iterator[str]:
+    """The address of a port that nobody listens at."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://reader:secret@127.0.0.1:{held.getsockname()[1]}"
+
+
+class Fake:
+    """A tracker that fails as told, and remembers."""
+
+    run_folder = Path("runs/all")
+
+    def __init__(self, failing: bool = False) -> None:
+        self.failing, self.got, self.finished = failing, list[str](), False
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def mirror(self, trial: TrialRecord) -> bool:
+        self.hold.wait(20)
+        if self.failing:
+            raise RuntimeError("postgresql://sweep:secret@db/mlflow refused")
+        self.got.append(trial.trial)
+        return True
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+def test_records_are_mirrored_when_closed(run_folder: Path) -> None:
+    warned: list[str] = []
+    queue = MirrorQueue(open_tracker(run_folder), warned.append)
+    for trial in TRIALS:
+        queue.put(trial)
+        write_record(run_folder, trial)
+    assert queue.close() == () and warned == []
+    assert len(sync(run_folder).already) == 3
+
+
+def test_server_that_is_down_warns_once_quickly_and_sync_fills_in_later(run_folder: Path, closed_server: str) -> None:
+    warned: list[str] = []
+    begun = time.monotonic()
+    queue = MirrorQueue(open_tracker(run_folder, closed_server), warned.append)
+    for trial in TRIALS:
+        write_record(run_folder, trial)
+        queue.put(trial)
+    left = queue.close()
+    assert time.monotonic() - begun < 15
+    assert [trial for trial, _ in left] == [trial.trial for trial in TRIALS]
+    (line,) = warned
+    assert f"sweep sync {run_folder}" in line
+    assert not any("secret" in text for text in (line, *(reason for _, reason in left)))
+    down = sync(run_folder, closed_server)
+    assert len(down.failed) == 3 and "secret" not in repr(down)
+    assert len(sync(run_folder).mirrored) == 3
+
+
+def test_any_error_is_kept_from_the_sweep_and_shows_no_password() -> None:
+    warned: list[str] = []
+    queue = MirrorQueue(Fake(failing=True), warned.append)  # type: ignore[arg-type]
+    for trial in TRIALS:
+        queue.put(trial)
+    assert len(queue.close()) == 3
+    assert len(warned) == 1 and "secret" not in warned[0] and "***" in warned[0]
+
+
+def test_what_was_missed_is_tried_again_at_the_end() -> None:
+    fake = Fake(failing=True)
+    warned = threading.Event()
+    queue = MirrorQueue(fake, lambda _: warned.set())  # type: ignore[arg-type]
+    queue.put(TRIALS[0])
+    assert warned.wait(20)
+    fake.failing = False
+    queue.put(TRIALS[1])
+    assert queue.close() == () and fake.finished
+    assert sorted(fake.got) == [TRIALS[0].trial, TRIALS[1].trial]
+
+
+def test_close_gives_up_after_its_time_and_names_what_is_left() -> None:
+    fake = Fake()
+    fake.hold.clear()
+    warned: list[str] = []
+    queue = MirrorQueue(fake, warned.append)  # type: ignore[arg-type]
+    for trial in TRIALS:
+        queue.put(trial)
+    assert queue.close(timeout=0.1) == tuple((trial.trial, "not mirrored in time") for trial in TRIALS)
+    assert len(warned) == 1
+    fake.hold.set()

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.tracking import names
+from tests.reports.builders import phase, record
+from training.identity import Role
+from training.record import Status
+
+
+@given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=4))
+def test_any_name_becomes_one_that_mlflow_takes(parts: list[str]) -> None:
+    name = names.joined(*parts)
+    assert re.fullmatch(r"[/\w.\- :]+", name, re.ASCII)
+    assert posixpath.normpath(name) == name and not name.startswith(("/", ".."))
+    assert len(name) <= names.NAME_LIMIT
+
+
+def test_metrics_have_stable_names() -> None:
+    trial = record(
+        "mnli", {"xnli": 71.0}, phases=[phase(Role.INTERMEDIATE, "mnli", outcome="reused"), phase(Role.TARGET, "xnli")]
+    )
+    values = {point.name: point.value for point in names.points(trial)}
+    assert values["xnli/mean"] == 71.0 and values["xnli/mean_non_english"] == 68.75
+    assert values["xnli/score/en"] == 77.75 and values["selection/score"] == 70.0
+    assert (values["phase/intermediate/trained"], values["phase/target/trained"]) == (0.0, 1.0)
+    assert values["phase/target/seconds"] == 12.5
+    curve = [(point.step, point.value) for point in names.points(trial) if point.name == "phase/target/loss"]
+    assert curve == list(trial.phases[1].curve)
+
+
+def test_second_phase_of_one_role_has_a_number() -> None:
+    trial = record("none", {"xcopa": 60.0}, phases=[phase(Role.TARGET, "siqa"), phase(Role.TARGET, "copa")])
+    assert [label for label, _ in names.phases(trial)] == ["target", "target2"]
+
+
+def test_params_and_tags_name_the_setting_the_layer_and_the_data() -> None:
+    trial = record("mnli", {"tatoeba": 70.0}, retrieval=["tatoeba"], synthetic=True)
+    params, tags = names.params(trial), names.tags(trial)
+    assert params["intermediate.lr"] == "1e-05" and params["setting"] == "0" and params["tatoeba.layer"] == "14"
+    assert tags["phase/intermediate"] == f"mnli-lr1e-05-ep2-s1--{trial.phases[0].key}"
+    assert (tags["data/mnli"], tags["synthetic"], tags["status"]) == ("data-of-mnli", "true", "finished")
+    assert tags["provenance/code"] == "0123456789ab"
+
+
+def test_long_values_are_cut_to_what_mlflow_takes() -> None:
+    trial = replace(record("mnli", {"xnli": 1.0}, status=Status.FAILED, reason="x" * 20_000), study="s" * 9000)
+    assert all(len(value) <= names.TAG_LIMIT for value in names.tags(trial).values())
+
+
+@pytest.mark.parametrize(
+    ("started", "timing", "expected"),
+    [
+        ("2026-03-01T12:00:00+00:00", {"total": 2.5, "train": 2.0}, (1772366400000, 1772366402500)),
+        ("2026-03-01T12:00:00", {"train": 1.0, "evaluate": 2.0}, (1772366400000, 1772366403000)),
+        ("", {"total": 1.0}, (None, None)),
+    ],
+)
+def test_times_come_from_the_record(started: str, timing: dict[str, float], expected: tuple[int | None, int | None]) -> None:
+    assert names.times(replace(record("none", {"xnli": 1.0}), started=started, timing=timing)) == expected
