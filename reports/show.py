@@ -182,7 +182,11 @@ def _summary(result: TargetResult) -> str:
 
 
 def _provenance(record: TrialRecord) -> Iterator[RenderableType]:
-    if record.provenance:
+    groups: dict[str, list[str]] = {}
+    for name, value in sorted(record.provenance.items()):
+        kind, _, rest = name.partition(".")
+        groups.setdefault(kind, []).append(f"{rest} {value}".strip())
+    if groups:
         yield Text("\nprovenance", "dim")
-        for name, value in sorted(record.provenance.items()):
-            yield Text(f"  {name}: {value}", "dim")
+    for kind, values in groups.items():
+        yield Text(f"  {kind}: {', '.join(values)}", "dim")

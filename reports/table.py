@@ -73,6 +73,7 @@ def caption_lines(table: TransferTable) -> tuple[str, ...]:
     splits = {target: sorted({cell.split for cell in scored if cell.target == target}) for target in table.targets}
     seeds = sorted({len(cell.seeds) for cell in tuned} or {len(cell.seeds) for cell in scored})
     settings = sorted({cell.settings_complete for cell in tuned})
+    uneven = " (unequal inside a target: see below)" if any(cell.unequal for cell in scored) else ""
     by_split: dict[str, list[str]] = {}
     for target, names in splits.items():
         by_split.setdefault("+".join(names) or "not scored yet", []).append(target)
@@ -80,7 +81,7 @@ def caption_lines(table: TransferTable) -> tuple[str, ...]:
         f"Row '{BASELINE}': score in percent. Other rows: points above or below it. Each score is the XTREME average:"
         " unweighted over languages, English included.",
         "Scored on " + "; ".join(f"{split}: {', '.join(names)}" for split, names in sorted(by_split.items())) + ".",
-        f"Seeds: {_counts(seeds)}. Settings a pair: {_counts(settings)}, chosen on English dev data."
+        f"Seeds: {_counts(seeds)}. Settings a pair: {_counts(settings)}{uneven}, chosen on English dev data."
         + (" ± is the standard deviation over seeds." if max(seeds, default=0) >= 2 else ""),
     ]
     if table.retrieval:
@@ -91,7 +92,7 @@ def caption_lines(table: TransferTable) -> tuple[str, ...]:
 def _counts(values: Sequence[int]) -> str:
     if not values:
         return "none complete"
-    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]} (see notes)"
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def _columns(table: TransferTable) -> list[str]:

@@ -119,7 +119,6 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_json: bool) -> No
     """Show the transfer table: what each intermediate task gives to each target."""
     folder = existing_run(run, grid)
     from reports.table import render_transfer, transfer_csv, transfer_json
-
     from sweep.outcome import tables_of
 
     tables = tables_of(folder)

@@ -1,7 +1,7 @@
 """`sweep launch`: from a grid to its transfer table, in one Tune experiment; the same command again goes on where it was.
 
-What is finished is known from records, settings from Optuna's storage, trained phases from the store. Nothing else is restored: each
-launch is a fresh Tune experiment over what is left, so there is no state that a kill could leave half-written.
+What is finished is known from records, settings from Optuna's storage, trained phases from the store. Nothing else is restored:
+each launch is a fresh Tune experiment over what is left, so there is no state that a kill could leave half-written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -20,19 +20,18 @@ from sweep.options import LaunchOptions
 from sweep.outcome import mark_of, print_outcome
 from sweep.plan import Plan, make_plan
 from sweep.preflight import check_data, check_resources, node_resources
-from sweep.runfolder import hold, open_run, write_mark
+from sweep.runfolder import hold, open_run, refuse_foreign, write_mark
 from sweep.sources import resolve_models, resolve_sources
 from sweep.tidy import readable_records
-from training.record import Status, TrialRecord, read_record, record_path
+from training.record import Status, TrialRecord
 from training.store import PhaseStore
 
 RAY_QUIET = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    "RAY_TRAIN_ENABLE_WORKER_GROUP_STATE_ACTOR": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
     "TRANSFORMERS_VERBOSITY": "error",
@@ -58,37 +57,37 @@ def executor_of(plan: Plan) -> str:
 
 
 def launch(options: LaunchOptions, console: Console | None = None) -> int:
-    """Run a grid to its end; returns the exit code (0 done, 1 with failed trials or a fatal fault, 130 interrupted)."""
-    console = console or Console(stderr=False)
+    """Run a grid to its end; returns the exit code (0 done, 1 with failed trials or a fatal fault, 130 interrupted).
+
+    Everything that can be checked is checked before the run folder is touched; raises UserError or Faults on what does not fit.
+    """
+    console = console or Console()
     began = time.monotonic()
-    load_grid(options.grid)
-    plan_run = options.folder.resolve()
-    with hold_checked(plan_run, options):
+    try:
+        refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
         plan = prepare(options)
         check_data(plan.grid, plan.sources)
-        mark = open_run(plan.run, plan.grid.name)
-        write_mark(plan.run, mark_of(plan, mark))
-        _tidy(plan)
-        records, damaged = readable_records(plan.run)
-        for line in damaged:
-            console.print(f"[yellow]{line}[/yellow]", highlight=False)
-        code = _search(plan, records, console)
-        print_outcome(plan, console, time.monotonic() - began)
-        return code
+        with hold(plan.run):
+            write_mark(plan.run, mark_of(plan, open_run(plan.run, plan.grid.name)))
+            _tidy(plan)
+            code = _search(plan, _records(plan, console), console)
+            print_outcome(plan, console, time.monotonic() - began)
+            return code
+    except KeyboardInterrupt:
+        _say_interrupted(console)
+        return INTERRUPTED
 
 
-def hold_checked(run: Path, options: LaunchOptions) -> Any:
-    """Hold the run folder, after making sure that it is ours (a lock file in a foreign folder would already be a trace)."""
-    grid = load_grid(options.grid)
-    if run.exists():
-        open_run_is_ours(run, grid.name)
-    return hold(run)
+def _say_interrupted(console: Console) -> None:
+    console.print("stopped; what is finished is kept. The same command goes on from here.", highlight=False)
 
 
-def open_run_is_ours(run: Path, grid: str) -> None:
-    """Raises UserError for a foreign folder or another grid's; marks nothing new."""
-    if not run.is_dir() or any(path.name not in (".lock",) for path in run.iterdir()):
-        open_run(run, grid)
+def _records(plan: Plan, console: Console) -> list[TrialRecord]:
+    """Records of earlier launches; says which were damaged."""
+    records, damaged = readable_records(plan.run)
+    for line in damaged:
+        console.print(line, style="yellow", highlight=False, markup=False)
+    return records
 
 
 def _tidy(plan: Plan) -> None:
@@ -107,29 +106,27 @@ def _search(plan: Plan, records: list[TrialRecord], console: Console) -> int:
 
     url = os.environ.get("SWEEP_OPTUNA_STORAGE") or f"sqlite:///{plan.run / 'optuna.db'}"
     board = Board.open(plan, open_storage(url), records)
-    queue = MirrorQueue(open_tracker(plan.run), warn=lambda text: console.print(f"[yellow]{text}[/yellow]", highlight=False))
+    warn = partial(console.print, style="yellow", highlight=False, markup=False)
+    queue = MirrorQueue(open_tracker(plan.run), warn=warn)
     view = ProgressView(plan, console, done=sum(len(book.scores) for book in board.books))
+    fatal = ""
     try:
         for record in records:
             queue.put(record)
         if board.finished:
             console.print("nothing to run: every trial of this grid has its record", highlight=False)
-            return _code(records)
-        fatal = _tune(plan, board, queue, view)
+        else:
+            fatal = _tune(plan, board, queue, view)
     finally:
         view.close()
         queue.close(timeout=120.0)
     if fatal:
         console.print(f"error: {fatal}", style="red", highlight=False, markup=False)
         return 1
-    if view.interrupted:
-        console.print("stopped; what is finished is kept. The same command goes on from here.", highlight=False)
+    if not board.finished:
+        _say_interrupted(console)
         return INTERRUPTED
-    return _code(readable_records(plan.run)[0])
-
-
-def _code(records: list[TrialRecord]) -> int:
-    return 1 if any(record.status is Status.FAILED for record in records) else 0
+    return 1 if any(record.status is Status.FAILED for record in readable_records(plan.run)[0]) else 0
 
 
 def _tune(plan: Plan, board: Any, queue: Any, view: Any) -> str:
@@ -196,7 +193,7 @@ def start_ray(executor: str) -> None:
     if ray.is_initialized():
         return
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": RAY_QUIET})
     else:
         ray.init(
             address="local",
@@ -205,9 +202,3 @@ def start_ray(executor: str) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-
-
-def mirrored_record(plan: Plan, trial: str) -> TrialRecord | None:
-    """The record of a trial, when it has one."""
-    path = record_path(plan.run, trial)
-    return read_record(path) if path.is_file() else None

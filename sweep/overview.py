@@ -107,11 +107,9 @@ def print_plan(options: LaunchOptions, *, as_json: bool) -> None:
         )
     console.print(table)
     phases = found["phases"]
-    console.print(
-        f"\n{found['grid']}: {len(found['studies'])} studies, {found['trials']} trials ({found['done']} done), executor {found['executor']}"
-        + (", SYNTHETIC data (mini world)" if found["synthetic"] else ""),
-        highlight=False,
-    )
+    synthetic = ", SYNTHETIC data (mini world)" if found["synthetic"] else ""
+    counts = f"{len(found['studies'])} studies, {found['trials']} trials ({found['done']} done)"
+    console.print(f"\n{found['grid']}: {counts}, executor {found['executor']}{synthetic}", highlight=False)
     console.print(
         f"phases: at most {sum(phases.values())} to train ({', '.join(f'{count} {role}' for role, count in phases.items())}) "
         f"where unshared chains would train {found['phases_unshared']}; {found['phases_in_store']} in the store",

@@ -163,7 +163,7 @@ class _Chains:
         )
 
     def selection(self, study: StudySpec) -> tuple[EvaluationIdentity, ...]:
-        """English dev of the target's training row; for retrieval, of the intermediate tasks; nothing where there is neither."""
+        """English dev of the target's training row; for retrieval, of the intermediate tasks; else nothing."""
         trained = self.row(study.group).trained
         tasks = (study.group,) if trained else study.intermediate.tasks
         return tuple(self._measure(task, Split.DEV, (ENGLISH,), f"{task}/dev") for task in tasks)
@@ -213,7 +213,7 @@ def target_groups(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, tu
 
 def needed_splits(grid: Grid, sources: Mapping[str, DataSource]) -> list[tuple[str, str, Split, tuple[str, ...]]]:
     """(key, task, split, languages) of every split that the grid reads."""
-    needed = []
+    needed: list[tuple[str, str, Split, tuple[str, ...]]] = []
     learned = [task for intermediate in grid.intermediates for task in intermediate.tasks]
     learned += [group for group in target_groups(grid, sources) if sources[group].row.trained]
     for task in dict.fromkeys(learned):

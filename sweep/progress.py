@@ -59,9 +59,8 @@ class ProgressView:
         else:
             score = f"{record.selection.task} dev {record.selection.score:.1f}" if record.selection else "nothing to choose by"
             means = ", ".join(f"{result.task} {result.mean:.1f}" for result in record.results)
-            what = escape(
-                f"{score} → {means} ({trained} trained, {len(record.phases) - trained} reused, {record.timing['seconds']:.1f} s)"
-            )
+            phases = f"{trained} trained, {len(record.phases) - trained} reused"
+            what = escape(f"{score} → {means} ({phases}, {record.timing['seconds']:.1f} s)")
         self.console.print(
             f"[{self.done}/{self.total}]".replace("[", "\\[") + f" {escape(record.trial)} {what}{self._left()}",
             highlight=False,

@@ -58,19 +58,26 @@ def read_mark(run: Path) -> RunMark:
     return from_payload(RunMark, payload, str(run / MARK))
 
 
-def open_run(run: Path, grid: str) -> RunMark:
-    """Take a run folder for a grid: a new or empty one is marked, our own is taken up, a foreign one is refused with UserError."""
+def refuse_foreign(run: Path, grid: str) -> None:
+    """Raises UserError when the folder is a file, another grid's run folder, or holds what no sweep made; touches nothing."""
     if run.exists() and not run.is_dir():
         raise UserError("the run folder is a file", run, "give another --run")
     if (run / MARK).is_file():
         mark = read_mark(run)
         if mark.grid != grid:
             raise UserError(f"the run folder belongs to grid {mark.grid}, not {grid}", run, "give another --run for this grid")
-        return mark
+        return
     strangers = [path.name for path in run.iterdir() if path.name != LOCK] if run.is_dir() else []
     if strangers:
         remedy = "give an empty or new folder with --run: nothing in this one was touched"
         raise UserError(f"the folder {run} holds files that no sweep made", ", ".join(sorted(strangers)[:5]), remedy)
+
+
+def open_run(run: Path, grid: str) -> RunMark:
+    """Take a run folder for a grid: a new or empty one is marked, our own is taken up, a foreign one is refused with UserError."""
+    refuse_foreign(run, grid)
+    if (run / MARK).is_file():
+        return read_mark(run)
     mark = RunMark(schema=SCHEMA, sweep=uuid.uuid4().hex[:12], grid=grid)
     write_mark(run, mark)
     return mark

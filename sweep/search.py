@@ -110,7 +110,7 @@ class PairSearcher(Searcher):
         self.board = board
         self.names: dict[str, str] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """Configuration of the next trial, None for "not now", or FINISHED."""
         ask = self.board.next()
         if ask is None:

@@ -1,4 +1,4 @@
-"""Where a plan's models and data come from on this machine: folders, packages, the hub, or the mini world, made when first needed."""
+"""Where a plan's models and data come from: folders, packages, the hub, or the mini world, which is made when first needed."""
 
 from __future__ import annotations
 

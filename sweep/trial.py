@@ -1,6 +1,6 @@
 """One trial: a Tune driver that runs a chain through Ray Train and writes its record, last.
 
-* `inline`: the driver holds the trial's resources and runs the chain in Ray Train's local mode, in a Tune actor that is used again.
+* `inline`: the driver holds the trial's resources and runs the chain in Ray Train's local mode, in a Tune actor used again.
 * `train`: the driver holds no GPU and no CPU; one `fit` of a Ray Train worker group runs the whole chain.
 Both run `training.chain.run_chain` on the same job, so they give the same weights.
 """
@@ -25,7 +25,7 @@ from sweep.plan import Plan, StudySpec
 from sweep.provenance import provenance
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.codec import canonical, from_payload
-from training.errors import DivergedError, UserError
+from training.errors import DivergedError, StorageFullError, UserError
 from training.record import RECORD_SCHEMA, Status, TrialRecord, write_record
 
 INLINE, TRAIN = "inline", "train"
@@ -43,25 +43,35 @@ class TrialTask:
 
 
 def run_trial(config: dict[str, Any], plan: Plan, executor: str) -> None:
-    """Tune's trainable: run the chain, write the record, report the score. Diverged trials end with a failed record."""
+    """Tune's trainable: run the chain, write the record, report the score. Diverged trials end with a failed record.
+
+    A fault of the user's that other trials would meet too is reported as `fatal`, and stops the sweep.
+    """
     spec = next(study for study in plan.studies if study.label == config["study"])
     task = TrialTask(config["trial"], spec, int(config["number"]), int(config["seed"]), dict(config["setting"]))
-    job = plan.job(spec, task.setting, task.seed)
-    began, started = time.time(), datetime.now(UTC).isoformat(timespec="seconds")
     live = LiveFile(plan.run, task.name)
+    try:
+        record = _recorded(plan, task, executor)
+    except UserError as error:
+        ray.tune.report({"trial": task.name, "score": float("-inf"), "failed": True, "fatal": str(error)})
+        return
+    finally:
+        live.remove()
+    score = record.selection.score if record.selection else 0.0
+    ray.tune.report({"trial": task.name, "score": score, "failed": record.status is Status.FAILED})
+
+
+def _recorded(plan: Plan, task: TrialTask, executor: str) -> TrialRecord:
+    """Run the trial and write its record."""
+    job = plan.job(task.spec, task.setting, task.seed)
+    began, started = time.time(), datetime.now(UTC).isoformat(timespec="seconds")
     try:
         outcome, reason = _fit(job, plan, task, executor), ""
     except DivergedError as error:
         outcome, reason = None, str(error)
-    except UserError as error:
-        ray.tune.report({"trial": task.name, "score": float("-inf"), "fatal": str(error), "failed": True})
-        return
-    finally:
-        live.remove()
     record = _record(plan, task, job, outcome, reason, started, time.time() - began)
     write_record(plan.run, record)
-    score = record.selection.score if record.selection else 0.0
-    ray.tune.report({"trial": task.name, "score": score, "failed": outcome is None})
+    return record
 
 
 def _record(
@@ -101,17 +111,29 @@ def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> ChainOutc
     else:
         wanted = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
         scaling = ray.train.ScalingConfig(num_workers=1, use_gpu=resources.gpu > 0, resources_per_worker=wanted)
+        # Ray would otherwise restart its controller for ever, silently.
+        limits: dict[str, Any] = {"max_failures": resources.max_failures, "controller_failure_limit": 3}
         running = ray.train.RunConfig(
             name=f"{task.name}-{os.getpid()}-{int(time.time())}",
             storage_path=str((plan.run / "train").resolve()),
-            failure_config=ray.train.FailureConfig(max_failures=resources.max_failures, controller_failure_limit=3),
+            failure_config=ray.train.FailureConfig(**limits),
         )
-    result = TorchTrainer(train_loop, train_loop_config=shared, scaling_config=scaling, run_config=running).fit()
-    return read_outcome(plan.run, task.name) if result.error is None else _raise(result.error)
+    trainer = TorchTrainer(train_loop, train_loop_config=shared, scaling_config=scaling, run_config=running)
+    try:
+        result = trainer.fit()
+    except Exception as error:
+        _raise_full_disk(error)
+        raise
+    if result.error is not None:
+        raise result.error
+    return read_outcome(plan.run, task.name)
 
 
-def _raise(error: BaseException) -> ChainOutcome:
-    raise error
+def _raise_full_disk(error: Exception) -> None:
+    """A worker on a full disk can't leave its outcome there, so its fault arrives inside Ray's own error, as text."""
+    if not isinstance(error, UserError) and StorageFullError.__name__ in str(error):
+        remedy = "free some space, then give the same command again: what is finished is kept"
+        raise StorageFullError("no space left on the run folder's disk", "", remedy) from error
 
 
 def train_loop(config: dict[str, Any]) -> None:

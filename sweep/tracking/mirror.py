@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sweep.tracking import names
 from sweep.tracking.place import artifact_root, connect, default_uri, masked, one_writer, read_meta, tracking_errors
 from sweep.tracking.weights import drop_models, log_model
-from training.codec import digest
+from training.codec import digest, from_payload, to_payload
 from training.errors import UserError
 from training.record import Status, TrialRecord, read_records
 
@@ -137,7 +137,7 @@ class Tracker:
 
     def _is_current(self, run: Any, record: TrialRecord) -> bool:
         tags = run.data.tags
-        return bool(tags.get(names.DIGEST_TAG) == digest(record) and tags.get(PARENT_TAG) == self._parent_id)
+        return bool(tags.get(names.DIGEST_TAG) == _digest(record) and tags.get(PARENT_TAG) == self._parent_id)
 
     def _write(self, record: TrialRecord) -> None:
         from mlflow.entities import Metric, Param
@@ -163,7 +163,7 @@ class Tracker:
             metrics = [Metric(p.name, p.value, at, p.step, model_id=model if p.headline else None) for p in points]
             client.log_batch(run_id, metrics=metrics)
         client.set_terminated(run_id, "FINISHED" if record.status is Status.FINISHED else "FAILED", at)
-        client.set_tag(run_id, names.DIGEST_TAG, digest(record))
+        client.set_tag(run_id, names.DIGEST_TAG, _digest(record))
 
 
 def open_tracker(run_folder: Path, uri: str | None = None, *, copy_models_below_mb: float = 64.0) -> Tracker:
@@ -192,7 +192,7 @@ def sync(run_folder: Path, uri: str | None = None) -> SyncReport:
         failed = [(record.trial, reason_of(error)) for record in records]
         return SyncReport(uri=masked(tracker.uri), mirrored=(), already=(), failed=tuple(failed))
     for record in records:
-        if there.get(record.trial) == digest(record):
+        if there.get(record.trial) == _digest(record):
             already.append(record.trial)
             continue
         try:
@@ -207,6 +207,11 @@ def sync(run_folder: Path, uri: str | None = None) -> SyncReport:
 def reason_of(error: UserError) -> str:
     """Cause and value of a fault on one line, without its remedy."""
     return f"{error.cause}: {error.value}" if error.value else error.cause
+
+
+def _digest(record: TrialRecord) -> str:
+    """Digest of a record as it is read back, so that one in memory (a 2 where the file has 2.0) has the same."""
+    return digest(from_payload(TrialRecord, to_payload(record), record.trial))
 
 
 def _quoted(value: str) -> str:

@@ -76,9 +76,23 @@ def tags(record: TrialRecord) -> dict[str, str]:
     }
     for label, phase in phases(record):
         values[joined("phase", label)] = f"{phase.identity.name}--{phase.key}"
-        values |= {joined("data", use.task): use.data for use in phase.identity.tasks}
-    values |= {joined("provenance", name): value for name, value in record.provenance.items()}
+        values |= {joined("data", use.task, "train"): use.data for use in phase.identity.tasks}
+    for name, value in _provenance(record):
+        values.setdefault(name, value)
     return {name[:NAME_LIMIT]: value[:TAG_LIMIT] for name, value in values.items()}
+
+
+def _provenance(record: TrialRecord) -> Iterator[tuple[str, str]]:
+    """Code version, `package/<name>`, and `data/<task>/<split>` of the tasks that this trial was scored on or chosen by.
+
+    The record holds the digests of the whole grid's data, which no reader of one run would look through.
+    """
+    used = {*record.targets, *([record.selection.task] if record.selection else [])}
+    for name, value in record.provenance.items():
+        kind, _, rest = name.partition(".")
+        parts = rest.split("/") if kind == "data" else [rest]
+        if kind != "data" or used & set(parts[0].split("+")):
+            yield joined(kind, *(parts if rest else ())), value
 
 
 def note(record: TrialRecord) -> str:
@@ -128,7 +142,7 @@ def phases(record: TrialRecord) -> Iterator[tuple[str, PhaseTrace]]:
 def times(record: TrialRecord) -> tuple[int | None, int | None]:
     """Start and end in milliseconds since 1970, both None where the record has no readable start.
 
-    The end is the start and `timing["total"]` seconds, or all of `timing` where there is no total.
+    The end is `timing["seconds"]` later, or the longest of the `timing` where that is not there.
     """
     try:
         begun = datetime.fromisoformat(record.started)
@@ -136,5 +150,5 @@ def times(record: TrialRecord) -> tuple[int | None, int | None]:
         return None, None
     begun = begun if begun.tzinfo else begun.replace(tzinfo=UTC)
     start = round(begun.timestamp() * 1000)
-    seconds = record.timing["total"] if "total" in record.timing else sum(record.timing.values())
+    seconds = record.timing.get("seconds", max(record.timing.values(), default=0.0))
     return start, start + round(seconds * 1000)

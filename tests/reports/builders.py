@@ -90,6 +90,10 @@ def record(
         else (),
         reason=reason,
         started="2026-03-01T12:00:00+00:00",
-        timing={"total": 33.5},
-        provenance={"code": "0123456789ab", "packages": "torch 2.13.0"},
+        timing={"seconds": 33.5, "phases": 25.0},
+        provenance={
+            "code": "0123456789ab",
+            "package.torch": "2.13.0",
+            **{f"data.{task}/scored": f"scored-{task}" for task in ("xnli", "panx", "tatoeba")},
+        },
     )

@@ -25,6 +25,7 @@ def test_page_of_a_finished_trial_shows_the_chain_its_phases_and_every_language(
     assert "xlmr → mnli → xquad, mlqa" in text
     assert "intermediate.lr=1e-05" in text
     assert "carried 52; dropped 1 (head.mlm.weight); initialised 2 (head.nli.weight, head.nli.bias)" in " ".join(text.split())
+    assert "package: torch 2.13.0" in text
     assert "1.818 → 0.294" in text and "█▆" in text
     assert "70.00 accuracy on xquad/dev/en" in text
     assert "mean 71.00 (every language, English included)   non-English 68.75   gap +9.00" in text

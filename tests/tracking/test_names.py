@@ -45,8 +45,15 @@ def test_params_and_tags_name_the_setting_the_layer_and_the_data() -> None:
     params, tags = names.params(trial), names.tags(trial)
     assert params["intermediate.lr"] == "1e-05" and params["setting"] == "0" and params["tatoeba.layer"] == "14"
     assert tags["phase/intermediate"] == f"mnli-lr1e-05-ep2-s1--{trial.phases[0].key}"
-    assert (tags["data/mnli"], tags["synthetic"], tags["status"]) == ("data-of-mnli", "true", "finished")
-    assert tags["provenance/code"] == "0123456789ab"
+    assert (tags["data/mnli/train"], tags["synthetic"], tags["status"]) == ("data-of-mnli", "true", "finished")
+    assert (tags["code"], tags["package/torch"]) == ("0123456789ab", "2.13.0")
+
+
+def test_tags_hold_the_data_of_the_trial_and_not_of_the_whole_grid() -> None:
+    assert [name for name in names.tags(record("none", {"panx": 60.0})) if name.startswith("data/")] == [
+        "data/panx/scored",
+        "data/panx/train",
+    ]
 
 
 def test_long_values_are_cut_to_what_mlflow_takes() -> None:
@@ -57,9 +64,9 @@ def test_long_values_are_cut_to_what_mlflow_takes() -> None:
 @pytest.mark.parametrize(
     ("started", "timing", "expected"),
     [
-        ("2026-03-01T12:00:00+00:00", {"total": 2.5, "train": 2.0}, (1772366400000, 1772366402500)),
-        ("2026-03-01T12:00:00", {"train": 1.0, "evaluate": 2.0}, (1772366400000, 1772366403000)),
-        ("", {"total": 1.0}, (None, None)),
+        ("2026-03-01T12:00:00+00:00", {"seconds": 2.5, "phases": 2.0}, (1772366400000, 1772366402500)),
+        ("2026-03-01T12:00:00", {"phases": 3.0, "evaluation": 2.0}, (1772366400000, 1772366403000)),
+        ("", {"seconds": 1.0}, (None, None)),
     ],
 )
 def test_times_come_from_the_record(started: str, timing: dict[str, float], expected: tuple[int | None, int | None]) -> None:
