@@ -1,4 +1,4 @@
-"""What the launching process hears from Tune: finished trials go to the tracker and the progress view, fatal faults stop the sweep."""
+"""What the launching process hears from Tune: finished trials go to the tracker and the view, fatal faults stop the sweep."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import ray.tune
 from sweep.plan import Plan
 from sweep.progress import ProgressView
 from sweep.search import Board
+from training.errors import UserError
 from training.record import read_record, record_path
 
 
@@ -43,14 +44,24 @@ class Ears(ray.tune.Callback):
         self.view.refresh(len(self.board.running))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial has ended: mirror its record and show it."""
-        name = str(trial.config["trial"])
-        path = record_path(self.plan.run, name)
-        if path.is_file():
-            record = read_record(path)
-            self.queue.put(record)
-            self.view.ended(record)
+        """A trial has ended: mirror its record and show it; say which phases it found damaged."""
+        for line in (trial.last_result or {}).get("damaged", ()):
+            text = f"a damaged phase was set aside and trained again: {line}"
+            self.view.console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        self._ended(str(trial.config["trial"]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial was given up after its retries."""
-        self.view.lost(str(trial.config["trial"]), str(getattr(trial, "error_file", "") or ""))
+        """A trial was given up after its retries; one whose record was written before counts as ended."""
+        name = str(trial.config["trial"])
+        if not self._ended(name):
+            self.view.lost(name, str(getattr(trial, "error_file", "") or ""))
+
+    def _ended(self, name: str) -> bool:
+        """Mirror and show a trial's record; False when it has none."""
+        try:
+            record = read_record(record_path(self.plan.run, name))
+        except UserError:
+            return False
+        self.queue.put(record)
+        self.view.ended(record)
+        return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import time
 from functools import partial
 from typing import Any
@@ -17,14 +16,13 @@ from rich.console import Console
 
 from search_spaces.reading import load_grid
 from sweep.options import LaunchOptions
-from sweep.outcome import mark_of, print_outcome
+from sweep.outcome import current_records, mark_of, print_outcome
 from sweep.plan import Plan, make_plan
 from sweep.preflight import check_data, check_resources, node_resources
-from sweep.runfolder import hold, open_run, refuse_foreign, write_mark
+from sweep.runfolder import hold, open_run, read_mark, refuse_foreign, write_mark
 from sweep.sources import resolve_models, resolve_sources
-from sweep.tidy import readable_records
+from sweep.tidy import readable_records, remove_leftovers
 from training.record import Status, TrialRecord
-from training.store import PhaseStore
 
 RAY_QUIET = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
@@ -41,13 +39,18 @@ RAY_QUIET = {
 INTERRUPTED = 130
 
 
-def prepare(options: LaunchOptions) -> Plan:
-    """Read the grid, find models and data; raises UserError or Faults on anything the user can mend."""
+def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
+    """Read the grid, find models and data; raises UserError or Faults on anything the user can mend.
+
+    `read_data` has every example read, so that all faults of all files are told at once.
+    """
     grid = load_grid(options.grid)
     if options.executor:
         grid = grid.model_copy(update={"resources": grid.resources.model_copy(update={"executor": options.executor})})
-    models = resolve_models(grid, options.models)
-    return make_plan(grid, models, resolve_sources(grid, options.data), options.folder.resolve())
+    models, sources = resolve_models(grid, options.models), resolve_sources(grid, options.data)
+    if read_data:
+        check_data(grid, sources)
+    return make_plan(grid, models, sources, options.folder.resolve())
 
 
 def executor_of(plan: Plan) -> str:
@@ -65,11 +68,10 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     began = time.monotonic()
     try:
         refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
-        plan = prepare(options)
-        check_data(plan.grid, plan.sources)
+        plan = prepare(options, read_data=True)
         with hold(plan.run):
             write_mark(plan.run, mark_of(plan, open_run(plan.run, plan.grid.name)))
-            _tidy(plan)
+            remove_leftovers(plan.run)
             code = _search(plan, _records(plan, console), console)
             print_outcome(plan, console, time.monotonic() - began)
             return code
@@ -88,13 +90,6 @@ def _records(plan: Plan, console: Console) -> list[TrialRecord]:
     for line in damaged:
         console.print(line, style="yellow", highlight=False, markup=False)
     return records
-
-
-def _tidy(plan: Plan) -> None:
-    """Remove what a killed launch left: half-written phases, live files, outcomes of workers, Ray's own folders."""
-    PhaseStore(plan.store).sweep_leftovers()
-    for name in ("live", "outcomes", "train", "tune"):
-        shutil.rmtree(plan.run / name, ignore_errors=True)
 
 
 def _search(plan: Plan, records: list[TrialRecord], console: Console) -> int:
@@ -126,7 +121,8 @@ def _search(plan: Plan, records: list[TrialRecord], console: Console) -> int:
     if not board.finished:
         _say_interrupted(console)
         return INTERRUPTED
-    return 1 if any(record.status is Status.FAILED for record in readable_records(plan.run)[0]) else 0
+    remove_leftovers(plan.run)
+    return 1 if any(record.status is Status.FAILED for record in current_records(plan.run, read_mark(plan.run))) else 0
 
 
 def _tune(plan: Plan, board: Any, queue: Any, view: Any) -> str:

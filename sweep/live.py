@@ -1,8 +1,9 @@
-"""What a running trial is doing, for `sweep status` in another shell: a small file a trial, rewritten at most twice a second."""
+"""What a running trial is doing, for `sweep status` in another shell: a small file, rewritten at most twice a second."""
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import time
@@ -51,9 +52,10 @@ class LiveFile(Unwatched):
             temporary.replace(self.path)
 
     def remove(self) -> None:
-        """The trial is over."""
+        """The trial is over; what killed workers of it were writing goes too."""
         with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            for path in [self.path, *self.path.parent.glob(f"{glob.escape(self.path.stem)}.*.tmp")]:
+                path.unlink(missing_ok=True)
 
 
 def read_live(run: Path) -> list[dict[str, Any]]:

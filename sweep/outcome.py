@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from reports.table import render_transfer
 from sweep.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
 from sweep.tidy import readable_records
-from sweep.tracking import ui_command
+from sweep.tracking import open_tracker, ui_command
+from training.errors import UserError
 from training.record import Status, TrialRecord
 
 
@@ -36,7 +38,8 @@ def mark_of(plan: Plan, mark: RunMark) -> RunMark:
 
 def current_records(run: Path, mark: RunMark) -> list[TrialRecord]:
     """Records of the studies of the latest launch: those of an earlier form of the grid stay on disk and out of its tables."""
-    return [record for record in readable_records(run)[0] if record.study in mark.studies and record.seed in mark.seeds]
+    records, _ = readable_records(run, set_aside=False)
+    return [record for record in records if record.study in mark.studies and record.seed in mark.seeds]
 
 
 def tables_of(run: Path) -> list[TransferTable]:
@@ -67,6 +70,8 @@ def print_outcome(plan: Plan, console: Console, seconds: float) -> None:
         console.print(f"per language:  sweep show {shlex.quote(example)} --run {run}", highlight=False, soft_wrap=True)
     console.print(f"table again:   sweep table --run {run}", highlight=False, soft_wrap=True)
     console.print(f"MLflow UI:     {ui_command(plan.run)}", highlight=False, soft_wrap=True)
+    with contextlib.suppress(UserError):
+        console.print(f"               then open {open_tracker(plan.run).page()}", highlight=False, soft_wrap=True)
 
 
 def _shown(run: Path) -> str:

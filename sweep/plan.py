@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
-from search_spaces.values import Choices
+from search_spaces.values import Choices, EpochsRange
 from sweep.sources import ResolvedModel
 from training.chain import ChainJob
 from training.codec import digest
@@ -61,10 +61,8 @@ class Plan:
 
     def settings_of(self, study: StudySpec) -> int:
         """Settings that a study tries: the grid's number, or fewer where its axes have fewer values (one without any)."""
-        if any(not isinstance(axis, Choices) for axis in study.axes.values()):
-            return self.grid.search.trials
-        values = math.prod(len(axis.values) for axis in study.axes.values() if isinstance(axis, Choices))
-        return min(self.grid.search.trials, values)
+        sizes = [_values_of(axis) for axis in study.axes.values()]
+        return int(min(self.grid.search.trials, math.prod(sizes)))
 
     def trials(self) -> int:
         """Number of trials of the whole grid."""
@@ -90,6 +88,13 @@ class Plan:
             sources=self.sources,
             runtime=runtime,
         )
+
+
+def _values_of(axis: object) -> float:
+    """How many values an axis has."""
+    if isinstance(axis, Choices):
+        return len(axis.values)
+    return axis.high - axis.low + 1 if isinstance(axis, EpochsRange) else math.inf
 
 
 def trial_name(study: StudySpec, number: int, seed: int, chain: ChainIdentity) -> str:

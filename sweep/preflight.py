@@ -33,12 +33,11 @@ def check_resources(wanted: Mapping[str, float], nodes: list[Mapping[str, float]
     """Raises UserError when no node of the cluster could ever run a trial: Ray itself would wait for ever."""
     if any(all(node.get(name, 0.0) >= amount for name, amount in wanted.items()) for node in nodes):
         return
-    best = {name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in wanted}
     asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items())
-    there = ", ".join(f"{amount:g} {name}" for name, amount in best.items())
+    machines = [", ".join(f"{node.get(name, 0.0):g} {name}" for name in wanted) for node in nodes]
     raise UserError(
         f"no machine of this cluster can run a trial: a trial needs {asked}",
-        f"most on one machine: {there}",
+        f"its machines have {'; '.join(dict.fromkeys(machines)) or 'none that is alive'}",
         "lower `resources` in the grid, or add machines that have what it asks for",
     )
 

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from training.codec import canonical, from_payload
 from training.errors import UserError
@@ -23,6 +24,8 @@ from training.storage import storage_errors, write_atomically
 MARK = "sweep.json"
 LOCK = ".lock"
 SCHEMA = 1
+PATIENCE = 0.5
+"""Seconds for which a run folder that is held is tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +70,19 @@ def refuse_foreign(run: Path, grid: str) -> None:
         if mark.grid != grid:
             raise UserError(f"the run folder belongs to grid {mark.grid}, not {grid}", run, "give another --run for this grid")
         return
-    strangers = [path.name for path in run.iterdir() if path.name != LOCK] if run.is_dir() else []
+    strangers = [path.name for path in run.iterdir() if not _is_first_trace(path.name)] if run.is_dir() else []
     if strangers:
         remedy = "give an empty or new folder with --run: nothing in this one was touched"
         raise UserError(f"the folder {run} holds files that no sweep made", ", ".join(sorted(strangers)[:5]), remedy)
 
 
+def _is_first_trace(name: str) -> bool:
+    """Whether a launch that is killed before it has marked its folder leaves this."""
+    return name == LOCK or (name.startswith(f".{MARK}.") and name.endswith(".tmp"))
+
+
 def open_run(run: Path, grid: str) -> RunMark:
-    """Take a run folder for a grid: a new or empty one is marked, our own is taken up, a foreign one is refused with UserError."""
+    """Take a run folder for a grid: a new or empty one is marked, our own is taken up; raises UserError on a foreign one."""
     refuse_foreign(run, grid)
     if (run / MARK).is_file():
         return read_mark(run)
@@ -98,25 +106,36 @@ def hold(run: Path) -> Iterator[None]:
         run.mkdir(parents=True, exist_ok=True)
         stream = (run / LOCK).open("a+", encoding="utf-8")
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(stream):
             stream.seek(0)
             holder = stream.read().strip() or "unknown"
             remedy = "wait for it, stop it, or give another --run; `sweep status` shows how far it is"
-            raise UserError(f"another launch is using the run folder {run}", holder, remedy) from None
+            raise UserError(f"another launch is using the run folder {run}", holder, remedy)
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
         stream.flush()
         yield
 
 
+def _taken(stream: IO[str]) -> bool:
+    """Take the lock; tries for a moment, in which a `sweep status` that has only looked at it is through."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(PATIENCE / 10)
+        else:
+            return True
+
+
 def is_held(run: Path) -> bool:
     """Whether a launch is using the run folder now."""
     try:
-        with (run / LOCK).open("r+", encoding="utf-8") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            fcntl.flock(stream, fcntl.LOCK_UN)
+        with (run / LOCK).open(encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except FileNotFoundError:
         return False

@@ -1,43 +1,51 @@
 """The search over all pairs: many Optuna studies under one Tune experiment.
 
-Tune asks for the next trial; the search answers with one whose phases are in the store or in nobody's hands, so that two trials never
-train one phase and none waits for another with its resources held. When every open trial waits for a phase that is being
+Tune asks for the next trial; the search answers with one whose phases are in the store or in nobody's hands, so that two trials
+never train one phase and none waits for another with its resources held. When every open trial waits for a phase that is being
 trained, it answers "not now", and Tune asks again when something has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from sweep.plan import Plan, Setting, StudySpec, trial_name
-from sweep.study import StudyBook, open_book
-from training.record import TrialRecord, record_path
-from training.store import PhaseStore
+from sweep.study import StudyBook, open_book, score_of
+from training.errors import UserError
+from training.record import TrialRecord, read_record, record_path
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A trial that could run: its study, its setting's number and values, its seed, and its name."""
+    """A trial that could run: its study, its setting's number and values, its seed, its name, and the keys of its phases.
+
+    `missing` are the phases that were not in the store when it was handed out.
+    """
 
     spec: StudySpec
     number: int
     seed: int
     setting: Setting
     name: str
-    missing: tuple[str, ...]
+    phases: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass
 class Board:
-    """All studies of a plan, and the trials that are running."""
+    """All studies of a plan, the trials that are running, and those that this launch has given up."""
 
     plan: Plan
     books: list[StudyBook]
     running: dict[str, Ask]
+    given_up: set[str] = field(default_factory=set)
+    _asks: dict[tuple[str, int, int], Ask] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, plan: Plan, storage: Any, records: Iterable[TrialRecord]) -> Board:
@@ -60,33 +68,38 @@ class Board:
 
     @property
     def finished(self) -> bool:
-        """Whether no trial is left to start and none is running."""
+        """Whether every trial of the plan has its score; a trial that was given up has none."""
         return not self.running and all(book.done for book in self.books)
 
     def next(self) -> Ask | None:
-        """The trial to start now, or None when everything open waits for a running one.
+        """The trial to start now, or None when everything open waits for a running one, or nothing is left for this launch.
 
         Phases in the store come first (their trials are the cheapest way to a result), then the order of the grid.
         """
-        store = PhaseStore(self.plan.store)
+        stored = _stored(self.plan.store)
         busy = {key for ask in self.running.values() for key in ask.missing}
-        best: tuple[int, Ask] | None = None
-        for ask in self._open(store):
-            if not busy.intersection(ask.missing) and (best is None or len(ask.missing) < best[0]):
-                best = (len(ask.missing), ask)
-        if best is None:
-            return None
-        self.running[best[1].name] = best[1]
-        return best[1]
+        best: Ask | None = None
+        for ask in self._open():
+            missing = tuple(key for key in ask.phases if key not in stored)
+            if not busy.intersection(missing) and (best is None or len(missing) < len(best.missing)):
+                best = replace(ask, missing=missing)
+        if best is not None:
+            self.running[best.name] = best
+        return best
 
-    def _open(self, store: PhaseStore) -> Iterable[Ask]:
+    def _open(self) -> Iterator[Ask]:
         for book in self.books:
             for number, seed, setting in book.open_trials():
-                chain = self.plan.chain(book.spec, setting, seed)
-                name = trial_name(book.spec, number, seed, chain)
-                if name not in self.running:
-                    missing = tuple(key for key in chain.phase_keys if not store.has(key))
-                    yield Ask(book.spec, number, seed, setting, name, missing)
+                ask = self._ask(book.spec, number, seed, setting)
+                if ask.name not in self.running and ask.name not in self.given_up:
+                    yield ask
+
+    def _ask(self, spec: StudySpec, number: int, seed: int, setting: Setting) -> Ask:
+        place = (spec.label, number, seed)
+        if place not in self._asks:
+            chain = self.plan.chain(spec, setting, seed)
+            self._asks[place] = Ask(spec, number, seed, setting, trial_name(spec, number, seed, chain), chain.phase_keys)
+        return self._asks[place]
 
     def finish(self, name: str, score: float | None) -> None:
         """Note the end of a trial (None: it failed)."""
@@ -95,11 +108,14 @@ class Board:
         book.note(ask.number, ask.seed, score)
 
     def drop(self, name: str) -> None:
-        """Forget a running trial that ended without a result; it is open again for the next launch."""
-        ask = self.running.pop(name, None)
-        if ask is not None:
-            book = next(book for book in self.books if book.spec is ask.spec)
-            book.note(ask.number, ask.seed, None)
+        """Give up a running trial that ended without a record: nothing is told, so the next launch runs it again as it is."""
+        if self.running.pop(name, None) is not None:
+            self.given_up.add(name)
+
+
+def _stored(store: Path) -> set[str]:
+    """Keys of the phases in a store, whose folders are named `<name>--<key>` (not verified)."""
+    return {path.name.rpartition("--")[2] for path in store.glob("*--*")}
 
 
 class PairSearcher(Searcher):
@@ -114,7 +130,7 @@ class PairSearcher(Searcher):
         """Configuration of the next trial, None for "not now", or FINISHED."""
         ask = self.board.next()
         if ask is None:
-            return Searcher.FINISHED if self.board.finished else None
+            return None if self.board.running else Searcher.FINISHED
         self.names[trial_id] = ask.name
         values = {name.replace(".", "_"): value for name, value in ask.setting.items()}
         return {
@@ -122,19 +138,22 @@ class PairSearcher(Searcher):
             "study": ask.spec.label,
             "number": ask.number,
             "seed": ask.seed,
+            "asked": time.time(),
             "setting": dict(ask.setting),
             **values,
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the board how a trial ended."""
+        """Tell the board how a trial ended: its record decides, whatever became of the worker that wrote it."""
         name = self.names.pop(trial_id, None)
         if name is None:
             return
-        if result and result.get("trial") == name and record_path(self.board.plan.run, name).is_file():
-            self.board.finish(name, None if result.get("failed") else float(result["score"]))
-        else:
+        try:
+            record = read_record(record_path(self.board.plan.run, name))
+        except UserError:
             self.board.drop(name)
+        else:
+            self.board.finish(name, score_of(record))
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its searcher; ours is made anew at each launch, so nothing of it is kept."""

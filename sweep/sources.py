@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import functools
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import training.world.languages
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import SourceKind
+from sweep.options import DATA_VARIABLE
 from training.data.loading import DataSource
 from training.errors import DataError, Faults, UserError
 from training.identity import ModelIdentity
@@ -17,7 +21,6 @@ from training.models.backbone import identify, resolve_folder
 from training.tasks.registry import row
 from training.tasks.row import TaskRow
 
-DATA_VARIABLE = "SWEEP_DATA"
 CACHE_VARIABLE = "SWEEP_CACHE"
 
 
@@ -35,10 +38,14 @@ def cache_folder() -> Path:
 
 
 def mini_world() -> Path:
-    """Folder of the mini world with its untrained model in `model/`; made when it is not there (synthetic, a few seconds)."""
-    from training.world import WORLD_VERSION, model_config, train_tokenizer, write_world
+    """Folder of the mini world with its untrained model in `model/`; made when it is not there (synthetic, a few seconds).
 
-    folder = cache_folder() / f"mini_world-v{WORLD_VERSION}"
+    It is named by a digest of the code that makes it, so that another version of the project never takes it for its own.
+    """
+    from training.world.files import write_world
+    from training.world.model import model_config, train_tokenizer
+
+    folder = cache_folder() / f"mini_world-{_world_code()}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".mini_world.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -50,6 +57,14 @@ def mini_world() -> Path:
             tokenizer.save_pretrained(str(model))
             model_config(len(tokenizer)).save_pretrained(str(model))
     return folder
+
+
+@functools.cache
+def _world_code() -> str:
+    whole = hashlib.sha256()
+    for path in sorted(Path(training.world.languages.__file__).parent.glob("*.py")):
+        whole.update(path.name.encode() + path.read_bytes())
+    return whole.hexdigest()[:12]
 
 
 def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, ResolvedModel]:

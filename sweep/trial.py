@@ -7,6 +7,7 @@ Both run `training.chain.run_chain` on the same job, so they give the same weigh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -26,58 +27,78 @@ from sweep.provenance import provenance
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.codec import canonical, from_payload
 from training.errors import DivergedError, StorageFullError, UserError
-from training.record import RECORD_SCHEMA, Status, TrialRecord, write_record
+from training.record import RECORD_SCHEMA, Status, TrialRecord, read_record, record_path, write_record
 
 INLINE, TRAIN = "inline", "train"
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What a driver needs to know of its trial."""
+    """What a driver needs to know of its trial; `asked` is when the search gave it out (seconds since the epoch)."""
 
     name: str
     spec: StudySpec
     number: int
     seed: int
     setting: dict[str, float]
+    asked: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a worker leaves for the driver: the chain's outcome, and when it began (seconds since the epoch)."""
+
+    outcome: ChainOutcome
+    entered: float
 
 
 def run_trial(config: dict[str, Any], plan: Plan, executor: str) -> None:
     """Tune's trainable: run the chain, write the record, report the score. Diverged trials end with a failed record.
 
-    A fault of the user's that other trials would meet too is reported as `fatal`, and stops the sweep.
+    A fault of the user's that other trials would meet too is reported as `fatal`, and stops the sweep. Phases that were found
+    damaged are reported too. A worker that was lost after it wrote the record leaves nothing to do.
     """
     spec = next(study for study in plan.studies if study.label == config["study"])
-    task = TrialTask(config["trial"], spec, int(config["number"]), int(config["seed"]), dict(config["setting"]))
+    task = TrialTask(config["trial"], spec, config["number"], config["seed"], dict(config["setting"]), config["asked"])
     live = LiveFile(plan.run, task.name)
     try:
-        record = _recorded(plan, task, executor)
+        record, damaged = _recorded(plan, task, executor)
     except UserError as error:
         ray.tune.report({"trial": task.name, "score": float("-inf"), "failed": True, "fatal": str(error)})
         return
     finally:
         live.remove()
     score = record.selection.score if record.selection else 0.0
-    ray.tune.report({"trial": task.name, "score": score, "failed": record.status is Status.FAILED})
+    ray.tune.report({"trial": task.name, "score": score, "failed": record.status is Status.FAILED, "damaged": list(damaged)})
 
 
-def _recorded(plan: Plan, task: TrialTask, executor: str) -> TrialRecord:
-    """Run the trial and write its record."""
+def _recorded(plan: Plan, task: TrialTask, executor: str) -> tuple[TrialRecord, tuple[str, ...]]:
+    """Run the trial and write its record, unless it is there; returns it, and the phases that were found damaged."""
+    with contextlib.suppress(UserError):
+        return read_record(record_path(plan.run, task.name)), ()
     job = plan.job(task.spec, task.setting, task.seed)
-    began, started = time.time(), datetime.now(UTC).isoformat(timespec="seconds")
+    found, reason = None, ""
     try:
-        outcome, reason = _fit(job, plan, task, executor), ""
+        found = _fit(job, plan, task, executor)
     except DivergedError as error:
-        outcome, reason = None, str(error)
-    record = _record(plan, task, job, outcome, reason, started, time.time() - began)
+        reason = str(error)
+    record = _record(plan, task, job, found, reason)
     write_record(plan.run, record)
-    return record
+    return record, found.outcome.damaged if found else ()
 
 
-def _record(
-    plan: Plan, task: TrialTask, job: ChainJob, outcome: ChainOutcome | None, reason: str, started: str, seconds: float
-) -> TrialRecord:
-    timing = {"seconds": round(seconds, 3), **(outcome.timing if outcome else {})}
+def _timing(task: TrialTask, found: Found | None) -> dict[str, float]:
+    """Seconds: in all, until the chain began to run (`start`), and until its first training step was done (`to_first_step`)."""
+    timing = {"seconds": round(time.time() - task.asked, 3)}
+    if found is not None:
+        timing |= {**found.outcome.timing, "start": round(found.entered - task.asked, 3)}
+        if "first_step" in found.outcome.timing:
+            timing["to_first_step"] = round(timing["start"] + timing.pop("first_step"), 3)
+    return timing
+
+
+def _record(plan: Plan, task: TrialTask, job: ChainJob, found: Found | None, reason: str) -> TrialRecord:
+    outcome = found.outcome if found else None
     return TrialRecord(
         schema=RECORD_SCHEMA,
         trial=task.name,
@@ -95,13 +116,13 @@ def _record(
         selection=outcome.selection if outcome else None,
         results=outcome.results if outcome else (),
         reason=reason,
-        started=started,
-        timing=timing,
+        started=datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
+        timing=_timing(task, found),
         provenance=provenance(plan),
     )
 
 
-def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> ChainOutcome:
+def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> Found:
     """Run the chain as one Ray Train `fit`; errors of the user's come back as what they are."""
     resources = plan.grid.resources
     shared: dict[str, Any] = {"job": job, "run": plan.run, "name": task.name}
@@ -139,10 +160,10 @@ def _raise_full_disk(error: Exception) -> None:
 def train_loop(config: dict[str, Any]) -> None:
     """What a Ray Train worker runs: the chain, then its outcome to the run folder."""
     run, name, job = config["run"], config["name"], config["job"]
-    live = LiveFile(run, name)
+    live, entered = LiveFile(run, name), time.time()
     answer: dict[str, Any]
     try:
-        answer = {"outcome": run_chain(job, live)}
+        answer = {"outcome": run_chain(job, live), "entered": entered}
     except UserError as error:
         answer = {
             "error": type(error).__name__,
@@ -165,7 +186,7 @@ def write_outcome(run: Path, name: str, answer: dict[str, Any]) -> None:
     write_atomically(_outcome_path(run, name), canonical(answer))
 
 
-def read_outcome(run: Path, name: str) -> ChainOutcome:
+def read_outcome(run: Path, name: str) -> Found:
     """What a worker found; raises the user's error it met. The file is gone afterwards."""
     from training import errors
 
@@ -173,7 +194,7 @@ def read_outcome(run: Path, name: str) -> ChainOutcome:
     answer = json.loads(path.read_bytes())
     path.unlink()
     if "error" not in answer:
-        return from_payload(ChainOutcome, answer["outcome"], f"outcome of {name}")
+        return from_payload(Found, answer, f"outcome of {name}")
     kind: Callable[..., UserError] = getattr(errors, answer["error"], UserError)
     if kind is errors.Faults:
         raise UserError(answer["text"])

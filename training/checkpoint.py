@@ -1,65 +1,102 @@
 """In-phase checkpoints: weights, AdamW's moments and the step, in safetensors, so that a killed phase goes on where it was.
 
-Random numbers need no saving: the batches of an epoch and the masks of a step are functions of (seed, epoch, step). The same phase
-with and without an interruption gives the same weights, bit for bit on one CPU thread.
+Random numbers need no saving: the batches of an epoch and the masks of a step are functions of (seed, epoch, step). The same
+phase with and without an interruption gives the same weights, bit for bit on one CPU thread.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
+from torch import Tensor
 
+from training.codec import canonical, from_payload
+from training.errors import Faults, StoreError
 from training.models.carry import ChainModel
-from training.storage import write_atomically
+from training.storage import replacing
+from training.tensorfile import write_tensors
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """How far a phase has come: `step` optimiser steps done, `tokens` real tokens seen, training `seconds`, and its loss curve."""
+    """How far a phase has come.
 
-    step: int
-    tokens: int
-    seconds: float
-    curve: tuple[tuple[int, float], ...]
+    `step` optimiser steps are done, `tokens` real tokens seen in `seconds` of training; `curve` is the loss curve so far and
+    `recent` the losses of the steps that are not in it yet.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    curve: tuple[tuple[int, float], ...] = ()
+    recent: tuple[float, ...] = ()
 
 
 def save_checkpoint(path: Path, model: ChainModel, optimiser: torch.optim.AdamW, position: Position) -> None:
     """Write a checkpoint atomically; raises StoreError (StorageFullError on a full disk)."""
-    tensors = {f"model.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        state = optimiser.state.get(parameter, {})
-        for moment in ("exp_avg", "exp_avg_sq", "step"):
-            if moment in state:
-                tensors[f"adam.{moment}.{name}"] = state[moment].detach().cpu().contiguous()
-    note = {"step": position.step, "tokens": position.tokens, "seconds": position.seconds, "curve": position.curve}
-    write_atomically(path, save(tensors, metadata={"position": json.dumps(note)}))
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors(model, optimiser)}
+    note = {"position": canonical(position).decode(), "crc32": _checksum(tensors)}
+    with replacing(path) as temporary:
+        write_tensors(temporary, tensors, note)
 
 
-def load_checkpoint(path: Path, model: ChainModel, optimiser: torch.optim.AdamW) -> Position | None:
-    """Restore a checkpoint into model and optimiser; None when there is none, or it does not fit and is set aside."""
+def load_checkpoint(
+    path: Path, model: ChainModel, optimiser: torch.optim.AdamW, on_damage: Callable[[Path, str], None]
+) -> Position | None:
+    """Restore a checkpoint into model and optimiser; None when there is none.
+
+    One that is damaged or does not fit is set aside and reported (path, cause), with model and optimiser as they were.
+    """
     if not path.is_file():
         return None
     try:
-        with safe_open(str(path), "pt") as stream:
-            note = json.loads((stream.metadata() or {})["position"])
-        tensors = load_file(str(path))
-        model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
-    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError):
+        position, tensors = _read(path, model)
+    except (SafetensorError, KeyError, ValueError, OSError, StoreError, Faults) as error:
         path.replace(path.with_suffix(".damaged"))
+        on_damage(path, str(error).splitlines()[0])
         return None
+    model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
     for name, parameter in model.named_parameters():
-        found = {
-            moment: tensors[f"adam.{moment}.{name}"]
-            for moment in ("exp_avg", "exp_avg_sq", "step")
-            if f"adam.{moment}.{name}" in tensors
-        }
-        if found:
-            device = parameter.device
-            optimiser.state[parameter] = {moment: value.to(device) for moment, value in found.items()}
-    curve = tuple((int(step), float(loss)) for step, loss in note["curve"])
-    return Position(step=int(note["step"]), tokens=int(note["tokens"]), seconds=float(note["seconds"]), curve=curve)
+        if f"adam.exp_avg.{name}" in tensors:
+            optimiser.state[parameter] = {moment: tensors[f"adam.{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
+    return position
+
+
+def _tensors(model: ChainModel, optimiser: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
+    for name, value in model.state_dict().items():
+        yield f"model.{name}", value
+    for name, parameter in model.named_parameters():
+        for moment in MOMENTS:
+            if moment in optimiser.state.get(parameter, {}):
+                yield f"adam.{moment}.{name}", optimiser.state[parameter][moment]
+
+
+def _read(path: Path, model: ChainModel) -> tuple[Position, dict[str, Tensor]]:
+    """The whole of a checkpoint, before anything of it is used."""
+    with safe_open(str(path), "pt") as stream:
+        note = stream.metadata() or {}
+    tensors: dict[str, Tensor] = load_file(str(path))
+    if note["crc32"] != _checksum(tensors):
+        raise StoreError("the checkpoint's tensors are not those that were written")
+    for name, value in model.state_dict().items():
+        if tensors[f"model.{name}"].shape != value.shape:
+            raise StoreError("the checkpoint is another model's", name)
+    return from_payload(Position, json.loads(note["position"]), f"checkpoint {path.name}"), tensors
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """CRC-32 of names and values: safetensors itself has no checksum."""
+    whole = 0
+    for name in sorted(tensors):
+        content = tensors[name].reshape(-1).view(torch.uint8).numpy()
+        whole = zlib.crc32(content.data, zlib.crc32(name.encode(), whole))
+    return f"{whole:08x}"

@@ -1,13 +1,14 @@
 """Typed dataclasses to JSON and back, strictly.
 
 What is written is canonical (sorted keys, no white space, no NaN), so that equal values have equal bytes and a digest of the
-bytes names the value. What is read must match the type field by field: an unknown key, a missing key or a wrong type is an error,
-and all of them are reported at once.
+bytes names the value. What is read must match the type field by field: an unknown key, a missing key or a wrong type is an
+error, and all of them are reported at once.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -25,16 +26,18 @@ T = TypeVar("T")
 def to_payload(value: object) -> Any:
     """Turn dataclasses, mappings, sequences, enums and scalars into JSON values; raises TypeError on anything else."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: to_payload(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {name: _field_payload(getattr(value, name), real) for name, real in _fields_of(type(value))}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
         return {_text_key(key): to_payload(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_payload(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise TypeError(f"{value} has no canonical form")
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TypeError(f"{value} has no canonical form")
+        return value or 0.0  # -0.0 equals 0.0
+    if value is None or isinstance(value, (str, bool, int)):
         return value
     raise TypeError(f"a {type(value).__name__} has no canonical form")
 
@@ -59,6 +62,18 @@ def from_payload(kind: type[T], payload: object, subject: str) -> T:
     return typing.cast("T", built)
 
 
+@functools.cache
+def _fields_of(kind: type) -> tuple[tuple[str, bool], ...]:
+    """Names of a dataclass's fields, and whether each holds a real number."""
+    hints = get_type_hints(kind)
+    return tuple((item.name, float in (hints[item.name], *get_args(hints[item.name]))) for item in dataclasses.fields(kind))
+
+
+def _field_payload(value: object, real: bool) -> Any:
+    """A whole number where a real one belongs is written as real: 1 and 1.0 are one value, so they need the same bytes."""
+    return float(value) if real and type(value) is int else to_payload(value)
+
+
 def _text_key(key: object) -> str:
     if isinstance(key, Enum):
         return str(key.value)
@@ -68,7 +83,8 @@ def _text_key(key: object) -> str:
 
 
 def _fault(faults: list[UserError], where: str, cause: str, value: object) -> None:
-    faults.append(UserError(f"{where or 'the whole'}: {cause}", repr(value)[:80]))
+    seen = value if isinstance(value, str) else repr(value)
+    faults.append(UserError(f"{where or 'the whole'}: {cause}", seen[:80]))
 
 
 def _build(kind: Any, value: Any, where: str, faults: list[UserError]) -> Any:
@@ -89,17 +105,17 @@ def _build_dataclass(kind: type, value: Any, where: str, faults: list[UserError]
         return _fault(faults, where, "must be an object", value)
     hints = get_type_hints(kind)
     fields = {item.name: item for item in dataclasses.fields(kind)}
-    for name in value.keys() - fields.keys():
-        _fault(faults, f"{where}.{name}".lstrip("."), "unknown field", name)
-    built = {}
     before = len(faults)
+    for name in sorted(value.keys() - fields.keys()):
+        _fault(faults, f"{where}.{name}".lstrip("."), "unknown field", "")
+    built = {}
     for name, item in fields.items():
         inner = f"{where}.{name}".lstrip(".")
         if name in value:
             built[name] = _build(hints[name], value[name], inner, faults)
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            _fault(faults, inner, "missing field", name)
-    return kind(**built) if len(faults) == before and not value.keys() - fields.keys() else None
+            _fault(faults, inner, "missing field", "")
+    return kind(**built) if len(faults) == before else None
 
 
 def _build_optional(kind: Any, value: Any, where: str, faults: list[UserError]) -> Any:
@@ -141,8 +157,8 @@ def _build_scalar(kind: Any, value: Any, where: str, faults: list[UserError]) ->
             return kind(value)
         except ValueError:
             return _fault(faults, where, f"must be one of {', '.join(str(item.value) for item in kind)}", value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if math.isfinite(value) else _fault(faults, where, "must be a finite number", value)
     if kind is Any or (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
         return value
     return _fault(faults, where, f"must be {kind.__name__}", value)

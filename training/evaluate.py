@@ -1,7 +1,7 @@
 """Scores the final weights on one target, in every language.
 
-All languages of a target go through the encoder together, sorted by length, so that batches carry little padding; scores are taken
-a language at a time.
+All languages of a target go through the encoder together, sorted by length, so that batches carry little padding; scores are
+taken a language at a time. What is scored is a function of the model and the data: how batches are cut has no part in it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from training.data.batches import collate, mask_tokens
 from training.data.corpus import Corpus
-from training.data.encode import IGNORED, Encoded, Feature
 from training.data.examples import Bitext, Question, Tagged
-from training.errors import DataError
+from training.data.features import IGNORED, Encoded, Feature
+from training.errors import DataError, ModelError
 from training.identity import EvaluationIdentity, Runtime
 from training.losses import Vocabulary
 from training.metrics.retrieval import nearest
@@ -72,13 +72,16 @@ class Evaluator:
         splits = {
             language: self.corpus.encoded(target.task, target.split, language, target.data) for language in target.languages
         }
+        golds = {
+            language: None if row.kind is Kind.MLM else gold_of(row, encoded.examples) for language, encoded in splits.items()
+        }
         outputs = self._forward(row, [feature for encoded in splits.values() for feature in encoded.features])
         scored, start = {}, 0
         for language, encoded in splits.items():
             part = outputs[start : start + len(encoded.features)]
             start += len(encoded.features)
-            predictions, gold = DECODERS[row.kind](encoded, part)
-            gold = gold if row.kind is Kind.MLM else gold_of(row, encoded.examples)
+            predictions, masked = DECODERS[row.kind](encoded, part)
+            gold = masked if row.kind is Kind.MLM else golds[language]
             scored[language] = (score(row, language, predictions, gold), len(encoded.examples))
         return scored
 
@@ -90,8 +93,8 @@ class Evaluator:
             batch = [features[place] for place in places]
             labels = None
             if row.kind is Kind.MLM:
-                generator = np.random.default_rng([len(batch), len(batch[0]), 15_485_863])
-                batch, labels = mask_tokens(batch, self.vocabulary.mask, self.vocabulary.size, generator)
+                own = (np.random.default_rng([feature.example, 15_485_863]) for feature in batch)
+                batch, labels = mask_tokens(batch, self.vocabulary.mask, self.vocabulary.size, own)
             inputs = collate(batch, self.vocabulary.pad, self.device, types=self.vocabulary.types)
             hidden = self.model.encode(inputs)
             found = (
@@ -116,7 +119,11 @@ class Evaluator:
             yield batch
 
     def _layer(self, target: EvaluationIdentity) -> int:
-        return target.layer if target.layer is not None else default_layer(self.model.layers)
+        layers = self.model.layers
+        layer = target.layer if target.layer is not None else default_layer(layers)
+        if not 0 <= layer <= layers:
+            raise ModelError("the model has no such layer to take sentence vectors from", layer, f"use 0 to {layers}")
+        return layer
 
     def _retrieve(self, target: EvaluationIdentity, row: TaskRow, language: str) -> tuple[dict[str, float], int]:
         (bitext,) = self.corpus.examples(target.task, target.split, language)
@@ -210,7 +217,8 @@ def _answers(encoded: Encoded, outputs: Sequence[tuple[float, int, int]]) -> tup
         example = encoded.examples[feature.example]
         assert isinstance(example, Question) and feature.offsets is not None
         if example.id not in best or value > best[example.id][0]:
-            best[example.id] = (value, example.context[int(feature.offsets[first, 0]) : int(feature.offsets[last, 1])])
+            text = example.context[int(feature.offsets[first, 0]) : int(feature.offsets[last, 1])]
+            best[example.id] = (value, text.strip())
     return {name: text for name, (_, text) in best.items()}, None
 
 

@@ -2,7 +2,8 @@
 
 * `phase key = digest(parent key, phase identity)`; the parent of a chain's first phase is the digest of the pretrained model.
 * Where and how a phase ran (device, threads, micro-batch, paths, tracker, retries) is a `Runtime`, and never enters a key.
-* The same key means the same weights within numerical noise, so a phase that is found in the store is never trained again.
+* The same key means the same weights, up to numerical noise and, where a model has dropout, the dropout draws of another device
+  or micro-batch; so a phase that is found in the store is never trained again.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from training.data.batches import collate, mask_tokens, tag_labels
-from training.data.encode import IGNORED, Feature
+from training.data.features import IGNORED, Feature
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.tasks.row import Kind, TaskRow
@@ -41,19 +42,20 @@ def micro_batches(
 ) -> Iterator[MicroBatch]:
     """Cut a step's features into micro-batches of at most `limit` units (0: one), keeping groups of endings whole."""
     labels: Tensor
+    by_token = row.kind in (Kind.MLM, Kind.TAGGING)
     if row.kind is Kind.MLM:
-        features, labels = mask_tokens(features, vocabulary.mask, vocabulary.size, generator)
+        features, labels = mask_tokens(features, vocabulary.mask, vocabulary.size, repeat(generator))
     elif row.kind is Kind.TAGGING:
         labels = tag_labels(features)
     else:
         labels = torch.tensor([feature.label for feature in features[::group]], dtype=torch.long)
-    count = int((labels != IGNORED).sum()) if row.kind in (Kind.MLM, Kind.TAGGING) else len(labels)
+    count = int((labels != IGNORED).sum()) if by_token else len(labels)
     units = len(features) // group
     size = limit or units
     for start in range(0, units, size):
         part = features[start * group : (start + size) * group]
         kept = labels[start : start + size]
-        if kept.ndim == 2 and row.kind in (Kind.MLM, Kind.TAGGING):
+        if by_token:
             kept = kept[:, : max(len(feature) for feature in part)]
         yield MicroBatch(part, kept, max(count, 1))
 

@@ -1,7 +1,7 @@
 """Trains one phase: data, batches, model, weights; knows no store, no tracker and no cluster.
 
-The loop is a function of the phase's identity and its parent's weights alone: batches follow from (seed, epoch), dropout and masks from
-(seed, step), so a resumed phase goes on exactly as it would have.
+The loop is a function of the phase's identity and its parent's weights alone: batches follow from (seed, epoch), dropout and
+masks from (seed, step), so a resumed phase goes on exactly as it would have.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.checkpoint import Position, load_checkpoint, save_checkpoint
 from training.data.batches import Draw, epoch_draws, unit_features
-from training.data.encode import Encoded
+from training.data.features import Encoded
 from training.errors import DataError, DivergedError
 from training.identity import PhaseIdentity, Runtime
-from training.losses import Vocabulary, loss_of, micro_batches
+from training.losses import MicroBatch, Vocabulary, loss_of, micro_batches
 from training.models.carry import ChainModel
-from training.optimiser import build_optimiser, finite, rate_at, set_rate
+from training.optimiser import build_optimiser, rate_at, set_rate
+from training.tasks.row import TaskRow
 
 Progress = Callable[[int, int, float], None]
 CURVE_POINTS = 50
@@ -30,6 +32,10 @@ CURVE_POINTS = 50
 
 def silent(step: int, steps: int, loss: float) -> None:
     """A progress listener that ignores what it hears."""
+
+
+def unreported(path: Path, cause: str) -> None:
+    """A listener that ignores damage."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Trained:
 
 
 def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
-    """Every optimiser step of the phase, in order."""
+    """Every optimiser step of the phase, in order; raises DataError on an empty training set."""
     sizes = [len(encoded) for encoded in data]
     if not all(sizes):
         empty = [encoded.row.name for encoded in data if not len(encoded)]
@@ -71,46 +77,89 @@ def train_phase(
     *,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    on_damage: Callable[[Path, str], None] = unreported,
 ) -> Trained:
     """Train `model` in place; `data` holds the phase's tasks in order.
 
-    Raises DivergedError on a loss that is not finite, DataError on an empty training set.
+    Goes on from `checkpoint` where there is one, and rewrites it every `checkpoint_seconds`; `on_damage` hears of one that
+    can't be used. Raises DivergedError on a loss or weights that are not finite, DataError on an empty training set.
     """
     device = torch.device(runtime.device)
     model.to(device).train()
     optimiser = build_optimiser(model, phase)
     draws = all_draws(phase, data)
-    done = (load_checkpoint(checkpoint, model, optimiser) if checkpoint else None) or Position(
-        step=0, tokens=0, seconds=0.0, curve=()
-    )
+    found = load_checkpoint(checkpoint, model, optimiser, on_damage) if checkpoint else None
+    course = _Course(phase, found or Position(), device)
     run = _Run(model, phase, data, vocabulary, runtime, device, optimiser)
     every = max(1, len(draws) // CURVE_POINTS)
-    curve, tokens, recent = list(done.curve), done.tokens, [torch.zeros(())] * 0
-    started = saved = time.monotonic()
-    for step in range(done.step, len(draws)):
-        loss, seen = run.step(draws[step], step, rate_at(phase, step, len(draws)))
-        recent.append(loss)
-        tokens += seen
-        if (step + 1) % every == 0 or step + 1 == len(draws):
-            mean = _mean_loss(recent, phase, step)
-            curve.append((step + 1, mean))
-            recent.clear()
-            progress(step + 1, len(draws), mean)
-            if checkpoint and time.monotonic() - saved >= runtime.checkpoint_seconds and step + 1 < len(draws):
-                elapsed = done.seconds + time.monotonic() - started
-                save_checkpoint(
-                    checkpoint, model, optimiser, Position(step=step + 1, tokens=tokens, seconds=elapsed, curve=tuple(curve))
-                )
-                saved = time.monotonic()
-    return Trained(len(draws), tokens, done.seconds + time.monotonic() - started, tuple(curve))
+    for step in range(course.step, len(draws)):
+        course.add(*run.step(draws[step], step, rate_at(phase, step, len(draws))))
+        last = step + 1 == len(draws)
+        if last or (step + 1) % every == 0:
+            progress(step + 1, len(draws), course.close_point())
+        if checkpoint and not last and course.unsaved_seconds() >= runtime.checkpoint_seconds:
+            save_checkpoint(checkpoint, model, optimiser, course.position())
+    _check_weights(model, phase)
+    done = course.position()
+    return Trained(done.step, done.tokens, done.seconds, done.curve)
 
 
-def _mean_loss(recent: Sequence[torch.Tensor], phase: PhaseIdentity, step: int) -> float:
-    mean = float(torch.stack(list(recent)).mean())
-    if not finite([mean]):
-        remedy = "lower the learning rate of the space, or lengthen the warm-up"
-        raise DivergedError(f"the loss of {phase.name} is not finite at step {step + 1}", mean, remedy)
-    return round(mean, 6)
+def _check_weights(model: ChainModel, phase: PhaseIdentity) -> None:
+    """The last step may break the weights after its loss was taken."""
+    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+        raise DivergedError(f"the weights of {phase.name} are not finite after its last step", "", _CALMER)
+
+
+_CALMER = "lower the learning rate of the space, or lengthen the warm-up"
+
+
+class _Course:
+    """How far a run has come, and when it was last saved; losses stay on the device until they are asked for."""
+
+    def __init__(self, phase: PhaseIdentity, start: Position, device: torch.device) -> None:
+        self.phase, self.step, self.tokens = phase, start.step, start.tokens
+        self._curve = list(start.curve)
+        self._recent = [torch.tensor(loss, device=device) for loss in start.recent]
+        self._begun = time.monotonic() - start.seconds
+        self._saved = time.monotonic()
+
+    def add(self, loss: Tensor, tokens: int) -> None:
+        """One more step is done."""
+        self.step += 1
+        self.tokens += tokens
+        self._recent.append(loss)
+
+    def close_point(self) -> float:
+        """Put the mean loss of the steps since the last point into the curve."""
+        losses = self._losses()
+        mean = round(sum(losses) / len(losses), 6)
+        self._curve.append((self.step, mean))
+        self._recent.clear()
+        return mean
+
+    def unsaved_seconds(self) -> float:
+        """Seconds since the last checkpoint, or the start."""
+        return time.monotonic() - self._saved
+
+    def position(self) -> Position:
+        """What a checkpoint keeps; raises DivergedError on a loss that is not finite."""
+        self._saved = time.monotonic()
+        return Position(
+            step=self.step,
+            tokens=self.tokens,
+            seconds=self._saved - self._begun,
+            curve=tuple(self._curve),
+            recent=tuple(self._losses()),
+        )
+
+    def _losses(self) -> list[float]:
+        """The losses since the last point of the curve; raises DivergedError naming the first that is not finite."""
+        values: list[float] = torch.stack(self._recent).tolist() if self._recent else []
+        for place, value in enumerate(values):
+            if not np.isfinite(value):
+                step = self.step - len(values) + place + 1
+                raise DivergedError(f"the loss of {self.phase.name} is not finite at step {step}", value, _CALMER)
+        return values
 
 
 @dataclass(frozen=True)
@@ -125,7 +174,7 @@ class _Run:
     device: torch.device
     optimiser: torch.optim.AdamW
 
-    def step(self, draw: Draw, step: int, rate: float) -> tuple[torch.Tensor, int]:
+    def step(self, draw: Draw, step: int, rate: float) -> tuple[Tensor, int]:
         """One optimiser step; returns its mean loss (on the device, not waited for) and its real tokens."""
         torch.manual_seed(self.phase.seed * 1_000_003 + step)
         generator = np.random.default_rng([self.phase.seed, step, 104_729])
@@ -133,7 +182,7 @@ class _Run:
         tokens = 0
         for row, batch in self._micro_batches(draw, generator):
             loss = loss_of(self.model, row, batch, self.vocabulary, self.device)
-            loss.backward()
+            torch.autograd.backward(loss)
             total += loss.detach()
             tokens += sum(len(feature) for feature in batch.features)
         if self.phase.clip > 0:
@@ -143,7 +192,7 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         return total, tokens
 
-    def _micro_batches(self, draw: Draw, generator: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    def _micro_batches(self, draw: Draw, generator: np.random.Generator) -> Iterator[tuple[TaskRow, MicroBatch]]:
         encoded = self.data[draw.source]
         features = unit_features(encoded, draw.units)
         for batch in micro_batches(encoded.row, features, encoded.group, self.runtime.micro_batch, self.vocabulary, generator):

@@ -57,8 +57,8 @@ class PhaseTrace:
 class TargetResult:
     """Scores of one target: language -> metric -> value in percent; the metric named `score` is the task's headline number.
 
-    `mean` is XTREME's average of `score`: unweighted over languages, English included. `mean_non_english` leaves English out, and is
-    None when there is nothing else. `examples` counts evaluated examples a language.
+    `mean` is XTREME's average of `score`: unweighted over languages, English included. `mean_non_english` leaves English out,
+    and is None when there is nothing else. `examples` counts evaluated examples a language.
     """
 
     task: str

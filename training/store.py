@@ -1,9 +1,9 @@
 """The phase store: trained weights on storage, one folder a phase, named by the digest of its identity.
 
-* `<name>--<key>/` holds model.safetensors, config.json, the tokenizer, identity.json, report.json and, written last, MANIFEST.json
-  with each file's size and sha256. A folder appears by one rename, so it is there whole or not at all.
+* `<name>--<key>/` holds model.safetensors, config.json, the tokenizer, identity.json, report.json and, written last,
+  MANIFEST.json with each file's size and sha256. A folder appears by one rename, so it is there whole or not at all.
 * A phase is verified each time it is read. A damaged one is moved to `damaged/`, reported, and trained again.
-* `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (a lock held by the kernel).
+* `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (the kernel's lock).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
@@ -28,6 +29,24 @@ from training.storage import storage_errors
 
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "model.safetensors"
+REPORT = "report.json"
+_NAME_LENGTH = 120
+"""Most characters of a phase's name in its folder's: a phase of many tasks would exceed what file systems take."""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What the manifest says of a file: its size in bytes and its sha256 in hex."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Every other file of a phase's folder, by name."""
+
+    files: Mapping[str, FileEntry]
 
 
 @dataclass(frozen=True)
@@ -66,8 +85,11 @@ class PhaseStore:
             return None
         try:
             verify(folder)
-            payload = json.loads((folder / "report.json").read_bytes())
-            return StoredPhase(folder, from_payload(PhaseTrace, payload, f"phase {folder.name}"))
+            payload = json.loads((folder / REPORT).read_bytes())
+            trace = from_payload(PhaseTrace, payload, f"the report of phase {folder.name}")
+            if trace.key != key:
+                raise StoreError(f"the phase {folder.name} is another's, copied or renamed", trace.key)
+            return StoredPhase(folder, trace)
         except (OSError, ValueError, StoreError, Faults) as error:
             self._set_aside(folder, str(error).splitlines()[0])
             return None
@@ -76,22 +98,19 @@ class PhaseStore:
         with storage_errors(folder):
             damaged = self.root / "damaged"
             damaged.mkdir(exist_ok=True)
-            folder.rename(damaged / f"{folder.name}.{uuid.uuid4().hex[:6]}")
+            with contextlib.suppress(FileNotFoundError):  # another process was first
+                folder.rename(damaged / f"{folder.name}.{uuid.uuid4().hex[:6]}")
         self.on_damage(folder, cause)
 
     @contextlib.contextmanager
     def claim(self, key: str, poll: float = 0.2) -> Iterator[None]:
         """Hold the right to train a phase; waits while another process does (it may find the phase there afterwards)."""
         locks = self.root / ".claims"
-        with storage_errors(locks):
-            locks.mkdir(parents=True, exist_ok=True)
-            stream = (locks / key).open("w")
-        with stream:
-            while True:
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
+        with contextlib.ExitStack() as held:
+            with storage_errors(locks):
+                locks.mkdir(parents=True, exist_ok=True)
+                stream = held.enter_context((locks / key).open("w"))
+                while not _locked(stream):
                     time.sleep(poll)
             yield
 
@@ -104,14 +123,14 @@ class PhaseStore:
 
         Raises StoreError, or StorageFullError on a full disk; nothing half-written stays.
         """
-        final = self.root / f"{identity.name}--{key}"
+        final = self.root / f"{identity.name[:_NAME_LENGTH]}--{key}"
         temporary = self.root / f".writing-{key}-{uuid.uuid4().hex[:8]}"
         with storage_errors(final):
             try:
                 temporary.mkdir(parents=True)
                 write(temporary)
                 (temporary / "identity.json").write_bytes(canonical(identity))
-                (temporary / "report.json").write_bytes(canonical(trace))
+                (temporary / REPORT).write_bytes(canonical(trace))
                 _write_manifest(temporary)
                 temporary.rename(final)
             finally:
@@ -120,17 +139,28 @@ class PhaseStore:
         return StoredPhase(final, trace)
 
     def sweep_leftovers(self) -> int:
-        """Remove folders that a killed process was still writing; returns how many. Only safe while no phase is being trained."""
-        leftovers = list(self.root.glob(".writing-*"))
-        for folder in leftovers:
+        """Remove what killed processes were still writing; returns how much. Only safe while no phase is being trained."""
+        folders, files = list(self.root.glob(".writing-*")), list(self.root.glob(".inflight/.*.tmp"))
+        for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-        return len(leftovers)
+        for file in files:
+            file.unlink(missing_ok=True)
+        return len(folders) + len(files)
+
+
+def _locked(stream: IO[str]) -> bool:
+    """Try to take the lock of an open file."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write_manifest(folder: Path) -> None:
-    files = {path.name: {"sha256": _sha256(path), "size": path.stat().st_size} for path in sorted(folder.iterdir())}
+    files = {path.name: FileEntry(_sha256(path), path.stat().st_size) for path in sorted(folder.iterdir())}
     with (folder / MANIFEST).open("wb") as stream:
-        stream.write(canonical({"files": files}))
+        stream.write(canonical(Manifest(files)))
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -138,14 +168,17 @@ def _write_manifest(folder: Path) -> None:
 def verify(folder: Path) -> None:
     """Compare a phase's files with its manifest; raises StoreError naming the first that differs."""
     try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        manifest = from_payload(Manifest, json.loads((folder / MANIFEST).read_bytes()), MANIFEST)
+    except (OSError, ValueError, Faults) as error:
         raise StoreError(f"the phase {folder.name} has no readable manifest", str(error)) from error
-    for name, expected in files.items():
+    for name in (WEIGHTS, REPORT):
+        if name not in manifest.files:
+            raise StoreError(f"the manifest of phase {folder.name} lacks a file", name)
+    for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file():
             raise StoreError(f"the phase {folder.name} lacks a file", name)
-        if path.stat().st_size != expected["size"] or _sha256(path) != expected["sha256"]:
+        if path.stat().st_size != expected.size or _sha256(path) != expected.sha256:
             raise StoreError(f"the phase {folder.name} has a damaged file", name)
 
 

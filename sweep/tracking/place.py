@@ -79,7 +79,7 @@ def ui_command(run_folder: Path, uri: str | None = None, port: int = 5000) -> st
     """The shell command that opens the MLflow page of a run folder, on this machine only."""
     where = uri or default_uri(run_folder)
     if _is_server(where):
-        return f"python -m webbrowser {shlex.quote(masked(where))}"
+        return f"python -m webbrowser {shlex.quote(re.sub('//[^@/]*@', '//', where))}"
     return f"mlflow ui --backend-store-uri {shlex.quote(masked(where))} --workers 1 --host 127.0.0.1 --port {port}"
 
 

@@ -40,7 +40,7 @@ def test_ui_command_quotes_the_folder_and_stays_on_this_machine(tmp_path: Path, 
     words = shlex.split(ui_command(tmp_path / "my runs", port=5001))
     assert words[:4] == ["mlflow", "ui", "--backend-store-uri", f"sqlite:///{tmp_path}/my runs/mlflow.db"]
     assert words[-4:] == ["--host", "127.0.0.1", "--port", "5001"]
-    assert ui_command(tmp_path, "http://mlflow:5000") == "python -m webbrowser http://mlflow:5000"
+    assert ui_command(tmp_path, "http://me:secret@mlflow:5000") == "python -m webbrowser http://mlflow:5000"
 
 
 def test_ui_command_has_options_that_mlflow_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ What is drawn is a function of (seed, epoch) alone, so a phase that stops and st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.encode import IGNORED, Encoded, Feature
+from training.data.features import IGNORED, Encoded, Feature
 from training.identity import Mixing
 
 
@@ -44,7 +44,7 @@ def unit_features(encoded: Encoded, units: NDArray[np.int64]) -> list[Feature]:
 
 
 def collate(features: Sequence[Feature], pad: int, device: torch.device, *, types: bool) -> dict[str, Tensor]:
-    """Model inputs, padded to the longest feature: `input_ids`, `attention_mask`, and `token_type_ids` where used. [batch, length]."""
+    """Model inputs, each [batch, length], padded to the longest: `input_ids`, `attention_mask`, `token_type_ids` where used."""
     longest = max(len(feature) for feature in features)
     ids = np.full((len(features), longest), pad, dtype=np.int64)
     kinds = np.zeros((len(features), longest), dtype=np.int64)
@@ -67,15 +67,16 @@ def tag_labels(features: Sequence[Feature]) -> Tensor:
 
 
 def mask_tokens(
-    features: Sequence[Feature], mask_id: int, vocabulary: int, generator: np.random.Generator, rate: float = 0.15
+    features: Sequence[Feature], mask_id: int, vocabulary: int, generators: Iterable[np.random.Generator], rate: float = 0.15
 ) -> tuple[list[Feature], Tensor]:
     """Choose tokens to predict, as BERT does: of `rate`, 80 % masked, 10 % replaced, 10 % kept; special tokens never.
 
-    Each feature has at least one. Returns the changed features, and the labels with -100 elsewhere, [batch, length].
+    Each feature has at least one, drawn by its own of `generators` (or one that they share). Returns the changed features, and
+    the labels with -100 elsewhere, [batch, length].
     """
     labels = torch.full((len(features), max(len(feature) for feature in features)), IGNORED, dtype=torch.long)
     changed = []
-    for index, feature in enumerate(features):
+    for index, (feature, generator) in enumerate(zip(features, generators, strict=False)):
         ids = feature.ids.copy()
         free = np.flatnonzero(feature.special == 0) if feature.special is not None else np.arange(len(ids))
         if len(free):

@@ -1,4 +1,4 @@
-"""Encoded data of one process: each (source, split, language, tokenizer) is read and encoded once and kept while memory allows."""
+"""Encoded data of one process: each (source, split, language, tokenizer) is encoded once, and kept while there is room."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.data.encode import Encoded, Encoder
+from training.data.encode import Encoder
 from training.data.examples import Example
+from training.data.features import Encoded
 from training.data.loading import DataSource, load
-from training.tasks.row import Kind
 
 KEPT_TOKENS = 40_000_000
 Key = tuple[str, ...]
@@ -59,9 +59,7 @@ class Corpus:
         key = (task, str(row.version), split, language, data, self.tokenizer_digest, *lengths)
         kept = self.cache.get(key)
         if kept is None:
-            encoder = Encoder(self.tokenizer, row, row.encoding.max_length, row.encoding.stride)
-            examples = self.examples(task, split, language)
-            kept = Encoded(row, examples, ()) if row.kind is Kind.RETRIEVAL else encoder.encode(examples)
+            kept = self.encoder(task).encode(self.examples(task, split, language))
             self.cache.put(key, kept)
         return kept
 

@@ -1,74 +1,47 @@
 """Text to features: sub-word ids, and what each kind of task needs beside them.
 
-A feature is one row a forward pass sees. One example may give several: a choice has one a ending (kept together as a group), a long
-context or sentence one a window. Nothing is dropped silently: sentences longer than the window are split, and each word of a
-sentence is predicted in the window that shows most of its surroundings.
+A feature is one row a forward pass sees. One example may give several: a choice has one an ending (kept together as a group),
+a long context or tagged sentence one a window. Nothing that is scored is dropped: contexts and tagged sentences longer than
+the window are split, and each word of a sentence is predicted in the window that shows most of its surroundings. Of what is
+too long else, a pair loses the end of its longer text, a choice the beginning of its context, text and questions their ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.data.examples import Choices, Example, Question, Sentences, Tagged, Text
+from training.data.features import Encoded, Feature
+from training.data.windows import first_subwords, span_positions, split_overlaps
 from training.errors import DataError
 from training.tasks.row import Kind, TaskRow
 
-Ints = NDArray[np.int32]
-IGNORED = -100
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One row of a batch.
-
-    `ids` and `types` are [length]; `example` is the index of its example. `label` is a class index, a pair (start, end) of token
-    positions, or None. `positions` (tagging) are the places of first sub-words with their `words` and `tags`; `offsets`
-    (span extraction) are [length, 2] characters of the context, -1 outside it; `special` marks special tokens (masking).
-    """
-
-    ids: Ints
-    types: Ints
-    example: int
-    label: int | tuple[int, int] | None = None
-    positions: Ints | None = None
-    words: Ints | None = None
-    tags: Ints | None = None
-    offsets: Ints | None = None
-    special: Ints | None = None
-
-    def __len__(self) -> int:
-        """Length in tokens."""
-        return len(self.ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A split in one language: its examples and their features; `group` is the number of features a training unit has."""
-
-    row: TaskRow
-    examples: Sequence[Example]
-    features: Sequence[Feature]
-    group: int = 1
-    tokens: int = field(default=0)
-
-    def __len__(self) -> int:
-        """Number of training units: examples, windows, or groups of endings."""
-        return len(self.features) // self.group
+Row = tuple[Any, int]
+"""A tokenizer's batch, and the index of a row in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """A tokenizer with the lengths of one task."""
+    """A tokenizer with the lengths of one task. Raises DataError when windows of that overlap would not get on."""
 
     tokenizer: Any
     row: TaskRow
     max_length: int
     stride: int
+
+    def __post_init__(self) -> None:
+        """Check the lengths."""
+        if self._question_limit() < 1:
+            seen = f"max_length {self.max_length}, stride {self.stride}"
+            raise DataError(
+                f"{self.row.name}: its windows are too short for their overlap",
+                seen,
+                "lower the stride, or lengthen the windows",
+            )
 
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """Features of `examples`; raises DataError where an example can't be a feature."""
@@ -87,161 +60,141 @@ class Encoder:
 
     def encode_plain(self, texts: Sequence[str]) -> list[Feature]:
         """Features of single texts (retrieval)."""
-        return [self._feature(batch, index, index) for batch, index in self._rows(list(texts), None, truncation=True)]
+        return [self._feature(row, index) for index, row in enumerate(self._rows(list(texts), None, truncation=True))]
 
-    def _rows(self, first: Any, second: Any, **options: Any) -> list[tuple[Any, int]]:
+    def _rows(self, first: Any, second: Any, **options: Any) -> list[Row]:
         batch = self.tokenizer(
             first, second, max_length=self.max_length, return_token_type_ids=True, return_attention_mask=False, **options
         )
         return [(batch, index) for index in range(len(batch["input_ids"]))]
 
-    def _feature(self, batch: Any, index: int, example: int, **extra: Any) -> Feature:
+    def _feature(self, row: Row, example: int, **extra: Any) -> Feature:
+        batch, index = row
         ids = np.asarray(batch["input_ids"][index], dtype=np.int32)
         types = np.asarray(batch["token_type_ids"][index], dtype=np.int32)
         return Feature(ids=ids, types=types, example=example, **extra)
 
+    def _either(self, texts: Sequence[tuple[str, str]], **options: Any) -> list[Row]:
+        """One row a single text or a pair, in order; the longer text of a pair gives way."""
+
+        def rows(places: list[int], paired: bool) -> list[Row]:
+            second = [texts[place][1] for place in places] if paired else None
+            return self._rows([texts[place][0] for place in places], second, truncation=True, **options)
+
+        return _by_flag([bool(second) for _, second in texts], rows)
+
     def _sentences(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Sentences)]
-        second = [item.second for item in chosen] if any(item.second for item in chosen) else None
-        rows = self._rows([item.first for item in chosen], second, truncation="longest_first" if second else True)
-        return [self._feature(batch, index, index, label=chosen[index].label) for batch, index in rows]
+        rows = self._either([(item.first, item.second) for item in chosen])
+        return [self._feature(row, index, label=chosen[index].label) for index, row in enumerate(rows)]
+
+    def _texts(self, examples: Sequence[Example]) -> list[Feature]:
+        chosen = [item for item in examples if isinstance(item, Text)]
+        rows = self._either([(item.text, item.second) for item in chosen], return_special_tokens_mask=True)
+        special = [np.asarray(batch["special_tokens_mask"][index], dtype=np.int32) for batch, index in rows]
+        return [self._feature(row, index, special=special[index]) for index, row in enumerate(rows)]
 
     def _choices(self, examples: Sequence[Example]) -> list[Feature]:
+        """Rows of (context, ending): a long context loses its beginning, an ending only what alone exceeds the window."""
         chosen = [item for item in examples if isinstance(item, Choices)]
         counts = {len(item.endings) for item in chosen}
         if len(counts) != 1:
             raise DataError(f"{self.row.name}: examples differ in their number of endings", sorted(counts), "split the file")
-        pairs = [(item.context, ending) for item in chosen for ending in item.endings]
+        contexts = [item.context for item in chosen for _ in item.endings]
+        endings = [ending for item in chosen for ending in item.endings]
+        room = self.max_length - self.tokenizer.num_special_tokens_to_add(pair=True)
+        fits = [len(ids) < room for ids in self._bare(endings)["input_ids"]]
+
+        def rows(places: list[int], fit: bool) -> list[Row]:
+            truncation = "only_first" if fit else "longest_first"
+            return self._rows([contexts[at] for at in places], [endings[at] for at in places], truncation=truncation)
+
         side, self.tokenizer.truncation_side = self.tokenizer.truncation_side, "left"
         try:
-            rows = self._rows([a for a, _ in pairs], [b for _, b in pairs], truncation="longest_first")
+            encoded = _by_flag(fits, rows)
         finally:
             self.tokenizer.truncation_side = side
-        count = counts.pop()
-        return [self._feature(batch, index, index // count, label=chosen[index // count].label) for batch, index in rows]
+        numbers = [number for number, item in enumerate(chosen) for _ in item.endings]
+        return [self._feature(row, at, label=chosen[at].label) for row, at in zip(encoded, numbers, strict=True)]
 
-    def _texts(self, examples: Sequence[Example]) -> list[Feature]:
-        chosen = [item for item in examples if isinstance(item, Text)]
-        features = []
-        for paired in (False, True):
-            part = [(number, item) for number, item in enumerate(chosen) if bool(item.second) is paired]
-            if not part:
-                continue
-            second = [item.second for _, item in part] if paired else None
-            rows = self._rows([item.text for _, item in part], second, truncation=True, return_special_tokens_mask=True)
-            for batch, index in rows:
-                special = np.asarray(batch["special_tokens_mask"][index], dtype=np.int32)
-                features.append(self._feature(batch, index, part[index][0], special=special))
-        return sorted(features, key=lambda feature: feature.example)
+    def _bare(self, texts: Sequence[str], **options: Any) -> Any:
+        """Whole texts, without special tokens."""
+        return self.tokenizer(
+            list(texts), add_special_tokens=False, return_attention_mask=False, truncation=False, verbose=False, **options
+        )
 
     def _questions(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Question)]
         rows = self._rows(
-            [item.question.strip() for item in chosen],
+            self._cut([item.question.strip() for item in chosen], self._question_limit()),
             [item.context for item in chosen],
             truncation="only_second",
             stride=self.stride,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
-        return [self._window(batch, index, chosen) for batch, index in rows]
+        return [self._window(row, chosen) for row in rows]
 
-    def _window(self, batch: Any, index: int, questions: Sequence[Question]) -> Feature:
+    def _question_limit(self) -> int:
+        """Most tokens of a question: half the window, less where the context would have too little room to move on."""
+        room = self.max_length - int(self.tokenizer.num_special_tokens_to_add(pair=True))
+        return min(room // 2, room - 2 * self.stride)
+
+    def _cut(self, texts: Sequence[str], limit: int) -> list[str]:
+        offsets = self._bare(texts, return_offsets_mapping=True)["offset_mapping"]
+        return [
+            text[: places[limit - 1][1]] if len(places) > limit else text for text, places in zip(texts, offsets, strict=True)
+        ]
+
+    def _window(self, row: Row, questions: Sequence[Question]) -> Feature:
+        batch, index = row
         example = int(batch["overflow_to_sample_mapping"][index])
         inside = np.asarray([part == 1 for part in batch.sequence_ids(index)])
         offsets = np.where(inside[:, None], np.asarray(batch["offset_mapping"][index], dtype=np.int32), -1)
-        answers = questions[example].answers
-        label = span_positions(offsets, answers[0].start, answers[0].start + len(answers[0].text)) if answers else (0, 0)
-        return self._feature(batch, index, example, offsets=offsets, label=label)
+        label = (0, 0)
+        for answer in questions[example].answers[:1]:
+            start = answer.start + len(answer.text) - len(answer.text.lstrip())
+            label = span_positions(offsets, start, start + len(answer.text.strip()))
+        return self._feature(row, example, offsets=offsets, label=label)
 
     def _tagged(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Tagged)]
-        words = [[word or self.tokenizer.unk_token for word in item.words] for item in chosen]
-        self._replace_invisible(words)
         rows = self._rows(
-            words,
+            self._visible([item.words for item in chosen]),
             None,
             truncation=True,
             stride=self.stride,
             is_split_into_words=True,
             return_overflowing_tokens=True,
-            return_offsets_mapping=True,
         )
-        seen: dict[int, list[Feature]] = {}
+        windows: dict[int, list[Feature]] = {}
+        before: int | None = None
         for batch, index in rows:
             example = int(batch["overflow_to_sample_mapping"][index])
-            starts = [start for start, _ in batch["offset_mapping"][index]]
-            positions, numbers = first_subwords(batch.word_ids(index), starts)
+            words = batch.word_ids(index)
+            positions, numbers = first_subwords(words, before if example in windows else None)
             tags = chosen[example].tags
             marks = np.asarray([tags[number] for number in numbers], dtype=np.int32) if tags is not None else None
-            feature = self._feature(batch, index, example, positions=positions, words=numbers, tags=marks)
-            seen.setdefault(example, []).append(feature)
-        return [feature for example in sorted(seen) for feature in _split_overlaps(seen[example])]
+            feature = self._feature((batch, index), example, positions=positions, words=numbers, tags=marks)
+            windows.setdefault(example, []).append(feature)
+            content = [word for word in words if word is not None]
+            before = content[-self.stride - 1] if len(content) > self.stride else None
+        return [feature for example in sorted(windows) for feature in split_overlaps(windows[example])]
 
-    def _replace_invisible(self, sentences: list[list[str]]) -> None:
-        """Words that a tokenizer turns into nothing (control characters, say) become the unknown token, so that each has a place."""
-        for words in sentences:
-            single = self.tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-            for number, ids in enumerate(single):
-                if not ids:
-                    words[number] = self.tokenizer.unk_token
-
-
-def first_subwords(word_ids: Sequence[int | None], starts: Sequence[int]) -> tuple[Ints, Ints]:
-    """Positions of first sub-words in a window, and their words' numbers.
-
-    `starts` are the pieces' first characters within their words: a piece at the window's left edge that starts later than its word
-    is the rest of a word whose first sub-word stands in the window before.
-    """
-    places, numbers = [], []
-    last: int | None = None
-    for position, word in enumerate(word_ids):
-        if word is None:
-            continue
-        if word != last and not (last is None and starts[position] > 0):
-            places.append(position)
-            numbers.append(word)
-        last = word
-    return np.asarray(places, dtype=np.int32), np.asarray(numbers, dtype=np.int32)
+    def _visible(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Words that a tokenizer turns into nothing (control characters, say) become its unknown token, so each has a place."""
+        unknown = self.tokenizer.unk_token
+        distinct = sorted({word for words in sentences for word in words})
+        seen = set(self._bare(distinct, is_split_into_words=True).word_ids()) if distinct else set()
+        shown = {word: word if number in seen else unknown for number, word in enumerate(distinct)}
+        return [[shown[word] for word in words] for words in sentences]
 
 
-def _split_overlaps(windows: Sequence[Feature]) -> list[Feature]:
-    """Give each word that several windows show to the one where it stands farthest from an edge."""
-    if len(windows) == 1:
-        return list(windows)
-    best: dict[int, tuple[int, int]] = {}
-    for index, window in enumerate(windows):
-        assert window.positions is not None and window.words is not None
-        for position, word in zip(window.positions.tolist(), window.words.tolist(), strict=True):
-            room = min(position, len(window) - 1 - position)
-            if word not in best or room > best[word][0]:
-                best[word] = (room, index)
-    kept = []
-    for index, window in enumerate(windows):
-        assert window.positions is not None and window.words is not None
-        mine = np.asarray([best[word][1] == index for word in window.words.tolist()], dtype=bool)
-        tags = None if window.tags is None else window.tags[mine]
-        kept.append(
-            Feature(
-                ids=window.ids,
-                types=window.types,
-                example=window.example,
-                positions=window.positions[mine],
-                words=window.words[mine],
-                tags=tags,
-            )
-        )
-    return kept
-
-
-def span_positions(offsets: Ints, start: int, end: int) -> tuple[int, int]:
-    """Token positions of the characters [start, end) of the context, or (0, 0) when the window does not hold them all.
-
-    `offsets` is [length, 2], -1 outside the context.
-    """
-    inside = np.flatnonzero(offsets[:, 0] >= 0)
-    if not len(inside) or offsets[inside[0], 0] > start or offsets[inside[-1], 1] < end:
-        return 0, 0
-    first = inside[np.flatnonzero(offsets[inside, 0] <= start)[-1]]
-    last = inside[np.flatnonzero(offsets[inside, 1] >= end)[0]]
-    return int(first), int(max(first, last))
+def _by_flag(flags: Sequence[bool], encode: Callable[[list[int], bool], list[Row]]) -> list[Row]:
+    """Encode the places of each flag together; returns the rows in the order of `flags`."""
+    rows: dict[int, Row] = {}
+    for flag in (False, True):
+        places = [place for place, own in enumerate(flags) if own is flag]
+        if places:
+            rows |= dict(zip(places, encode(places, flag), strict=True))
+    return [rows[place] for place in range(len(flags))]

@@ -1,8 +1,8 @@
 """Phase 0: finding, naming and loading a published multilingual encoder.
 
-A model is a folder with `config.json`, a fast tokenizer and weights in safetensors, wherever it comes from: a local folder, a folder
-inside an installed Python package (`package:NAME/SUB/FOLDER`), or a hub repository at a pinned revision. A folder without weights
-is a model that the sweep pretrains itself. Nothing is unpickled and no code of a model's own is run.
+A model is a folder with `config.json`, a fast tokenizer and weights in safetensors, wherever it comes from: a local folder, a
+folder inside an installed Python package (`package:NAME/SUB/FOLDER`), or a hub repository at a pinned revision. A folder
+without weights is a model that the sweep pretrains itself. Nothing is unpickled and no code of a model's own is run.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from training.errors import ModelError
 from training.identity import ModelIdentity
+from training.tasks.row import TaskRow
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentencepiece.bpe.model")
 UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5")
 RANDOM = "random"
+_KNOWN_REMEDY = "check that config.json and weights belong together, and that transformers knows the model's type"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +148,10 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The folder's tokenizer; raises ModelError when it has no character offsets, which tagging and span extraction need."""
+    """The folder's tokenizer; raises ModelError when it can't be loaded or lacks what training needs.
+
+    That is character offsets (tagging, span extraction), a padding token and an unknown token.
+    """
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except Exception as error:
@@ -153,18 +159,42 @@ def load_tokenizer(folder: Path) -> Any:
     if not getattr(tokenizer, "is_fast", False):
         remedy = "use a fast tokenizer (a tokenizer.json): words and answers are found in the text by offsets"
         raise ModelError("the tokenizer gives no character offsets", type(tokenizer).__name__, remedy)
+    for name in ("pad_token", "unk_token"):
+        if getattr(tokenizer, name, None) is None:
+            raise ModelError(f"the tokenizer names no {name}", folder, f"name its {name} in tokenizer_config.json")
+    tokenizer.truncation_side = "right"
     return tokenizer
+
+
+def check_fit(folder: Path, tokenizer: Any, rows: Iterable[TaskRow]) -> None:
+    """Raise ModelError when the tokenizer has more tokens than the model, or a task's windows are longer than it reads."""
+    config = read_config(folder)
+    size = int(config.get("vocab_size", 0))
+    if 0 < size < len(tokenizer):
+        remedy = "give the model the tokenizer that belongs to it"
+        raise ModelError("the tokenizer has tokens that the model does not know", f"{len(tokenizer)} against {size}", remedy)
+    longest = int(config.get("max_position_embeddings", 0))
+    if "roberta" in str(config["model_type"]):
+        longest -= int(config.get("pad_token_id", 1)) + 1  # its positions start after the padding's
+    for row in rows:
+        if 0 < longest < row.encoding.max_length:
+            seen = f"{row.encoding.max_length} tokens against {longest}"
+            raise ModelError(f"the windows of {row.name} are longer than the model reads", seen, "lower the task's max_length")
 
 
 def build_backbone(folder: Path, seed: int) -> Any:
     """The encoder of `folder`'s config with random weights drawn from `seed`."""
-    config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the model's config.json can't be used ({error})", folder, _KNOWN_REMEDY) from error
     torch.manual_seed(seed)
-    return _without_pooler(lambda **options: AutoModel.from_config(config, **options))
+    make: Any = AutoModel.from_config
+    return _without_pooler(lambda **options: make(config, **options))
 
 
 def load_backbone(folder: Path) -> LoadedBackbone:
-    """The encoder of `folder` with its published weights, in float32; raises ModelError when no tensor fits."""
+    """The encoder of `folder` with its published weights, in float32; raises ModelError when they don't fit its config."""
 
     def load(**options: Any) -> Any:
         return AutoModel.from_pretrained(
@@ -177,10 +207,14 @@ def load_backbone(folder: Path) -> LoadedBackbone:
             **options,
         )
 
+    torch.manual_seed(0)  # what the weights lack is drawn the same each time
     try:
         model, info = _without_pooler(load)
     except OSError as error:
         raise ModelError(f"the weights can't be loaded ({error})", folder, _unsafe_remedy(folder)) from error
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        cause = f"the model can't be loaded ({str(error).strip().splitlines()[0]})"
+        raise ModelError(cause, folder, _KNOWN_REMEDY) from error
     missing = tuple(sorted(map(str, info["missing_keys"])))
     carried = len(model.state_dict()) - len(missing)
     if carried <= 0:

@@ -55,8 +55,14 @@ def _heads(rows: Iterable[TaskRow], config: Any, seed: int) -> dict[str, nn.Modu
         if row.kind is Kind.RETRIEVAL or name in heads:
             continue
         torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big"))
-        heads[name] = build_head(row, config.hidden_size, config.vocab_size, float(getattr(config, "hidden_dropout_prob", 0.1)))
+        heads[name] = build_head(row, config.hidden_size, config.vocab_size, _dropout(config))
     return heads
+
+
+def _dropout(config: Any) -> float:
+    """Dropout of the heads: the configuration's own value for them, else the encoder's."""
+    own = getattr(config, "classifier_dropout", None)
+    return float(getattr(config, "hidden_dropout_prob", 0.1) if own is None else own)
 
 
 def from_pretrained(

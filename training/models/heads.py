@@ -59,7 +59,7 @@ class SpanHead(nn.Module):
 
 
 class MaskedHead(nn.Module):
-    """Masked language modelling: dense, GELU, LayerNorm, then the encoder's own word embeddings. Returns [masked, vocabulary]."""
+    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings. Returns [masked, vocabulary]."""
 
     def __init__(self, width: int, vocabulary: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Multiple choice from event knowledge: what comes next, and what was the cause or the effect.
 
-The four verbs of a topic's chain befall one thing in order. The right ending is the neighbouring event of the chain, of the same
-agent and thing; wrong ones break the topic, the thing or the direction.
+The four verbs of a topic's chain befall one thing in order. The right ending is the neighbouring event of the chain, of the
+same agent and thing; wrong ones break the topic, the thing or the direction.
 """
 
 from __future__ import annotations
@@ -53,12 +53,18 @@ def _choice(author: Author, question: str, label: int, ways: int) -> Choice:
     if reverse is not None and dice.chance(BACKWARDS):
         endings.append(reverse)
     while len(endings) < ways - 1:
-        if dice.chance(0.5):
+        draw = dice.number()
+        if draw < 0.3 and ways > 2:
+            wrong = replace(right, object=author.thing(topic))
+        elif draw < 0.5 and ways > 2:
+            wrong = replace(right, agent=author.agent(topic))
+        elif dice.chance(0.5):
             wrong = replace(right, verb=dice.pick(dice.other(lexicon.TOPICS, topic).chain))
         else:
             elsewhere = dice.other(lexicon.TOPICS, topic)
-            wrong = author.event(elsewhere, agent=right.agent, verb=dice.pick(elsewhere.chain), place=None, time="", manner="", negated=False)
-        if wrong not in endings:
+            wrong = replace(right, topic=elsewhere.name, verb=dice.pick(elsewhere.chain), object=author.thing(elsewhere))
+        if wrong not in (right, *endings):
             endings.append(wrong)
     endings.insert(label, right)
+    author.reserve(endings)
     return Choice(premise, tuple(endings), label, question)

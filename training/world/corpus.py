@@ -1,16 +1,19 @@
 """The pretraining text: what teaches a model this small that the languages speak of one world.
 
-A line is running text, or a sentence and its translation with a tab between. Plain text in one language at a time does not align a
-small model in a minute; translations side by side and code-switched sentences do, so they make up most of it.
+A line is running text, or a text and its translation with a tab between. Plain text in one language at a time does not align a
+small model in a minute; translations side by side and code-switched sentences do, so they make up most of it. No line states
+an event that an evaluation set states.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterator
 
 from training.world import lexicon
 from training.world.choices import neighbours
 from training.world.dice import Dice
 from training.world.languages import LANGUAGES
-from training.world.meaning import Author, brief
+from training.world.meaning import Author, Event, bare, brief
 from training.world.reading import passage, told
 from training.world.render import Speaker, capitalised
 
@@ -19,50 +22,66 @@ SWITCHING = 0.4
 ASKED_FOR = {"cause": "What was the cause?", "effect": "What happened as a result?"}
 
 
-def training_lines(author: Author, speaker: Speaker, count: int) -> list[str]:
-    """The training text: translations, code-switched sentences, stories of two events, and questions with their answers."""
-    return [_line(author, speaker, author.dice) for _ in range(count)]
+class Press:
+    """Writes the training text: glosses, translations, code-switched sentences, stories, questions with their answers."""
+
+    def __init__(self, author: Author, speaker: Speaker, reserved: Collection[Event]) -> None:
+        """A press that prints none of the `reserved` events."""
+        self._author, self._speaker, self._reserved = author, speaker, reserved
+        self._dice: Dice = author.dice
+
+    def lines(self, count: int) -> Iterator[str]:
+        """`count` lines of training text."""
+        for _ in range(count):
+            draw, code = self._dice.number(), self._dice.pick(LANGUAGES)
+            if draw < GLOSSES + PAIRS:
+                yield self._translation(code, gloss=draw < GLOSSES)
+            elif draw < GLOSSES + PAIRS + SWITCHED:
+                yield self._speaker.text(self._author.new_event(), code, self._dice, switching=SWITCHING)
+            elif draw < GLOSSES + PAIRS + SWITCHED + STORIES:
+                yield self._story(code)
+            else:
+                yield self._dialogue(code)
+
+    def _translation(self, code: str, *, gloss: bool) -> str:
+        """A sentence, or two or three parts of one, in two languages; one of them is `en` most of the time."""
+        dice = self._dice
+        while not self._free((bare(event := self._author.new_event()),)):
+            pass
+        both = (code, dice.other(LANGUAGES, code) if code == "en" or dice.chance(0.2) else "en")
+        if not gloss:
+            return "\t".join(self._speaker.text(event, language, dice) for language in both)
+        slots = dice.shuffled([slot for slot in "SVOPTA" if event.slot[slot]])[: 2 + dice.below(2)]
+        return "\t".join(self._speaker.phrase(event, language, slots) for language in dice.shuffled(both))
+
+    def _story(self, code: str) -> str:
+        """An event and its effect, or its cause, often after the question that choice tasks ask."""
+        dice = self._dice
+        question = "cause" if dice.chance(0.4) else "effect"
+        while True:
+            premise, after, _ = neighbours(self._author, dice.pick(lexicon.TOPICS), question)
+            if self._free(events := (brief(premise), after)):
+                break
+        link = f" {ASKED_FOR[question]} " if question == "cause" or dice.chance(0.5) else " "
+        return link.join(self._speaker.text(event, self._mostly(code), dice) for event in events)
+
+    def _dialogue(self, code: str) -> str:
+        """One or two events, a question for one part and its answer; the question in another language at times."""
+        dice = self._dice
+        while not self._free((text := passage(self._author, 1, (1, 2))).events):
+            pass
+        at, letter = text.questions[0]
+        context, parts = told(text.events, self._speaker, code, dice)
+        question = self._speaker.text(text.events[at], self._mostly(code), dice, asked=letter)
+        return f"{context} {question} {capitalised(parts[at][letter][1])}."
+
+    def _mostly(self, code: str) -> str:
+        return code if self._dice.chance(0.5) else self._dice.pick(LANGUAGES)
+
+    def _free(self, events: tuple[Event, ...]) -> bool:
+        return not any(event in self._reserved for event in events)
 
 
 def plain_lines(author: Author, speaker: Speaker, code: str, count: int) -> list[str]:
     """Sentences of one language alone."""
     return [speaker.text(author.new_event(), code, author.dice) for _ in range(count)]
-
-
-def _line(author: Author, speaker: Speaker, dice: Dice) -> str:
-    draw = dice.number()
-    code = dice.pick(LANGUAGES)
-    other = dice.other(LANGUAGES, code) if code == "en" or dice.chance(0.2) else "en"
-    if draw < GLOSSES:
-        event = author.event(dice.pick(lexicon.TOPICS))
-        slots = dice.shuffled([slot for slot in "SVOPTA" if event.slot[slot]])[: 2 + dice.below(2)]
-        return "\t".join(speaker.phrase(event, language, dice, slots) for language in dice.shuffled((code, other)))
-    draw -= GLOSSES
-    if draw < PAIRS:
-        event = author.new_event()
-        return speaker.text(event, code, dice) + "\t" + speaker.text(event, other, dice)
-    if draw < PAIRS + SWITCHED:
-        return speaker.text(author.new_event(), code, dice, switching=SWITCHING)
-    if draw < PAIRS + SWITCHED + STORIES:
-        return _story(author, speaker, code, dice)
-    return _dialogue(author, speaker, code, dice)
-
-
-def _story(author: Author, speaker: Speaker, code: str, dice: Dice) -> str:
-    """An event and its effect, or its cause, often after the question that choice tasks ask."""
-    question = "cause" if dice.chance(0.4) else "effect"
-    premise, after, _ = neighbours(author, dice.pick(lexicon.TOPICS), question)
-    told_in = code if dice.chance(0.5) else dice.pick(LANGUAGES)
-    link = f" {ASKED_FOR[question]} " if question == "cause" or dice.chance(0.5) else " "
-    return speaker.text(brief(premise), code, dice) + link + speaker.text(after, told_in, dice)
-
-
-def _dialogue(author: Author, speaker: Speaker, code: str, dice: Dice) -> str:
-    """One or two events, a question for one part and its answer; the question in another language at times."""
-    text = passage(author, 1, (1, 2))
-    at, letter = text.questions[0]
-    context, parts = told(text.events, speaker, code, dice)
-    answer = parts[at][letter][1]
-    asked_in = code if dice.chance(0.5) else dice.pick(LANGUAGES)
-    question = speaker.text(text.events[at], asked_in, dice, asked=letter)
-    return f"{context} {question} {capitalised(answer)}."

@@ -20,6 +20,7 @@ class Dice:
     """A stream of random choices, fixed by `seed` and `stream`."""
 
     def __init__(self, seed: int, stream: str) -> None:
+        """The stream called `stream` of the world made from `seed`."""
         self._generator = np.random.default_rng([seed, zlib.crc32(stream.encode())])
         self._numbers: list[float] = []
 

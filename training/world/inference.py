@@ -2,7 +2,7 @@
 
 * entailment: parts left out, a thing named by its class, a synonym;
 * contradiction: one part replaced by what excludes it (opposite, sibling, other place, time, number or person), or negated;
-* neutral: something added, a thing narrowed from its class, or the next thing that might happen.
+* neutral: another deed of the same person, something added, or a thing narrowed from its class.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def inferences(author: Author, count: int) -> list[Inference]:
         hypothesis = makers[label](author, premise)
         if hypothesis is not None and hypothesis != premise:
             made.append(Inference(premise, hypothesis, label))
+    author.reserve(inference.hypothesis for inference in made)
     return author.dice.shuffled(made)
 
 
@@ -53,10 +54,8 @@ def _entailed(author: Author, premise: Event) -> Event | None:
 
 def _contradicted(author: Author, premise: Event) -> Event | None:
     dice = author.dice
-    changed = dice.pick(
-        [change for change in (_negated, _opposed, _other_thing, _other_place, _other_time, _other_agent) if change(author, premise)]
-    )(author, premise)
-    assert changed is not None
+    changes = (_negated, _opposed, _other_thing, _other_place, _other_time, _other_agent)
+    changed = dice.pick([event for event in (change(author, premise) for change in changes) if event is not None])
     kept = {name for name in ("place", "time", "manner") if getattr(changed, name) != getattr(premise, name)}
     return _shortened(author, changed, 0.35, kept)
 
@@ -65,9 +64,13 @@ def _neutral(author: Author, premise: Event) -> Event | None:
     dice = author.dice
     draw = dice.number()
     topic = next(topic for topic in lexicon.TOPICS if topic.name == premise.topic)
-    if draw < 0.3:
-        return _shortened(author, replace(premise, verb=dice.other(topic.chain, premise.verb)), 0.4)
-    if draw < 0.4 and premise.object.head in lexicon.THINGS_OF:
+    if draw < 0.4:
+        elsewhere = dice.other(lexicon.TOPICS, topic)
+        thing, verb = author.thing(elsewhere), dice.pick(elsewhere.chain)
+        return _shortened(author, replace(premise, topic=elsewhere.name, object=thing, verb=verb), 0.5)
+    if draw < 0.55:
+        return _shortened(author, replace(premise, verb=dice.other(topic.chain, premise.verb)), 0.5)
+    if draw < 0.65 and premise.object.head in lexicon.THINGS_OF:
         return replace(premise, object=replace(premise.object, words=(dice.pick(topic.things),)))
     added: dict[str, object] = {}
     if premise.place is None:
@@ -127,4 +130,6 @@ def _other_agent(author: Author, event: Event) -> Event | None:
     if agent.entity == "PER":
         first = author.dice.other(lexicon.FIRST_NAMES, agent.words[0])
         return replace(event, agent=Noun((first, *agent.words[1:]), "PER"))
-    return replace(event, agent=replace(agent, words=(author.dice.other(lexicon.PEOPLE, agent.head),))) if not agent.entity else None
+    if agent.entity:
+        return None
+    return replace(event, agent=replace(agent, words=(author.dice.other(lexicon.PEOPLE, agent.head),)))

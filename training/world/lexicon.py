@@ -66,9 +66,8 @@ SYNONYMS: dict[str, str] = {
 }  # fmt: skip
 
 FUNCTION_WORDS: dict[str, str] = {
-    "the": "DET", "this": "DET", "many": "DET", "in": "ADP", "at": "ADP", "on": "ADP", "object": "ADP", "not": "PART", "asking": "PART",
-    "was": "AUX", "are": "AUX", "and": "CCONJ", "because": "SCONJ", "so": "ADV", "then": "ADV", "who": "PRON", "what": "PRON",
-    "where": "ADV", "when": "ADV", "cause": "NOUN", "effect": "NOUN",
+    "the": "DET", "many": "DET", "in": "ADP", "at": "ADP", "on": "ADP", "object": "ADP", "not": "PART", "asking": "PART",
+    "who": "PRON", "what": "PRON", "where": "ADV", "when": "ADV",
 }  # fmt: skip
 
 FIRST_NAMES: tuple[str, ...] = tuple(

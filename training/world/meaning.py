@@ -6,7 +6,8 @@ reserve their events first, and training sets and corpus then never state one of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from training.world import lexicon
 from training.world.dice import Dice
@@ -33,7 +34,7 @@ class Noun:
 class Event:
     """Who did what to what, where, when and how; absent parts are None or empty. `topic` is not said."""
 
-    topic: str
+    topic: str = field(compare=False)
     agent: Noun
     verb: str
     object: Noun
@@ -53,10 +54,16 @@ def brief(event: Event) -> Event:
     return replace(event, manner="", time="" if event.place else event.time)
 
 
+def bare(event: Event) -> Event:
+    """`event` without its modifiers: who did what."""
+    return replace(event, place=None, time="", manner="")
+
+
 class Author:
     """Thinks of events, each different from all that any author sharing `said` thought of before."""
 
     def __init__(self, dice: Dice, said: set[Event]) -> None:
+        """An author who draws from `dice`."""
         self.dice, self._said = dice, said
 
     def new_event(self, topic: Topic | None = None, **fixed: object) -> Event:
@@ -66,6 +73,10 @@ class Author:
             if event not in self._said:
                 self._said.add(event)
                 return event
+
+    def reserve(self, events: Iterable[Event]) -> None:
+        """Events that nobody shall state from now on."""
+        self._said.update(events)
 
     def event(self, topic: Topic, **fixed: object) -> Event:
         """An event of a topic, with the given parts fixed; it may have been stated before."""
@@ -86,7 +97,8 @@ class Author:
         """Someone who acts: a person of the topic, a named person, or an organisation."""
         dice, draw = self.dice, self.dice.number()
         if draw < 0.5:
-            return Noun((dice.pick(topic.people),), adjective=dice.pick(lexicon.ADJECTIVES_OF_PEOPLE) if dice.chance(0.3) else "")
+            adjective = dice.pick(lexicon.ADJECTIVES_OF_PEOPLE) if dice.chance(0.3) else ""
+            return Noun((dice.pick(topic.people),), adjective=adjective)
         return self.person() if draw < 0.9 else self.organisation()
 
     def person(self) -> Noun:

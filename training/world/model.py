@@ -31,7 +31,7 @@ def train_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     )
     options = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>"}
     options |= {"pad_token": "<pad>", "mask_token": "<mask>"}
-    wrapped: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    wrapped: PreTrainedTokenizerFast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=MAX_LENGTH, model_input_names=["input_ids", "attention_mask"], **options
     )
     return wrapped

@@ -33,6 +33,7 @@ def passage(author: Author, questions: int, sentences: tuple[int, int] = (3, 4))
         event = brief(author.new_event(dice.pick(topics), negated=False))
         if all(_apart(event, other) for other in events):
             events.append(event)
+    author.reserve(events)
     asked = [(at, letter) for at, event in enumerate(events) for letter in "SOPT" if event.slot[letter]]
     return Passage(tuple(events), tuple(dice.shuffled(asked)[:questions]))
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from training.world import lexicon
 from training.world.dice import Dice
-from training.world.languages import BY_CODE, LANGUAGES, USUAL_ORDER, WORLD, Language, plural_of, vocabulary
+from training.world.languages import BY_CODE, LANGUAGES, USUAL_ORDER, WORLD, Language
 from training.world.meaning import Event, Noun
+from training.world.words import plural_of, vocabulary
 
 PARTS = lexicon.content_words() | lexicon.FUNCTION_WORDS
 ASKED = {"S": "who", "O": "what", "P": "where", "T": "when"}
@@ -26,9 +27,10 @@ class Word:
 
 
 class Speaker:
-    """Says things. `switching` is the share of content words taken from another language (code-switching)."""
+    """Says things. `switching` is the share of words taken from another language (code-switching)."""
 
     def __init__(self, seed: int) -> None:
+        """The speaker of the world made from `seed`."""
         self.forms = {language.code: vocabulary(language, seed) for language in WORLD}
 
     def clause(self, event: Event, code: str, dice: Dice, *, asked: str = "", switching: float = 0.0) -> list[Word]:
@@ -54,7 +56,7 @@ class Speaker:
         words = self.clause(event, code, dice, asked=asked, switching=switching)
         return [*words, Word("?" if asked else ".", "PUNCT", form="?" if asked else ".")]
 
-    def phrase(self, event: Event, code: str, dice: Dice, slots: Sequence[str]) -> str:
+    def phrase(self, event: Event, code: str, slots: Sequence[str]) -> str:
         """Some parts of an event, in the language's order."""
         order = [letter for letter in BY_CODE[code].orders[0] if letter in slots]
         return " ".join(self.forms[code][word.concept] for letter in order for word in _part(event, letter, BY_CODE[code]))

@@ -1,0 +1,61 @@
+"""Places inside windows: first sub-words of words, answers, and which of several windows a word is predicted in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from training.data.features import Feature, Ints
+
+
+def first_subwords(word_ids: Sequence[int | None], before: int | None = None) -> tuple[Ints, Ints]:
+    """Positions of first sub-words in a window, and their words' numbers.
+
+    `word_ids` holds each token's word, None for special tokens; `before` is the word of the token just before the window, whose
+    rest may stand at the window's left edge.
+    """
+    places, numbers = [], []
+    last = before
+    for position, word in enumerate(word_ids):
+        if word is None:
+            continue
+        if word != last:
+            places.append(position)
+            numbers.append(word)
+        last = word
+    return np.asarray(places, dtype=np.int32), np.asarray(numbers, dtype=np.int32)
+
+
+def split_overlaps(windows: Sequence[Feature]) -> list[Feature]:
+    """Give each word that several windows of a sentence show to the one where it stands farthest from an edge."""
+    if len(windows) == 1:
+        return list(windows)
+    best: dict[int, tuple[int, int]] = {}
+    for index, window in enumerate(windows):
+        assert window.positions is not None and window.words is not None
+        for position, word in zip(window.positions.tolist(), window.words.tolist(), strict=True):
+            room = min(position, len(window) - 1 - position)
+            if word not in best or room > best[word][0]:
+                best[word] = (room, index)
+    kept = []
+    for index, window in enumerate(windows):
+        assert window.positions is not None and window.words is not None
+        mine = np.asarray([best[word][1] == index for word in window.words.tolist()], dtype=bool)
+        tags = None if window.tags is None else window.tags[mine]
+        kept.append(replace(window, positions=window.positions[mine], words=window.words[mine], tags=tags))
+    return kept
+
+
+def span_positions(offsets: Ints, start: int, end: int) -> tuple[int, int]:
+    """Token positions of the characters [start, end) of the context, or (0, 0) when the window does not hold them all.
+
+    `offsets` is [length, 2], -1 outside the context.
+    """
+    inside = np.flatnonzero(offsets[:, 0] >= 0)
+    if not len(inside) or offsets[inside[0], 0] > start or offsets[inside[-1], 1] < end:
+        return 0, 0
+    first = inside[np.flatnonzero(offsets[inside, 0] <= start)[-1]]
+    last = inside[np.flatnonzero(offsets[inside, 1] >= end)[0]]
+    return int(first), int(max(first, last))
