@@ -66,6 +66,9 @@ class ProgressView:
             highlight=False,
             soft_wrap=True,
         )
+        if "damaged" in record.provenance:
+            cause = f"damaged, set aside and trained again: {record.provenance['damaged']}"
+            self.console.print(cause, style="yellow", highlight=False, markup=False)
         if self.bar is not None:
             self.bar.update(self.task, completed=self.done)
 

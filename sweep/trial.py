@@ -118,7 +118,7 @@ def _record(plan: Plan, task: TrialTask, job: ChainJob, found: Found | None, rea
         reason=reason,
         started=datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
         timing=_timing(task, found),
-        provenance=provenance(plan),
+        provenance=provenance(plan) | ({"damaged": "; ".join(outcome.damaged)} if outcome and outcome.damaged else {}),
     )
 
 

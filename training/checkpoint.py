@@ -67,7 +67,9 @@ def load_checkpoint(
     model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
     for name, parameter in model.named_parameters():
         if f"adam.exp_avg.{name}" in tensors:
-            optimiser.state[parameter] = {moment: tensors[f"adam.{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
+            optimiser.state[parameter] = {
+                moment: tensors[f"adam.{moment}.{name}"].to(parameter.device, copy=True) for moment in MOMENTS
+            }
     return position
 
 

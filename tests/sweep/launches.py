@@ -51,6 +51,14 @@ class Launch:
         """Its processes besides itself, and what each is called (`ray::...` for Ray's workers)."""
         return {pid: name for pid, session, name in processes() if session == self.process.pid and pid != self.process.pid}
 
+    def workers(self) -> dict[int, str]:
+        """Those of its processes that may hold a GPU, memory or a file of the run folder."""
+        return {pid: name for pid, name in self.family().items() if not name.startswith(AGENTS)}
+
+
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Ray's agents notice within a minute that their node is gone; they hold no accelerator and write nothing."""
+
 
 def processes() -> Iterator[tuple[int, int, str]]:
     """(process id, session id, command line) of every process that is not a zombie."""

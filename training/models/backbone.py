@@ -19,12 +19,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from training.errors import ModelError
 from training.identity import ModelIdentity
 from training.tasks.row import TaskRow
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentencepiece.bpe.model")
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model"),
+)
 UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5")
 RANDOM = "random"
 _KNOWN_REMEDY = "check that config.json and weights belong together, and that transformers knows the model's type"
@@ -207,6 +211,7 @@ def load_backbone(folder: Path) -> LoadedBackbone:
             **options,
         )
 
+    disable_progress_bar()  # the sweep shows its own
     torch.manual_seed(0)  # what the weights lack is drawn the same each time
     try:
         model, info = _without_pooler(load)

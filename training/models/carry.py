@@ -86,9 +86,9 @@ def from_pretrained(
 def from_phase(
     folder: Path, weights: Path, rows: Iterable[TaskRow], *, seed: int, carry_heads: bool = True
 ) -> tuple[ChainModel, CarryReport]:
-    """A phase's model on top of an earlier phase: encoder always, heads where name and shape agree (unless told not to).
+    """A phase's model on top of an earlier phase: the whole encoder, and heads where name and shape agree (unless told not to).
 
-    Raises ModelError when nothing of the parent fits: a phase that carries nothing over is not a chain.
+    Raises ModelError when an encoder tensor is missing or has another shape: the phase before is another model's.
     """
     backbone = build_backbone(folder, 0)
     model = ChainModel(backbone, _heads(rows, backbone.config, seed))
@@ -97,16 +97,20 @@ def from_phase(
 
 
 def carry_into(model: ChainModel, parent: Mapping[str, Tensor], *, carry_heads: bool = True) -> CarryReport:
-    """Copy into `model` every tensor of `parent` that fits; raises ModelError when no encoder tensor does."""
+    """Copy into `model` every tensor of `parent` that fits; raises ModelError unless each of the encoder's does."""
     own = model.state_dict()
     fitting = {
         name: tensor
         for name, tensor in parent.items()
         if name in own and own[name].shape == tensor.shape and (carry_heads or not name.startswith("heads."))
     }
-    if not any(name.startswith("backbone.") for name in fitting):
+    lost = [name for name in own if name.startswith("backbone.") and name not in fitting]
+    if lost:
+        whole = sum(name.startswith("backbone.") for name in own)
+        nothing = "nothing" if len(lost) == whole else "not the whole encoder"
+        seen = f"{len(lost)} of {whole} tensors do not fit, {lost[0]} first"
         remedy = "the phase before has another architecture: check that it belongs to this model"
-        raise ModelError("nothing is carried over from the phase before", f"{len(parent)} tensors, none fits", remedy)
+        raise ModelError(f"{nothing} is carried over from the phase before", seen, remedy)
     model.load_state_dict(fitting, strict=False)
     dropped, new = sorted(parent.keys() - fitting.keys()), sorted(own.keys() - fitting.keys())
     return CarryReport(carried=len(fitting), dropped=tuple(dropped), initialised=tuple(new))
