@@ -44,11 +44,13 @@ class Ears(ray.tune.Callback):
         self.view.refresh(len(self.board.running))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial has ended: mirror its record and show it; say which phases it found damaged."""
-        for line in (trial.last_result or {}).get("damaged", ()):
-            text = f"a damaged phase was set aside and trained again: {line}"
-            self.view.console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        """A trial has ended: mirror its record and show it."""
         self._ended(str(trial.config["trial"]))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial's worker was lost, and it goes on in another."""
+        text = f"a worker of {trial.config['trial']} was lost, another goes on from what it left (loss {trial.num_failures})"
+        self.view.console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial was given up after its retries; one whose record was written before counts as ended."""

@@ -186,6 +186,7 @@ def start_ray(executor: str) -> None:
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by `Ears`, in one line
     if ray.is_initialized():
         return
     if os.environ.get("RAY_ADDRESS"):

@@ -10,11 +10,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import random
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -28,6 +31,7 @@ from training.record import Status, TrialRecord
 
 ATTEMPTS = 40
 """How often a new setting is drawn at random before what is left of a discrete space is listed."""
+SQLITE = "sqlite:///"
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
@@ -228,7 +232,21 @@ def open_book(
 
 
 def open_storage(url: str) -> Any:
-    """Optuna storage of a sweep (SQLite in the run folder unless told otherwise)."""
-    return optuna.storages.RDBStorage(
-        url, engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None
-    )
+    """Optuna storage of a sweep (SQLite in the run folder unless told otherwise); a damaged SQLite file is set aside."""
+    if not url.startswith(SQLITE):
+        return optuna.storages.RDBStorage(url)
+    path = Path(url.removeprefix(SQLITE))
+    if path.is_file() and not _is_sound(path):
+        path.replace(path.with_name(f"{path.name}.damaged"))
+    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether SQLite can make sense of a file."""
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as database:
+            return bool(database.execute("pragma quick_check").fetchone() == ("ok",))
+    except sqlite3.OperationalError:  # in use, or not ours to read: not for us to decide
+        return True
+    except sqlite3.DatabaseError:
+        return False

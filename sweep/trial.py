@@ -55,27 +55,27 @@ class Found:
 def run_trial(config: dict[str, Any], plan: Plan, executor: str) -> None:
     """Tune's trainable: run the chain, write the record, report the score. Diverged trials end with a failed record.
 
-    A fault of the user's that other trials would meet too is reported as `fatal`, and stops the sweep. Phases that were found
-    damaged are reported too. A worker that was lost after it wrote the record leaves nothing to do.
+    A fault of the user's that other trials would meet too is reported as `fatal`, and stops the sweep. A worker that was lost
+    after it wrote the record leaves nothing to do.
     """
     spec = next(study for study in plan.studies if study.label == config["study"])
     task = TrialTask(config["trial"], spec, config["number"], config["seed"], dict(config["setting"]), config["asked"])
     live = LiveFile(plan.run, task.name)
     try:
-        record, damaged = _recorded(plan, task, executor)
+        record = _recorded(plan, task, executor)
     except UserError as error:
         ray.tune.report({"trial": task.name, "score": float("-inf"), "failed": True, "fatal": str(error)})
         return
     finally:
         live.remove()
     score = record.selection.score if record.selection else 0.0
-    ray.tune.report({"trial": task.name, "score": score, "failed": record.status is Status.FAILED, "damaged": list(damaged)})
+    ray.tune.report({"trial": task.name, "score": score, "failed": record.status is Status.FAILED})
 
 
-def _recorded(plan: Plan, task: TrialTask, executor: str) -> tuple[TrialRecord, tuple[str, ...]]:
-    """Run the trial and write its record, unless it is there; returns it, and the phases that were found damaged."""
+def _recorded(plan: Plan, task: TrialTask, executor: str) -> TrialRecord:
+    """Run the trial and write its record, unless it is there."""
     with contextlib.suppress(UserError):
-        return read_record(record_path(plan.run, task.name)), ()
+        return read_record(record_path(plan.run, task.name))
     job = plan.job(task.spec, task.setting, task.seed)
     found, reason = None, ""
     try:
@@ -84,7 +84,7 @@ def _recorded(plan: Plan, task: TrialTask, executor: str) -> tuple[TrialRecord, 
         reason = str(error)
     record = _record(plan, task, job, found, reason)
     write_record(plan.run, record)
-    return record, found.outcome.damaged if found else ()
+    return record
 
 
 def _timing(task: TrialTask, found: Found | None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A sweep whose driver and workers are killed again and again ends with the tables, records and weights of one that ran through.
+"""A sweep whose driver and workers are killed again and again ends with the tables, records and weights of one left alone.
 
 `SWEEP_CRASH_SEED` replays the moments of a run: the same seed draws the same delays and the same victims.
 """
@@ -11,6 +11,7 @@ import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ EACH_KIND = 10
 """Kills of the driver, and kills of a worker that runs a trial."""
 LONGEST_WAIT = 4.0
 """Seconds from a trial being under way to the next kill, at most."""
+MOMENTS = ("any", "any", "a phase is written", "a record is written")
+"""When a kill falls: at a random time, or as soon as something is being written, which a random time would seldom hit."""
 
 GRID = """\
 name: crash
@@ -66,10 +69,7 @@ class Killer:
     def harass(self, launch: Launch) -> bool:
         """Kill until the driver is among the victims; False when the launch ended on its own before."""
         while self._under_way(launch):
-            until = time.monotonic() + self.dice.uniform(0.0, LONGEST_WAIT)
-            while time.monotonic() < until and launch.process.poll() is None:
-                self._look()
-                time.sleep(0.01)
+            self._wait(launch)
             if launch.process.poll() is not None:
                 return False
             if self._kind() == "driver":
@@ -80,6 +80,19 @@ class Killer:
             if victims:
                 self._kill(self.dice.choice(victims), "worker")
         return False
+
+    def _wait(self, launch: Launch) -> None:
+        """Wait for the moment of the next kill."""
+        moment, wait = self.dice.choice(MOMENTS), self.dice.uniform(0.0, LONGEST_WAIT)
+        until = time.monotonic() + (wait if moment == "any" else 2 * LONGEST_WAIT)
+        records = len(list(self.run.glob("records/*")))
+        while time.monotonic() < until and launch.process.poll() is None:
+            if moment == "a phase is written" and list(self.run.glob("phases/.writing-*")):
+                return
+            if moment == "a record is written" and len(list(self.run.glob("records/*"))) > records:
+                return
+            self._look()
+            time.sleep(0.002)
 
     def _kind(self) -> str:
         """A driver or a worker, the one more probable that still has more kills to come."""
@@ -117,9 +130,13 @@ class Killer:
         self.kinds[kind] += 1
         self.hit[doing] += 1
 
+    def _has_fresh_record(self) -> bool:
+        """Whether a running trial has its record already."""
+        return any((self.run / "records" / f"{state['trial']}.json").is_file() for state in read_live(self.run))
+
     def _doing(self) -> str:
         states = [state.get("phase", "") for state in read_live(self.run)]
-        if list(self.run.glob("records/.*.tmp")):
+        if list(self.run.glob("records/.*.tmp")) or self._has_fresh_record():
             return "writing a record"
         if list(self.run.glob("phases/.writing-*")):
             return "writing a phase"
@@ -170,8 +187,12 @@ def _survive(killer: Killer, cache: Path, grid: Path, place: Path) -> int:
         assert code == 0, launches[-1].said
         assert not any("Traceback" in launch.said for launch in launches)
         for launch in launches:
-            eventually(lambda launch=launch: not launch.family(), "the end of every process", 120)
+            eventually(partial(_is_gone, launch), "the end of every process", 120)
         return len(launches)
+
+
+def _is_gone(launch: Launch) -> bool:
+    return not launch.family()
 
 
 def _compare(killer: Killer, reference: Path) -> None:

@@ -120,7 +120,7 @@ def test_damaged_phase_and_record_are_reported_and_made_again(reference: Referen
     record.write_bytes(record.read_bytes()[:-20])
     code, said = sweep("launch", "--grid", "tiny", "--run", run)
     assert code == 0, said
-    assert "a damaged phase was set aside" in said
+    assert "damaged, set aside and trained again: mini_nli" in said
     assert "a damaged record was set aside" in said
     assert len(list((run / "phases" / "damaged").iterdir())) == 1
     assert (weights(run), scores(run), tables(run)) == (

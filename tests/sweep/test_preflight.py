@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_faults_of_several_files_are_told_together(grid: Grid, sources: dict[str
         ({"CPU": 1.0, "GPU": 0.5}, [{"CPU": 4.0}, {"CPU": 4.0, "GPU": 1.0}]),
     ],
 )
-def test_trial_that_some_machine_can_run_is_let_through(wanted: dict[str, float], nodes: list[dict[str, float]]) -> None:
+def test_trial_that_some_machine_can_run_is_let_through(wanted: dict[str, float], nodes: list[Mapping[str, float]]) -> None:
     check_resources(wanted, nodes)
 
 
@@ -74,7 +75,7 @@ def test_trial_that_some_machine_can_run_is_let_through(wanted: dict[str, float]
     ],
 )
 def test_trial_that_no_machine_can_run_is_refused(
-    wanted: dict[str, float], nodes: list[dict[str, float]], need: str, best: str
+    wanted: dict[str, float], nodes: list[Mapping[str, float]], need: str, best: str
 ) -> None:
     with pytest.raises(UserError) as refused:
         check_resources(wanted, nodes)

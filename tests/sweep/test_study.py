@@ -52,8 +52,8 @@ def _score(setting: Setting, seed: int) -> float | None:
 
 
 def _book(spec: StudySpec, storage: Any, **changes: Any) -> StudyBook:
-    given = {"wanted": 6, "seeds": (1,), "sampler": "tpe", "search_seed": 0, "at_once": 1} | changes
-    return open_book(spec, storage, **given)
+    chosen: dict[str, Any] = {"wanted": 6, "seeds": (1,), "sampler": "tpe", "search_seed": 0, "at_once": 1} | changes
+    return open_book(spec, storage, **chosen)
 
 
 class _Launches:
@@ -109,7 +109,7 @@ def _reference(axes: dict[str, Any], **changes: Any) -> list[Setting]:
 def test_settings_are_the_same_in_any_order_of_ends_and_kills(
     axes: dict[str, Any], at_once: int, seeds: tuple[int, ...], sampler: str, events: list[int | str]
 ) -> None:
-    changes = {"at_once": at_once, "seeds": seeds, "sampler": sampler}
+    changes: dict[str, Any] = {"at_once": at_once, "seeds": seeds, "sampler": sampler}
     launches = _Launches(_spec(axes), **changes)
     for event in events:
         if isinstance(event, int):
@@ -126,7 +126,8 @@ def test_settings_are_the_same_in_any_order_of_ends_and_kills(
 def test_settings_are_the_same_after_a_kill_between_two_that_are_asked_for(
     at_once: int, asked_before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launches, asked = _Launches(_spec(CONTINUOUS), at_once=at_once), []
+    launches = _Launches(_spec(CONTINUOUS), at_once=at_once)
+    asked: list[object] = []
     add = optuna.Study.add_trial
 
     def add_or_die(study: optuna.Study, trial: Any) -> None:
@@ -287,6 +288,17 @@ def test_study_of_the_other_direction_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not maximise"):
         _book(spec, storage)
     assert _book(_spec(DISCRETE, "another"), storage).study.direction is optuna.study.StudyDirection.MAXIMIZE
+
+
+def test_damaged_storage_is_set_aside_and_filled_again(tmp_path: Path) -> None:
+    file = tmp_path / "optuna.db"
+    launches = _Launches(_spec(CONTINUOUS), open_storage(f"sqlite:///{file}"), wanted=3)
+    tried = launches.finish()
+    file.write_bytes(file.read_bytes()[:1000] + bytes(8000))
+    launches.restart(open_storage(f"sqlite:///{file}"))
+    assert launches.book.settings == tried
+    assert launches.book.done
+    assert (tmp_path / "optuna.db.damaged").is_file()
 
 
 def test_half_written_trial_of_another_program_is_left_out() -> None:

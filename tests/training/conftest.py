@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from tests.training import toy
+from tests.training.bench import Bench
+from training.data.corpus import CACHE
 from training.models.backbone import load_tokenizer
 
 
@@ -35,3 +37,17 @@ def dropout_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer(toy_folder: Path) -> Any:
     return load_tokenizer(toy_folder)
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of every toy task."""
+    folder = tmp_path_factory.mktemp("data")
+    toy.write_data(folder)
+    return folder
+
+
+@pytest.fixture
+def bench(toy_folder: Path, root: Path, tmp_path: Path) -> Bench:
+    CACHE._kept.clear()
+    return Bench(toy_folder, root, tmp_path / "phases")

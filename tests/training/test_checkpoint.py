@@ -28,10 +28,12 @@ class Stopped(Exception):
 class Case:
     """A phase of some tasks that can be run again and again from the same start."""
 
-    def __init__(self, folder: Path, tokenizer: Any, rows: tuple[TaskRow, ...], checkpoint: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, tokenizer: Any, rows: tuple[TaskRow, ...], checkpoint: Path | None = None, epochs: int = 3
+    ) -> None:
         self.folder, self.tokenizer, self.rows, self.checkpoint = folder, tokenizer, rows, checkpoint
         self.data = [toy.encoded(tokenizer, row, 36 // len(rows)) for row in rows]
-        self.phase: PhaseIdentity = toy.phase(*rows, batch=1, epochs=3)
+        self.phase: PhaseIdentity = toy.phase(*rows, batch=1, epochs=epochs)
         self.damaged: list[str] = []
 
     def run(self, *, seconds: float = 0.0) -> tuple[ChainModel, Trained]:
@@ -142,9 +144,9 @@ DAMAGES = {
 def test_damaged_checkpoint_is_set_aside_and_reported_and_the_phase_starts_again(
     toy_folder: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    undisturbed = Case(toy_folder, tokenizer, (toy.NLI,)).run()
+    undisturbed = Case(toy_folder, tokenizer, (toy.NLI,), epochs=1).run()
     path = tmp_path / "key.safetensors"
-    case = Case(toy_folder, tokenizer, (toy.NLI,), path)
+    case = Case(toy_folder, tokenizer, (toy.NLI,), path, epochs=1)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_at(patch, 20)
         case.run()

@@ -62,7 +62,8 @@ def test_targets_that_learn_from_one_row_share_its_phase() -> None:
 def test_chain_key_changes_with_every_field_of_an_evaluation(item: str) -> None:
     one = measured("xquad", layer=1, pooling="mean")
     value = getattr(one, item)
-    other = replace(one, **{item: value + 1 if isinstance(value, int) else value * 2})
+    changed: Any = {item: value + 1 if isinstance(value, int) else value * 2}
+    other = replace(one, **changed)
     before, after = chain(trained(SQUAD), evaluations=(one,)), chain(trained(SQUAD), evaluations=(other,))
     assert before.key != after.key and before.phase_keys == after.phase_keys
     assert replace(before, evaluations=(), selection=(one,)).key != replace(before, evaluations=(), selection=(other,)).key

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.training import toy
 from training.data.batches import unit_features
+from training.data.encode import Encoder
 from training.data.examples import Choices, Example, Question, Sentences, Tagged, Text
 from training.data.features import Encoded
 from training.losses import loss_of, micro_batches
@@ -58,7 +59,7 @@ LONGER: dict[Kind, Example] = {
 def test_loss_of_an_example_does_not_depend_on_a_longer_one_beside_it(toy_folder: Path, tokenizer: Any, row: TaskRow) -> None:
     """Losses are sums over a count that is given, so that of both is the sum of each."""
     short = toy.encoded(tokenizer, row, 3)
-    encoder = toy.Encoder(tokenizer, row, 60, 8)
+    encoder = Encoder(tokenizer, row, 60, 8)
     long = encoder.encode([LONGER[row.kind]])
     model, vocabulary = toy.fresh(toy_folder, tokenizer, row)
     model.eval()
@@ -88,8 +89,8 @@ def test_span_loss_ignores_padding(toy_folder: Path, tokenizer: Any) -> None:
     model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.QA)
     model.eval()
     with torch.no_grad():
-        model.heads["span"].out.weight.zero_()  # type: ignore[union-attr]
-    encoded = toy.Encoder(tokenizer, toy.QA, 60, 8).encode([*toy.examples(Kind.SPAN, 1), LONGER[Kind.SPAN]])
+        model.get_parameter("heads.span.out.weight").zero_()
+    encoded = Encoder(tokenizer, toy.QA, 60, 8).encode([*toy.examples(Kind.SPAN, 1), LONGER[Kind.SPAN]])
     (batch,) = micro_batches(toy.QA, encoded.features, 1, 0, vocabulary, np.random.default_rng(0))
     with torch.no_grad():
         loss = float(loss_of(model, toy.QA, batch, vocabulary, CPU))
@@ -118,6 +119,6 @@ def test_loss_of_a_step_is_the_mean_over_all_its_terms(toy_folder: Path, tokeniz
 
 def test_loss_of_texts_with_nothing_to_predict_is_zero(toy_folder: Path, tokenizer: Any) -> None:
     model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.MLM)
-    encoded = toy.Encoder(tokenizer, toy.MLM, 32, 0).encode([Text("e", "\u0007")])
+    encoded = Encoder(tokenizer, toy.MLM, 32, 0).encode([Text("e", "\u0007")])
     (batch,) = micro_batches(toy.MLM, encoded.features, 1, 0, vocabulary, np.random.default_rng(0))
     assert float(loss_of(model, toy.MLM, batch, vocabulary, CPU).detach()) == 0.0

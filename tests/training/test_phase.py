@@ -16,7 +16,7 @@ from training.identity import Runtime
 from training.models.carry import ChainModel
 from training.optimiser import build_optimiser, rate_at
 from training.phase import train_phase
-from training.tasks.row import TaskRow
+from training.tasks.row import Kind, TaskRow
 
 LOSS_AFTER = {"nli": 0.1, "choice": 0.1, "tags": 0.05, "qa": 0.2, "mlm": 2.4}
 
@@ -106,7 +106,7 @@ def test_phase_last_step_that_breaks_the_weights_diverges(toy_folder: Path, toke
     """The loss of the last step is taken before its update, and is finite."""
     model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.NLI)
     phase = toy.phase(toy.NLI, lr=float("1e39"), warmup=0.0)
-    with pytest.raises(DivergedError, match="weights of .* are not finite after its last step"):
+    with pytest.raises(DivergedError, match=r"weights of .* are not finite after its last step"):
         train_phase(model, phase, [toy.encoded(tokenizer, toy.NLI, 8)], vocabulary, Runtime())
 
 
@@ -141,7 +141,7 @@ def test_rate_is_above_zero_at_every_step_and_never_above_the_phase_s(steps: int
 
 def test_weight_decay_spares_biases_and_normalisation(toy_folder: Path, tokenizer: Any) -> None:
     """A head named like a normalisation layer is decayed as any other."""
-    row = toy._row("normative", toy.Kind.CLASSIFICATION, "r", "accuracy", "tsv", labels=("a", "b"))
+    row = toy._row("normative", Kind.CLASSIFICATION, "r", "accuracy", "tsv", labels=("a", "b"))
     model, _ = toy.fresh(toy_folder, tokenizer, row, toy.MLM)
     optimiser = build_optimiser(model, toy.phase(row, weight_decay=0.3))
     decayed = {id(item) for group in optimiser.param_groups if group["weight_decay"] == 0.3 for item in group["params"]}

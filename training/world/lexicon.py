@@ -74,9 +74,7 @@ FIRST_NAMES: tuple[str, ...] = tuple(
     "anna bruno clara david elena felix greta hugo irina jonas karin leo maria nadia oskar paula rita simon tina viktor".split()
 )
 SURNAMES: tuple[str, ...] = tuple("adler bergman dorin farkas horvat kovar lindal moreno".split())
-CITIES: tuple[str, ...] = tuple(
-    "velmora tarsk olindo brenna kastel moravi pelago sundar ridona falken harmos lovina".split()
-)
+CITIES: tuple[str, ...] = tuple("velmora tarsk olindo brenna kastel moravi pelago sundar ridona falken harmos lovina".split())
 BRANDS: tuple[str, ...] = tuple("axiom bravon cortex delmar elvita fonix gamex helios".split())
 ORGANISATIONS: tuple[str, ...] = ("bank", "hotel", "club")
 
