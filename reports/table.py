@@ -143,7 +143,7 @@ def _rendered(table: TransferTable) -> Iterator[RenderableType]:
         yield Text(SYNTHETIC, "bold yellow")
     grid.add_column("", overflow="fold", min_width=min(LABEL, max(len(name) for name in table.intermediates)))
     for column in columns:
-        grid.add_column(escape(column.replace(" ", "\n")), justify="right", overflow="fold", min_width=5)
+        grid.add_column(escape(_heading(column)), justify="right", overflow="fold", min_width=5)
     for name in table.intermediates:
         absolute = name == BASELINE
         cells = [Text(_cell_value(cell, "\n"), _style(cell.delta, absolute)) for cell in table.cells[name].values()]
@@ -155,6 +155,11 @@ def _rendered(table: TransferTable) -> Iterator[RenderableType]:
     for note in (*_marks(table), *table.notes):
         yield Text.assemble(("note ", "yellow"), note)
     yield Text("")
+
+
+def _heading(name: str) -> str:
+    """A column's name over several lines where it is long, cut where its words end."""
+    return name.replace(" ", "\n") if len(name) <= LONG_NAME else name.replace("_", "_\n").replace(" ", "\n")
 
 
 def _marks(table: TransferTable) -> Iterator[str]:

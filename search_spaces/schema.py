@@ -51,6 +51,10 @@ class Pretrain(Part):
     """examples an optimiser step, a whole number from 1"""
     seed: Seed = 0
     """a whole number from 0"""
+    mask_rate: Share = 0.15
+    """the share of tokens that are predicted, above 0 and below 1"""
+    length_pool: Amount = 0
+    """batches that are cut together from examples sorted by length, 0 for random batches"""
 
 
 class Model(Part):
@@ -61,7 +65,7 @@ class Model(Part):
     revision: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = ""
     """the commit of a hub name, 40 hex digits in quotes"""
     pretrain: Pretrain | None = None
-    """{task, lr, epochs, batch, seed}, only with mini_world or a folder"""
+    """{task, lr, epochs, batch, seed, mask_rate, length_pool}, only with mini_world or a folder"""
 
     @property
     def kind(self) -> SourceKind:

@@ -138,6 +138,8 @@ class _Chains:
                 epochs=spec.epochs,
                 batch=spec.batch,
                 seed=spec.seed,
+                mask_rate=spec.mask_rate,
+                length_pool=spec.length_pool,
             )
 
     def phase(self, role: Role, tasks: tuple[str, ...], setting: Setting, seed: int) -> PhaseIdentity:

@@ -69,6 +69,8 @@ class PhaseIdentity:
     """One training run: everything that its weights depend on besides its parent's weights.
 
     `epochs` counts passes over the (mixed) training set, `batch` examples an optimiser step, `warmup` a fraction of all steps.
+    `mask_rate` is the share of tokens that masked language modelling predicts. `length_pool` batches are cut together from
+    examples sorted by length (0: batches are drawn at random, and padded more).
     """
 
     role: Role
@@ -83,6 +85,8 @@ class PhaseIdentity:
     adam_eps: float = 1e-8
     clip: float = 1.0
     carry_heads: bool = True
+    mask_rate: float = 0.15
+    length_pool: int = 0
     mixing: Mixing = field(default_factory=Mixing)
     numerics: int = NUMERICS_VERSION
 

@@ -38,13 +38,19 @@ class MicroBatch:
 
 
 def micro_batches(
-    row: TaskRow, features: Sequence[Feature], group: int, limit: int, vocabulary: Vocabulary, generator: np.random.Generator
+    row: TaskRow,
+    features: Sequence[Feature],
+    group: int,
+    limit: int,
+    vocabulary: Vocabulary,
+    generator: np.random.Generator,
+    mask_rate: float = 0.15,
 ) -> Iterator[MicroBatch]:
     """Cut a step's features into micro-batches of at most `limit` units (0: one), keeping groups of endings whole."""
     labels: Tensor
     by_token = row.kind in (Kind.MLM, Kind.TAGGING)
     if row.kind is Kind.MLM:
-        features, labels = mask_tokens(features, vocabulary.mask, vocabulary.size, repeat(generator))
+        features, labels = mask_tokens(features, vocabulary.mask, vocabulary.size, repeat(generator), mask_rate)
     elif row.kind is Kind.TAGGING:
         labels = tag_labels(features)
     else:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from training.checkpoint import Position, load_checkpoint, save_checkpoint
-from training.data.batches import Draw, epoch_draws, unit_features
+from training.data.batches import Draw, epoch_draws, unit_features, unit_lengths
 from training.data.features import Encoded
 from training.errors import DataError, DivergedError
 from training.identity import PhaseIdentity, Runtime
@@ -54,7 +54,12 @@ def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
     if not all(sizes):
         empty = [encoded.row.name for encoded in data if not len(encoded)]
         raise DataError("a training set is empty", ", ".join(empty), "check the files and the caps of the grid")
-    return [draw for epoch in range(phase.epochs) for draw in epoch_draws(sizes, phase.batch, phase.mixing, phase.seed, epoch)]
+    pool = phase.length_pool
+    lengths = [unit_lengths(encoded) for encoded in data] if pool else []
+    epochs = (
+        epoch_draws(sizes, phase.batch, phase.mixing, phase.seed, epoch, lengths=lengths, pool=pool) for epoch in range(phase.epochs)
+    )
+    return [draw for epoch in epochs for draw in epoch]
 
 
 def vocabulary_of(model: ChainModel, tokenizer: Any) -> Vocabulary:
@@ -92,8 +97,12 @@ def train_phase(
     course = _Course(phase, found or Position(), device)
     run = _Run(model, phase, data, vocabulary, runtime, device, optimiser)
     every = max(1, len(draws) // CURVE_POINTS)
-    for step in range(course.step, len(draws)):
-        course.add(*run.step(draws[step], step, rate_at(phase, step, len(draws))))
+    first = course.step
+    for step in range(first, len(draws)):
+        loss, tokens = run.step(draws[step], step, rate_at(phase, step, len(draws)))
+        if step == first:
+            progress(step + 1, len(draws), float(loss))
+        course.add(loss, tokens)
         last = step + 1 == len(draws)
         if last or (step + 1) % every == 0:
             progress(step + 1, len(draws), course.close_point())
@@ -195,5 +204,6 @@ class _Run:
     def _micro_batches(self, draw: Draw, generator: np.random.Generator) -> Iterator[tuple[TaskRow, MicroBatch]]:
         encoded = self.data[draw.source]
         features = unit_features(encoded, draw.units)
-        for batch in micro_batches(encoded.row, features, encoded.group, self.runtime.micro_batch, self.vocabulary, generator):
+        limit, rate = self.runtime.micro_batch, self.phase.mask_rate
+        for batch in micro_batches(encoded.row, features, encoded.group, limit, self.vocabulary, generator, rate):
             yield encoded.row, batch

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, XNLI_TEST, XQA, Bench, measured, outcomes
@@ -14,7 +16,9 @@ from training.data.corpus import Corpus
 from training.errors import ModelError
 from training.identity import PhaseIdentity, Role
 from training.models.backbone import identify
+from training.models.carry import from_pretrained
 from training.record import PhaseTrace
+from training.store import PhaseStore
 
 
 def test_chain_without_an_intermediate_task_trains_its_target_and_scores_every_language(bench: Bench) -> None:
@@ -130,3 +134,14 @@ def test_chain_watcher_hears_every_phase(bench: Bench) -> None:
         *one,
         ("trained", target.name),
     ]
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_chain_seed_of_a_phase_draws_its_new_head(bench: Bench, seed: int) -> None:
+    chain = bench.chain(toy.phase(toy.TAGS, seed=seed, lr=1e-12), evaluations=[])
+    bench.run(chain)
+    folder = PhaseStore(bench.store).folder_of(chain.phase_keys[0])
+    assert folder is not None
+    stored = load_file(str(folder / "model.safetensors"))["heads.tags.out.weight"]
+    drawn = from_pretrained(bench.folder, [toy.TAGS], random=False, model_seed=0, seed=seed)[0]
+    torch.testing.assert_close(stored, drawn.get_parameter("heads.tags.out.weight").detach())

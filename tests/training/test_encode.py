@@ -86,11 +86,9 @@ def test_tagging_word_that_tokenises_to_nothing_becomes_the_unknown_token(tokeni
     assert feature.positions is not None and feature.positions.tolist() == [1, 2]
 
 
-def test_first_subwords_rest_of_a_word_at_the_left_edge_has_no_place() -> None:
-    word_ids = [None, 3, 3, 4, 5, 5, None]
-    assert first_subwords(word_ids, before=3)[1].tolist() == [4, 5]
-    assert first_subwords(word_ids, before=2)[1].tolist() == [3, 4, 5]
-    assert first_subwords(word_ids)[0].tolist() == [1, 3, 4]
+def test_first_subwords_stand_where_the_word_changes() -> None:
+    places, numbers = first_subwords([None, 3, 3, 4, 5, 5, None])
+    assert (places.tolist(), numbers.tolist()) == ([1, 3, 4], [3, 4, 5])
 
 
 CONTEXT = st.lists(st.sampled_from([*toy.WORDS, "abcab", "xyzxyzx", "cat.", "a-b"]), min_size=1, max_size=60)

@@ -168,17 +168,13 @@ class Encoder:
             return_overflowing_tokens=True,
         )
         windows: dict[int, list[Feature]] = {}
-        before: int | None = None
         for batch, index in rows:
             example = int(batch["overflow_to_sample_mapping"][index])
-            words = batch.word_ids(index)
-            positions, numbers = first_subwords(words, before if example in windows else None)
+            positions, numbers = first_subwords(batch.word_ids(index))
             tags = chosen[example].tags
             marks = np.asarray([tags[number] for number in numbers], dtype=np.int32) if tags is not None else None
             feature = self._feature((batch, index), example, positions=positions, words=numbers, tags=marks)
             windows.setdefault(example, []).append(feature)
-            content = [word for word in words if word is not None]
-            before = content[-self.stride - 1] if len(content) > self.stride else None
         return [feature for example in sorted(windows) for feature in split_overlaps(windows[example])]
 
     def _visible(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:

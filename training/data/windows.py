@@ -10,14 +10,14 @@ import numpy as np
 from training.data.features import Feature, Ints
 
 
-def first_subwords(word_ids: Sequence[int | None], before: int | None = None) -> tuple[Ints, Ints]:
-    """Positions of first sub-words in a window, and their words' numbers.
+def first_subwords(word_ids: Sequence[int | None]) -> tuple[Ints, Ints]:
+    """Positions of each word's first sub-word in a window, and the words' numbers.
 
-    `word_ids` holds each token's word, None for special tokens; `before` is the word of the token just before the window, whose
-    rest may stand at the window's left edge.
+    `word_ids` holds each token's word, None for special tokens. At the left edge of a later window it may be the rest of a
+    word: `split_overlaps` leaves such a word to the window before, where its beginning stands.
     """
     places, numbers = [], []
-    last = before
+    last: int | None = None
     for position, word in enumerate(word_ids):
         if word is None:
             continue
@@ -29,7 +29,10 @@ def first_subwords(word_ids: Sequence[int | None], before: int | None = None) ->
 
 
 def split_overlaps(windows: Sequence[Feature]) -> list[Feature]:
-    """Give each word that several windows of a sentence show to the one where it stands farthest from an edge."""
+    """Give each word that several windows of a sentence show to the one where it stands farthest from an edge.
+
+    The first of equals has it, so the rest of a word at a left edge, one place from it, never wins over the word's beginning.
+    """
     if len(windows) == 1:
         return list(windows)
     best: dict[int, tuple[int, int]] = {}
