@@ -22,7 +22,7 @@ from training.codec import to_payload
 
 MISSING = "…"
 SYNTHETIC = "SYNTHETIC data (mini world)"
-ROOMY, LABEL = 8, 14
+ROOMY, LABEL, LONG_NAME = 8, 14, 9
 """Up to so many columns have two blanks between them; the first column keeps so many characters on one line."""
 ALL, TRAINED = "average", "average_without_retrieval"
 CSV_COLUMNS = (

@@ -57,7 +57,8 @@ def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
     pool = phase.length_pool
     lengths = [unit_lengths(encoded) for encoded in data] if pool else []
     epochs = (
-        epoch_draws(sizes, phase.batch, phase.mixing, phase.seed, epoch, lengths=lengths, pool=pool) for epoch in range(phase.epochs)
+        epoch_draws(sizes, phase.batch, phase.mixing, phase.seed, epoch, lengths=lengths, pool=pool)
+        for epoch in range(phase.epochs)
     )
     return [draw for epoch in epochs for draw in epoch]
 

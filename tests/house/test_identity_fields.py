@@ -20,9 +20,7 @@ IDENTITY = {
     "Mixing": {"kind", "cap"},
     "PhaseIdentity": {
         *("role", "tasks", "lr", "epochs", "batch", "seed", "schedule", "warmup", "weight_decay", "adam_eps", "clip"),
-        *("carry_heads",
-"mask_rate",
-"length_pool", "mixing", "numerics"),
+        *("carry_heads", "mask_rate", "length_pool", "mixing", "numerics"),
     },
     "EvaluationIdentity": {"task", "version", "split", "languages", "data", "max_length", "stride", "layer", "pooling"},
     "ChainIdentity": {"model", "phases", "selection", "evaluations"},

@@ -26,7 +26,14 @@ class Draw:
 
 
 def epoch_draws(
-    sizes: Sequence[int], batch: int, mixing: Mixing, seed: int, epoch: int, *, lengths: Sequence[Sequence[int]] = (), pool: int = 0
+    sizes: Sequence[int],
+    batch: int,
+    mixing: Mixing,
+    seed: int,
+    epoch: int,
+    *,
+    lengths: Sequence[Sequence[int]] = (),
+    pool: int = 0,
 ) -> list[Draw]:
     """The steps of one epoch: min(size, cap) units of each task, in batches of one task, shuffled.
 
