@@ -1,7 +1,7 @@
 """Time from a trial's start to its first training step, cold (first trial of a process) and warm, for both executors.
 
-Runs the `tiny` grid into a temporary folder and reads the records: `start` counts from when the search gave the trial out until its
-chain began to run, `to_first_step` until its first optimiser step was done. Trials that reuse every phase train no step.
+Runs the `tiny` grid into a temporary folder and reads the records: `start` counts from when the search gave the trial out until
+its chain began to run, `to_first_step` until its first optimiser step was done. Trials that reuse every phase train no step.
 
     python benchmarks/trial_start.py [--executors inline train]
 """

@@ -1,4 +1,4 @@
-"""The main job on real files from a real pretrained encoder, at caps so small that it takes about a minute; scores mean nothing."""
+"""The main job on real files from a real pretrained encoder, at caps so small that its scores mean nothing."""
 
 from __future__ import annotations
 
