@@ -37,8 +37,8 @@ def epoch_draws(
 ) -> list[Draw]:
     """The steps of one epoch: min(size, cap) units of each task, in batches of one task, shuffled.
 
-    Examples-proportional with a cap, as in T5 (arXiv 1910.10683, equation 1) and the study's multi-task phase. With `pool`, each
-    run of that many batches is sorted by the units' `lengths` (a list a task) before it is cut.
+    Examples-proportional with a cap, as in T5 (arXiv 1910.10683, equation 1) and the study's multi-task phase. With `pool`,
+    each run of that many batches is sorted by the units' `lengths` (a list a task) before it is cut.
     """
     generator = np.random.default_rng([seed, epoch, 7919])
     draws = []
