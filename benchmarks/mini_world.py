@@ -100,9 +100,8 @@ def main() -> None:
     sweep = str(Path(sys.executable).with_name("sweep"))
     subprocess.run([sweep, "launch", "--grid", "mini_world", "--run", str(run)], check=True, stdout=sys.stderr)
     plan, records = prepare(LaunchOptions(grid="mini_world", run=run)), read_records(run)
-    print(
-        "# The mini world: does it transfer?\n\nSYNTHETIC data. Made by `python benchmarks/mini_world.py --run runs/mini_world`.\n"
-    )
+    print("# The mini world: does it transfer?\n")
+    print("SYNTHETIC data. Made by `python benchmarks/mini_world.py --run runs/mini_world`.\n")
     print(transfer_markdown(tables_of(run)))
     print("## Against guessing, without an intermediate task\n\nMean ± standard deviation over the seeds.\n")
     print("| task | kind | en | mean of the others | lowest other | guessing, mean of the others |\n|---|---|---|---|---|---|")

@@ -48,8 +48,8 @@ class Board:
     _asks: dict[tuple[str, int, int], Ask] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def open(cls, plan: Plan, storage: Any, records: Iterable[TrialRecord]) -> Board:
-        """Open every study and take up earlier records."""
+    def open(cls, plan: Plan, storage: Any, records: Iterable[TrialRecord], sweep: str = "") -> Board:
+        """Open every study of the sweep with this id, and take up earlier records."""
         search, known = plan.grid.search, list(records)
         books = []
         for spec in plan.studies:
@@ -61,6 +61,7 @@ class Board:
                 sampler=search.sampler,
                 search_seed=search.seed,
                 at_once=search.at_once,
+                sweep=sweep,
             )
             book.restore(known)
             books.append(book)

@@ -218,13 +218,24 @@ def score_of(record: TrialRecord) -> float | None:
 
 
 def open_book(
-    spec: StudySpec, storage: Any, *, wanted: int, seeds: tuple[int, ...], sampler: str, search_seed: int, at_once: int
+    spec: StudySpec,
+    storage: Any,
+    *,
+    wanted: int,
+    seeds: tuple[int, ...],
+    sampler: str,
+    search_seed: int,
+    at_once: int,
+    sweep: str = "",
 ) -> StudyBook:
     """Open a study, making it when it is not there; always maximised.
 
+    `sweep` is put before its name, so that sweeps that share a storage do not share studies.
+
     Raises UserError when the storage holds a study of this name that something else made to be minimised.
     """
-    study = optuna.create_study(study_name=spec.label, storage=storage, direction="maximize", load_if_exists=True)
+    name = f"{sweep}/{spec.label}" if sweep else spec.label
+    study = optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
     if study.directions != [optuna.study.StudyDirection.MAXIMIZE]:
         remedy = "give another SWEEP_OPTUNA_STORAGE, or remove that study: it is made again from the records"
         raise UserError("the storage's study of this name does not maximise one score", spec.label, remedy)

@@ -100,13 +100,12 @@ def train_phase(
     every = max(1, len(draws) // CURVE_POINTS)
     first = course.step
     for step in range(first, len(draws)):
-        loss, tokens = run.step(draws[step], step, rate_at(phase, step, len(draws)))
-        if step == first:
-            progress(step + 1, len(draws), float(loss))
-        course.add(loss, tokens)
+        course.add(*run.step(draws[step], step, rate_at(phase, step, len(draws))))
         last = step + 1 == len(draws)
         if last or (step + 1) % every == 0:
             progress(step + 1, len(draws), course.close_point())
+        elif step == first:
+            progress(step + 1, len(draws), course.latest())
         if checkpoint and not last and course.unsaved_seconds() >= runtime.checkpoint_seconds:
             save_checkpoint(checkpoint, model, optimiser, course.position())
     _check_weights(model, phase)
@@ -146,6 +145,10 @@ class _Course:
         self._curve.append((self.step, mean))
         self._recent.clear()
         return mean
+
+    def latest(self) -> float:
+        """The loss of the last step, waited for."""
+        return self._losses()[-1]
 
     def unsaved_seconds(self) -> float:
         """Seconds since the last checkpoint, or the start."""

@@ -96,7 +96,7 @@ class MirrorQueue:
         if self._warned:
             return
         self._warned = True
-        command = f"sweep sync {shlex.quote(str(self._tracker.run_folder))}"
+        command = f"sweep sync --run {shlex.quote(str(self._tracker.run_folder))}"
         self._warn(f"MLflow lacks some trials ({reason}). The sweep goes on, its records are complete; later: {command}")
 
 

@@ -119,7 +119,7 @@ def tracking_errors(uri: str, run_folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         first = (str(error) or type(error).__name__).strip().splitlines()[0]
-        remedy = f"the records are complete; when MLflow is back: sweep sync {shlex.quote(str(run_folder))}"
+        remedy = f"the records are complete; when MLflow is back: sweep sync --run {shlex.quote(str(run_folder))}"
         raise TrackingError(f"MLflow at {masked(uri)} does not answer as it should", masked(first)[:300], remedy) from error
 
 

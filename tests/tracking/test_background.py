@@ -65,7 +65,7 @@ def test_server_that_is_down_warns_once_quickly_and_sync_fills_in_later(run_fold
     assert time.monotonic() - begun < 15
     assert [trial for trial, _ in left] == [trial.trial for trial in TRIALS]
     (line,) = warned
-    assert f"sweep sync {run_folder}" in line
+    assert f"sweep sync --run {run_folder}" in line
     assert not any("secret" in text for text in (line, *(reason for _, reason in left)))
     down = sync(run_folder, closed_server)
     assert len(down.failed) == 3 and "secret" not in repr(down)

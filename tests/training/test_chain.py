@@ -136,11 +136,12 @@ def test_chain_watcher_hears_every_phase(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.parametrize("before", [(), (INTERMEDIATE,)])
 @pytest.mark.parametrize("seed", [2, 3])
-def test_chain_seed_of_a_phase_draws_its_new_head(bench: Bench, seed: int) -> None:
-    chain = bench.chain(toy.phase(toy.TAGS, seed=seed, lr=1e-12), evaluations=[])
+def test_chain_seed_of_a_phase_draws_its_new_head(bench: Bench, seed: int, before: tuple[PhaseIdentity, ...]) -> None:
+    chain = bench.chain(*before, toy.phase(toy.TAGS, seed=seed, lr=1e-12), evaluations=[])
     bench.run(chain)
-    folder = PhaseStore(bench.store).folder_of(chain.phase_keys[0])
+    folder = PhaseStore(bench.store).folder_of(chain.phase_keys[-1])
     assert folder is not None
     stored = load_file(str(folder / "model.safetensors"))["heads.tags.out.weight"]
     drawn = from_pretrained(bench.folder, [toy.TAGS], random=False, model_seed=0, seed=seed)[0]

@@ -117,6 +117,16 @@ def test_loss_of_a_step_is_the_mean_over_all_its_terms(toy_folder: Path, tokeniz
     assert total == pytest.approx(float(np.mean(terms)), rel=1e-5)
 
 
+def test_mask_rate_of_the_phase_is_the_share_that_is_predicted(toy_folder: Path, tokenizer: Any) -> None:
+    _, vocabulary = toy.fresh(toy_folder, tokenizer, toy.MLM)
+    encoded = toy.encoded(tokenizer, toy.MLM, 20)
+    free = sum(int((feature.special == 0).sum()) for feature in encoded.features)
+    for rate in (0.15, 0.5):
+        dice = np.random.default_rng(0)
+        (batch,) = micro_batches(toy.MLM, encoded.features, 1, 0, vocabulary, dice, rate)
+        assert batch.count == pytest.approx(rate * free, rel=0.2)
+
+
 def test_loss_of_texts_with_nothing_to_predict_is_zero(toy_folder: Path, tokenizer: Any) -> None:
     model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.MLM)
     encoded = Encoder(tokenizer, toy.MLM, 32, 0).encode([Text("e", "\u0007")])
