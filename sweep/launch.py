@@ -100,7 +100,7 @@ def _search(plan: Plan, records: list[TrialRecord], console: Console) -> int:
     from sweep.tracking import MirrorQueue, open_tracker
 
     url = os.environ.get("SWEEP_OPTUNA_STORAGE") or f"sqlite:///{plan.run / 'optuna.db'}"
-    board = Board.open(plan, open_storage(url), records)
+    board = Board.open(plan, open_storage(url), records, read_mark(plan.run).sweep)
     warn = partial(console.print, style="yellow", highlight=False, markup=False)
     queue = MirrorQueue(open_tracker(plan.run), warn=warn)
     view = ProgressView(plan, console, done=sum(len(book.scores) for book in board.books))
