@@ -57,6 +57,7 @@ def test_tagging_any_sentence_and_window_gives_each_word_one_place(
 
 @FEW
 @given(st.lists(st.sampled_from([*toy.WORDS, "abcab", "xyzxyzx"]), min_size=1, max_size=40), st.integers(0, 3))
+@example([*["cat"] * 11, "abcab", "dog"], 0)
 def test_tagging_places_are_those_of_the_first_sub_words(tokenizer: Any, words: list[str], stride: int) -> None:
     found = encoder(tokenizer, toy.TAGS, 14, stride).encode([Tagged("e", tuple(words), None)])
     first = [tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in words]

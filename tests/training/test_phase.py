@@ -63,6 +63,17 @@ def test_phase_of_the_same_identity_gives_the_same_weights(dropout_folder: Path,
     assert not all(torch.equal(one, other) for one, other in zip(first, weights(2), strict=True))
 
 
+@pytest.mark.parametrize("change", [{"mask_rate": 0.5}, {"length_pool": 2}, {"clip": 0.01}, {"schedule": "constant"}])
+def test_phase_setting_of_its_identity_changes_what_is_learned(toy_folder: Path, tokenizer: Any, change: Any) -> None:
+    def curve(**changes: Any) -> Any:
+        model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.MLM)
+        return train_phase(
+            model, toy.phase(toy.MLM, **changes), [toy.encoded(tokenizer, toy.MLM, 40)], vocabulary, Runtime()
+        ).curve
+
+    assert curve() == curve() != curve(**change)
+
+
 def test_phase_micro_batches_do_not_change_the_weights(toy_folder: Path, tokenizer: Any) -> None:
     def weights(micro_batch: int) -> list[torch.Tensor]:
         model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.TAGS)

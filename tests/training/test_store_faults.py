@@ -33,7 +33,7 @@ def killed_while_writing(root: Path) -> None:
 
 
 def test_store_writer_killed_leaves_nothing_visible_and_its_leftovers_are_swept(tmp_path: Path) -> None:
-    process = SPAWN.Process(target=killed_while_writing, args=(tmp_path,))
+    process = SPAWN.Process(target=killed_while_writing, args=(tmp_path,), daemon=True)
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
@@ -62,7 +62,7 @@ def is_claimed(root: Path, key: str = KEY) -> bool:
 
 def test_claim_keeps_others_out_until_its_holder_is_killed(tmp_path: Path) -> None:
     ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=hold, args=(tmp_path, theirs))
+    process = SPAWN.Process(target=hold, args=(tmp_path, theirs), daemon=True)
     process.start()
     assert ours.poll(60) and ours.recv() == "held"
     assert is_claimed(tmp_path)
@@ -133,6 +133,19 @@ def test_full_disk_while_a_record_is_written_keeps_the_old_one(tiny_disk: Path) 
     with pytest.raises(StorageFullError):
         write_atomically(path, b"x" * 2**21)
     assert path.read_bytes() == b"old" and list(tiny_disk.iterdir()) == [path]
+
+
+def test_write_stopped_before_the_rename_keeps_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "record.json"
+    write_atomically(path, b"old")
+
+    def killed(self: Path, target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
