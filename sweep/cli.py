@@ -114,15 +114,19 @@ def status(run: Path | None, grid: str | None, as_json: bool) -> None:
 @main.command()
 @_run_options
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="For a document, every language with it.")
 @_as_json
-def table(run: Path | None, grid: str | None, as_csv: bool, as_json: bool) -> None:
+def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, as_json: bool) -> None:
     """Show the transfer table: what each intermediate task gives to each target."""
     folder = existing_run(run, grid)
-    from reports.table import render_transfer, transfer_csv, transfer_json
+    from reports.languages import languages_markdown
+    from reports.table import render_transfer, transfer_csv, transfer_json, transfer_markdown
     from sweep.outcome import tables_of
 
     tables = tables_of(folder)
-    if as_csv or as_json:
+    if as_markdown:
+        click.echo(transfer_markdown(tables) + "\n" + languages_markdown(tables), nl=False)
+    elif as_csv or as_json:
         click.echo(transfer_csv(tables) if as_csv else transfer_json(tables), nl=False)
     else:
         _show(render_transfer(tables))
