@@ -92,6 +92,11 @@ def eventually(condition: Callable[[], object], what: str, patience: float = PAT
         time.sleep(0.02)
 
 
+def _hear_interrupts() -> None:
+    """A shell's background jobs, and so their children, are born deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def begin(cache: Path, log: Path, *words: object, **environment: str) -> Launch:
     """Start `sweep WORDS...` with its own cache and none of the caller's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -103,6 +108,7 @@ def begin(cache: Path, log: Path, *words: object, **environment: str) -> Launch:
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_hear_interrupts,
         )
     return Launch(process, log)
 
