@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -115,4 +116,14 @@ def print_plan(options: LaunchOptions, *, as_json: bool) -> None:
         f"where unshared chains would train {found['phases_unshared']}; {found['phases_in_store']} in the store",
         highlight=False,
     )
-    console.print(f"run it: sweep launch --grid {options.grid}", highlight=False)
+    console.print(f"run it: {_command(options)}", highlight=False, soft_wrap=True)
+
+
+def _command(options: LaunchOptions) -> str:
+    """The launch that this plan is of."""
+    words = ["sweep", "launch", "--grid", options.grid]
+    for flag, folder in (("--data", options.data), ("--run", options.run)):
+        words += [flag, str(folder)] if folder else []
+    for name, folder_name in options.models.items():
+        words += ["--model", f"{name}={folder_name}"]
+    return shlex.join(words)
