@@ -46,7 +46,10 @@ class ModelIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskUse:
-    """One task of a phase: the row's version, a digest of its training data, and how it is encoded (lengths in tokens)."""
+    """One task of a phase: the row's version, a digest of its training data, and how it is encoded (lengths in tokens).
+
+    `languages` are those of the training data; a target phase has English alone, or the chain is not zero-shot.
+    """
 
     task: str
     version: int
@@ -54,14 +57,26 @@ class TaskUse:
     data: str
     max_length: int
     stride: int
+    languages: tuple[str, ...] = ("en",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mixing:
-    """How a phase of several tasks draws examples: proportional to min(size, cap), as in the study's multi-task phase."""
+    """How a phase of several tasks (or of one task in several languages) draws and weighs its examples.
+
+    With r = min(size, `cap`), a task's share of an epoch is proportional to r (`proportional`: each example once),
+    r^(1/`temperature`) (`temperature`), or its entry of `weights` (`weights`, in the order of the tasks). A task's languages
+    share its draws in proportion to size^`alpha`. A batch holds one task (`homogeneous`) or all of them in their shares
+    (`mixed`). `loss_scaling` divides a task's loss by log(number of classes) (`log_classes`, Muppet, arXiv 2101.11038).
+    """
 
     kind: str = "proportional"
     cap: int = 131_072
+    temperature: float = 1.0
+    weights: tuple[float, ...] = ()
+    alpha: float = 1.0
+    batches: str = "homogeneous"
+    loss_scaling: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

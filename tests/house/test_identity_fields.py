@@ -16,8 +16,8 @@ from training.identity import Mixing, ModelIdentity, PhaseIdentity, Role, TaskUs
 
 IDENTITY = {
     "ModelIdentity": {"name", "config", "tokenizer", "weights", "seed"},
-    "TaskUse": {"task", "version", "head", "data", "max_length", "stride"},
-    "Mixing": {"kind", "cap"},
+    "TaskUse": {"task", "version", "head", "data", "max_length", "stride", "languages"},
+    "Mixing": {"kind", "cap", "temperature", "weights", "alpha", "batches", "loss_scaling"},
     "PhaseIdentity": {
         *("role", "tasks", "lr", "epochs", "batch", "seed", "schedule", "warmup", "weight_decay", "adam_eps", "clip"),
         *("carry_heads", "mask_rate", "length_pool", "mixing", "numerics"),

@@ -4,6 +4,7 @@
   depends on neither the task's name nor a seed, so two tasks on the same file hold out the same groups.
 * A cap takes the first N of a permutation of the examples, seeded by (sample_seed, task, split, language): a cap of 100 is a
   subset of a cap of 200. The examples keep their order in the file.
+* A task of several parts is its parts' examples, one part after the other, their ids after the part's name.
 * A bitext with gold is capped to N queries and the candidates that are their translations, re-indexed; this makes retrieval
   easier than the whole set. A bitext without gold can't be capped without losing translations, so it stays whole.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def load(source: DataSource, split: str, language: str) -> list[Example]:
 
     Raises DataError when a file is missing or can't be read, `Faults` listing what is wrong inside it.
     """
-    examples = READERS[source.row.reader](_request(source, split, language))
+    examples = _read(source.row, source, split, language)
     if _is_carved(source, split):
         examples = _carved(examples, split, source)
     cap = source.caps.get(split)
@@ -73,7 +74,7 @@ def data_digest(source: DataSource, split: str, languages: Sequence[str]) -> str
     cap = source.caps.get(split)
     named = {
         "split": split,
-        "files": {language: _file_digests(_request(source, split, language)) for language in languages},
+        "files": {language: _file_digests(source.row, source, split, language) for language in languages},
         "cap": cap,
         "carve_dev": source.carve_dev if _is_carved(source, split) else 0.0,
         "sample_seed": None if cap is None else source.sample_seed,
@@ -85,9 +86,16 @@ def _is_carved(source: DataSource, split: str) -> bool:
     return source.carve_dev > 0 and split in (Split.TRAIN, Split.DEV)
 
 
-def _request(source: DataSource, split: str, language: str) -> ReadRequest:
+def _read(row: TaskRow, source: DataSource, split: str, language: str) -> list[Example]:
+    if not row.parts:
+        return READERS[row.reader](_request(row, source, split, language))
+    parts = [(part.name, example) for part in row.parts for example in _read(part, source, split, language)]
+    return [replace(example, id=f"{name}/{example.id}") for name, example in parts]
+
+
+def _request(row: TaskRow, source: DataSource, split: str, language: str) -> ReadRequest:
     file_split = str(Split.TRAIN) if _is_carved(source, split) else str(split)
-    return ReadRequest(source.row, source.root, file_split, language)
+    return ReadRequest(row, source.root, file_split, language)
 
 
 def _carved(examples: list[Example], split: str, source: DataSource) -> list[Example]:
@@ -139,8 +147,10 @@ def _capped_bitext(bitext: Bitext, cap: int, seed: int) -> Bitext:
     )
 
 
-def _file_digests(request: ReadRequest) -> list[str]:
-    return [_cached_digest(path) for path in source_files(request)]
+def _file_digests(row: TaskRow, source: DataSource, split: str, language: str) -> list[str]:
+    if row.parts:
+        return [digest for part in row.parts for digest in _file_digests(part, source, split, language)]
+    return [_cached_digest(path) for path in source_files(_request(row, source, split, language))]
 
 
 def _cached_digest(path: Path) -> str:
