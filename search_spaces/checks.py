@@ -53,27 +53,32 @@ def _listed(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield (*path, index), item
 
 
-def _mixtures(value: Any) -> Iterator[tuple[int, str, Any]]:
+def _mixtures(value: Any) -> Iterator[tuple[Path, str, Any]]:
+    """Place, name and task list of each mixture, whether it is written as a list or with options."""
     listed = value.get("intermediates") if isinstance(value, Mapping) else None
     for index, item in enumerate(listed if isinstance(listed, tuple) else ()):
         if isinstance(item, Mapping) and len(item) == 1:
-            ((name, tasks),) = item.items()
-            yield index, name, tasks
+            ((name, said),) = item.items()
+            place: Path = ("intermediates", index, name)
+            if isinstance(said, Mapping):
+                yield (*place, "tasks"), name, said.get("tasks")
+            else:
+                yield place, name, said
 
 
 def _intermediate_tasks(value: Any) -> Iterator[tuple[Path, str]]:
     yield from ((path, task) for path, task in _listed(value, ("intermediates",)) if task != NONE)
-    for index, name, tasks in _mixtures(value):
-        for place, task in enumerate(tasks if isinstance(tasks, tuple) else ()):
+    for place, _, tasks in _mixtures(value):
+        for number, task in enumerate(tasks if isinstance(tasks, tuple) else ()):
             if isinstance(task, str):
-                yield ("intermediates", index, name, place), task
+                yield (*place, number), task
 
 
 def _mixture_name_faults(document: Document, rows: Rows) -> Iterator[Fault]:
-    for index, name, _ in _mixtures(document.value):
+    for place, name, _ in _mixtures(document.value):
         if name in rows:
             cause = "a mixture can't have the name of a task"
-            yield document.fault(("intermediates", index, name), cause, name, "call it otherwise")
+            yield document.fault(place[:3], cause, name, "call it otherwise")
 
 
 def _task_fault(
@@ -116,12 +121,13 @@ def _data_faults(document: Document, rows: Rows, path: Path, task: str, change: 
         if language not in row.languages:
             remedy = nearest(language, row.languages, "its languages")
             yield document.fault(place, f"{task} is not in this language", language, remedy)
-    yield from _file_faults(document, path, change)
+    yield from file_faults(document, path, change)
     yield from _scored_split_faults(document, row, path, change)
     yield from _window_faults(document, row, path, change)
 
 
-def _file_faults(document: Document, path: Path, change: Mapping[str, Any]) -> Iterator[Fault]:
+def file_faults(document: Document, path: Path, change: Any) -> Iterator[Fault]:
+    """Faults of the paths under `files` of what stands at a place of a document."""
     for split, name in _items(change, "files"):
         if not isinstance(name, str):
             continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from search_spaces.sources import SourceKind, source_kind
@@ -33,6 +33,7 @@ from search_spaces.values import (
     Several,
     Share,
 )
+from training.tasks.row import TaskRow
 
 NONE = "none"
 """The intermediate setting without an intermediate phase: the baseline of every comparison."""
@@ -85,33 +86,6 @@ class Model(Part):
         return self
 
 
-class Intermediate(Part):
-    """An intermediate setting: no task (`none`), one, or a mixture. `name` is what tables and studies call it."""
-
-    name: Label
-    """none, a task, or the name of a mixture: letters, digits and _"""
-    tasks: Annotated[tuple[str, ...], Strict(False)] = ()
-    """the tasks of the intermediate phase"""
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether this is the setting without an intermediate phase."""
-        return not self.tasks
-
-
-def _intermediate(value: object) -> object:
-    if isinstance(value, str):
-        return {"name": value, "tasks": () if value == NONE else (value,)}
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((name, tasks),) = value.items()
-        if name == NONE or not isinstance(tasks, (list, tuple)) or len(set(map(repr, tasks))) < max(2, len(tasks)):
-            raise PydanticCustomError("mixture", "must list two or more different tasks under a name that is not none")
-        return {"name": name, "tasks": tasks}
-    if isinstance(value, Intermediate):
-        return value
-    raise PydanticCustomError("mixture", "must be none, the name of a task, or {name of a mixture: [tasks]}")
-
-
 class PhaseSpace(Part):
     """What is searched for one phase of a chain."""
 
@@ -119,6 +93,70 @@ class PhaseSpace(Part):
     """a list of learning rates or {low, high, log}, above 0 and at most 1"""
     epochs: EpochsAxis = EpochsChoices(values=(2,))
     """a list of whole numbers from 1, or {low, high}"""
+
+
+class Intermediate(Part):
+    """An intermediate setting: no task (`none`), one, or a mixture. `name` is what tables and studies call it."""
+
+    name: Label
+    """none, a task, or the name of a mixture: letters, digits and _"""
+    tasks: Several[str] | tuple[()] = ()
+    """the tasks of the intermediate phase, none of them twice"""
+    sampling: Literal["proportional", "temperature", "weights"] = "proportional"
+    """proportional, temperature or weights: how many examples of each task an epoch has"""
+    cap: Count | None = None
+    """the most examples of a task that count, a whole number from 1; else training.mixing_cap"""
+    temperature: Annotated[float, Field(ge=1)] | None = None
+    """only with sampling: temperature; a number from 1 (proportional) upwards (ever more equal)"""
+    weights: Annotated[tuple[Positive, ...], Strict(False)] = ()
+    """only with sampling: weights; a number above 0 for each task"""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """the exponent with which a task's languages are sampled, from 0 (equal) to 1 (in proportion)"""
+    batches: Literal["homogeneous", "mixed"] = "homogeneous"
+    """homogeneous (one task a batch) or mixed (all tasks in each)"""
+    loss_scaling: Literal["none", "log_classes"] = "none"
+    """none, or log_classes to divide a task's loss by log(its number of classes)"""
+    space: PhaseSpace | None = None
+    """{lr, epochs} of this setting, where it is not search.space.intermediate"""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the setting without an intermediate phase."""
+        return not self.tasks
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Intermediate:
+        if bool(self.weights) != (self.sampling == "weights") or (self.weights and len(self.weights) != len(self.tasks)):
+            remedy = f"with `sampling: weights` give {len(self.tasks)} weights, otherwise none"
+            raise PydanticCustomError("weights", "`weights` go with sampling: weights, one a task", {"remedy": remedy})
+        if (self.temperature is None) == (self.sampling == "temperature"):
+            remedy = "with `sampling: temperature` give a temperature, otherwise none"
+            raise PydanticCustomError("temperature", "`temperature` goes with sampling: temperature", {"remedy": remedy})
+        return self
+
+
+_MIXTURE = "must be none, the name of a task, {name of a mixture: [tasks]}, or {name: {tasks: [...], sampling: ..., ...}}"
+
+
+def _intermediate(value: object) -> object:
+    if isinstance(value, Intermediate):
+        return value
+    if isinstance(value, str):
+        return {"name": value, "tasks": () if value == NONE else (value,)}
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise PydanticCustomError("mixture", _MIXTURE)
+    ((name, said),) = value.items()
+    if name == NONE:
+        raise PydanticCustomError("mixture", "none is the setting without an intermediate task, and can't have any")
+    if isinstance(said, Mapping):
+        if not said.get("tasks"):
+            raise PydanticCustomError(
+                "mixture", "must list the tasks of the mixture under `tasks`", {"remedy": "add `tasks: [...]`"}
+            )
+        return {"name": name, **said}
+    if not isinstance(said, (list, tuple)) or len(set(map(repr, said))) < max(2, len(said)):
+        raise PydanticCustomError("mixture", "must list two or more different tasks under a name that is not none")
+    return {"name": name, "tasks": said}
 
 
 class Space(Part):
@@ -230,7 +268,7 @@ class Grid(Part):
     models: Annotated[Mapping[Name, Model], Field(min_length=1)]
     """{name: {source, revision, pretrain}}, one or more; a name has lower-case letters, digits and _"""
     intermediates: Several[Annotated[Intermediate, BeforeValidator(_intermediate)]]
-    """a list of none, tasks, and mixtures {name: [tasks]}, none of them twice"""
+    """a list of none, tasks, and mixtures {name: [tasks]} or {name: {tasks, sampling, ...}}, none of them twice"""
     targets: Several[str]
     """a list of target tasks, none of them twice"""
     seeds: Several[Seed] = (1,)
@@ -245,3 +283,24 @@ class Grid(Part):
     """{layer, pooling}"""
     resources: Resources = Resources()
     """{executor, cpu, gpu, device, micro_batch, checkpoint_seconds, max_failures, trials_at_once}"""
+
+    _rows: Mapping[str, TaskRow] = PrivateAttr(default_factory=dict)
+
+    @property
+    def rows(self) -> Mapping[str, TaskRow]:
+        """The rows of the tasks that this grid names, and of those that they learn from, by name."""
+        return self._rows
+
+    def with_rows(self, rows: Mapping[str, TaskRow]) -> Grid:
+        """This grid with the rows of its tasks, taken from `rows`."""
+        named = [task for intermediate in self.intermediates for task in intermediate.tasks]
+        named += [*self.targets, *(model.pretrain.task for model in self.models.values() if model.pretrain)]
+        kept: dict[str, TaskRow] = {}
+        while named:
+            row = rows[named.pop(0)]
+            if row.name not in kept:
+                kept[row.name] = row
+                named += [name for name in (row.train_on, row.train_first) if name]
+        grid = self.model_copy()
+        grid._rows = kept
+        return grid

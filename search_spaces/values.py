@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from training.tasks.row import Split
+from training.tasks.row import Kind, Split
 
 Item = TypeVar("Item")
 
@@ -29,6 +29,12 @@ def _split(name: object) -> object:
     if isinstance(name, str) and name in set(Split):
         return Split(name)
     raise PydanticCustomError("split", "must be one of train, dev and test")
+
+
+def _kind(name: object) -> object:
+    if isinstance(name, str) and name in set(Kind):
+        return Kind(name)
+    raise PydanticCustomError("kind", "must be one of {kinds}", {"kinds": ", ".join(Kind)})
 
 
 def _scored(split: Split) -> Split:
@@ -49,6 +55,7 @@ Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 GridSplit = Annotated[Split, BeforeValidator(_split)]
+TaskKind = Annotated[Kind, BeforeValidator(_kind)]
 ScoredSplit = Annotated[Split, AfterValidator(_scored), BeforeValidator(_split)]
 
 

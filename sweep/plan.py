@@ -114,9 +114,9 @@ class _Chains:
     def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
         phases = list(self.pretrain(study.model))
         if not study.intermediate.is_baseline:
-            phases.append(self.phase(Role.INTERMEDIATE, study.intermediate.tasks, setting, seed))
-        if study.group not in study.targets or self.row(study.group).trained:
-            phases.append(self.phase(Role.TARGET, (study.group,), setting, seed))
+            mixing = self.mixing(study.intermediate)
+            phases.append(self.phase(Role.INTERMEDIATE, study.intermediate.tasks, setting, seed, mixing))
+        phases += [self.phase(Role.TARGET, (task,), setting, seed) for task in learned_for(self.row(study.group))]
         evaluations = tuple(self.evaluation(task) for task in study.targets)
         return ChainIdentity(
             model=self.models[study.model].identity,
@@ -142,7 +142,21 @@ class _Chains:
                 length_pool=spec.length_pool,
             )
 
-    def phase(self, role: Role, tasks: tuple[str, ...], setting: Setting, seed: int) -> PhaseIdentity:
+    def mixing(self, intermediate: Intermediate) -> Mixing:
+        """How an intermediate setting mixes its tasks; the same for every phase of one task in one language."""
+        return Mixing(
+            kind=intermediate.sampling,
+            cap=intermediate.cap or self.grid.training.mixing_cap,
+            temperature=intermediate.temperature or 1.0,
+            weights=intermediate.weights,
+            alpha=intermediate.alpha,
+            batches=intermediate.batches,
+            loss_scaling=intermediate.loss_scaling,
+        )
+
+    def phase(
+        self, role: Role, tasks: tuple[str, ...], setting: Setting, seed: int, mixing: Mixing | None = None
+    ) -> PhaseIdentity:
         training = self.grid.training
         return PhaseIdentity(
             role=role,
@@ -155,7 +169,7 @@ class _Chains:
             weight_decay=training.weight_decay,
             clip=training.clip,
             carry_heads=training.carry_heads,
-            mixing=Mixing(cap=training.mixing_cap),
+            mixing=mixing or Mixing(cap=training.mixing_cap),
         )
 
     def use(self, task: str) -> TaskUse:
@@ -167,6 +181,7 @@ class _Chains:
             data=self.digests[f"{task}/train"],
             max_length=row.encoding.max_length,
             stride=row.encoding.stride,
+            languages=row.train_languages,
         )
 
     def selection(self, study: StudySpec) -> tuple[EvaluationIdentity, ...]:
@@ -218,16 +233,28 @@ def target_groups(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, tu
     return groups
 
 
+def learned_for(row: TaskRow) -> tuple[str, ...]:
+    """The rows that a target's training row has phases for: the one before it, and itself; none for an untrained target."""
+    if not row.trained:
+        return ()
+    return (row.train_first, row.name) if row.train_first else (row.name,)
+
+
 def needed_splits(grid: Grid, sources: Mapping[str, DataSource]) -> list[tuple[str, str, Split, tuple[str, ...]]]:
     """(key, task, split, languages) of every split that the grid reads."""
     needed: list[tuple[str, str, Split, tuple[str, ...]]] = []
     learned = [task for intermediate in grid.intermediates for task in intermediate.tasks]
     learned += [group for group in target_groups(grid, sources) if sources[group].row.trained]
     for task in dict.fromkeys(learned):
-        needed += [(f"{task}/train", task, Split.TRAIN, (ENGLISH,)), (f"{task}/dev", task, Split.DEV, (ENGLISH,))]
+        row = sources[task].row
+        needed += [(f"{task}/train", task, Split.TRAIN, row.train_languages), (f"{task}/dev", task, Split.DEV, (ENGLISH,))]
+        if row.train_first:
+            first = sources[row.train_first].row
+            needed.append((f"{first.name}/train", first.name, Split.TRAIN, first.train_languages))
     for model in grid.models.values():
         if model.pretrain is not None:
-            needed.append((f"{model.pretrain.task}/train", model.pretrain.task, Split.TRAIN, (ENGLISH,)))
+            task = model.pretrain.task
+            needed.append((f"{task}/train", task, Split.TRAIN, sources[task].row.train_languages))
     for task in grid.targets:
         row = sources[task].row
         needed.append((f"{task}/scored", task, row.scored_on, row.languages))
@@ -243,7 +270,7 @@ def _digests(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, str]:
 def _axes(grid: Grid, intermediate: Intermediate, trained: bool) -> dict[str, object]:
     parts: list[tuple[str, PhaseSpace]] = []
     if intermediate.name != NONE:
-        parts.append(("intermediate", grid.search.space.intermediate))
+        parts.append(("intermediate", intermediate.space or grid.search.space.intermediate))
     if trained:
         parts.append(("target", grid.search.space.target))
     return {f"{name}.{axis}": getattr(space, axis) for name, space in parts for axis in ("lr", "epochs")}

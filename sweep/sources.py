@@ -18,7 +18,6 @@ from training.data.loading import DataSource
 from training.errors import DataError, Faults, UserError
 from training.identity import ModelIdentity
 from training.models.backbone import identify, resolve_folder
-from training.tasks.registry import row
 from training.tasks.row import TaskRow
 
 CACHE_VARIABLE = "SWEEP_CACHE"
@@ -90,8 +89,7 @@ def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, Resolv
 
 def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
     """The data of every task of the grid; real tasks need a data folder (an argument or `SWEEP_DATA`)."""
-    names = dict.fromkeys(_task_names(grid))
-    rows = {name: with_grid_changes(row(name), grid.data.get(name, Data())) for name in names}
+    rows = {name: with_grid_changes(item, grid.data.get(name, Data())) for name, item in grid.rows.items()}
     root = _data_folder(data) if any(not item.synthetic for item in rows.values()) else None
     sources = {}
     for name, item in rows.items():
@@ -105,13 +103,6 @@ def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
             carve_dev=change.carve_dev or 0.0,
         )
     return sources
-
-
-def _task_names(grid: Grid) -> list[str]:
-    names = [task for intermediate in grid.intermediates for task in intermediate.tasks]
-    for target in grid.targets:
-        names += [row(target).training_row, target]
-    return names + [model.pretrain.task for model in grid.models.values() if model.pretrain]
 
 
 def _data_folder(data: Path | None) -> Path:

@@ -16,10 +16,12 @@ from typing import Protocol
 import torch
 
 from training.data.corpus import Corpus
+from training.data.features import Encoded
+from training.data.joined import join
 from training.data.loading import DataSource
 from training.errors import ModelError
 from training.evaluate import Evaluator
-from training.identity import ChainIdentity, EvaluationIdentity, PhaseIdentity, Role, Runtime
+from training.identity import ChainIdentity, EvaluationIdentity, PhaseIdentity, Role, Runtime, TaskUse
 from training.models.backbone import RANDOM, TOKENIZER_FILES, check_fit, load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.phase import train_phase, vocabulary_of
@@ -136,7 +138,7 @@ class _Walk:
         trained = train_phase(
             model,
             identity,
-            [self.corpus.encoded(use.task, Split.TRAIN, ENGLISH, use.data) for use in identity.tasks],
+            [self._training_set(use) for use in identity.tasks],
             vocabulary_of(model, self.tokenizer),
             runtime,
             checkpoint=self.store.checkpoint_path(key),
@@ -158,6 +160,10 @@ class _Walk:
         self._model, self._weights = model, stored.weights
         self.watcher.phase_done(trace)
         return trace
+
+    def _training_set(self, use: TaskUse) -> Encoded:
+        """The training data of one task, in every language it is learned in."""
+        return join([self.corpus.encoded(use.task, Split.TRAIN, language, use.data) for language in use.languages])
 
     def _start(self, identity: PhaseIdentity) -> tuple[ChainModel, CarryReport]:
         """The model that a phase starts from; the one in memory goes first, so that there are never two."""

@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from training.checkpoint import Position, load_checkpoint, save_checkpoint
-from training.data.batches import Draw, epoch_draws, unit_features, unit_lengths
+from training.data.batches import unit_features, unit_lengths
+from training.data.draws import Draw, TaskUnits, epoch_draws
 from training.data.features import Encoded
+from training.data.joined import Joined
 from training.errors import DataError, DivergedError
 from training.identity import PhaseIdentity, Runtime
-from training.losses import MicroBatch, Vocabulary, loss_of, micro_batches
+from training.losses import MicroBatch, Vocabulary, loss_of, loss_scale, micro_batches
 from training.models.carry import ChainModel
 from training.optimiser import build_optimiser, rate_at, set_rate
 from training.tasks.row import TaskRow
@@ -50,17 +52,22 @@ class Trained:
 
 def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
     """Every optimiser step of the phase, in order; raises DataError on an empty training set."""
-    sizes = [len(encoded) for encoded in data]
-    if not all(sizes):
+    sizes = [encoded.sizes if isinstance(encoded, Joined) else (len(encoded),) for encoded in data]
+    if not all(all(languages) for languages in sizes):
         empty = [encoded.row.name for encoded in data if not len(encoded)]
         raise DataError("a training set is empty", ", ".join(empty), "check the files and the caps of the grid")
     pool = phase.length_pool
-    lengths = [unit_lengths(encoded) for encoded in data] if pool else []
+    lengths = [_lengths(encoded) for encoded in data] if pool else []
     epochs = (
         epoch_draws(sizes, phase.batch, phase.mixing, phase.seed, epoch, lengths=lengths, pool=pool)
         for epoch in range(phase.epochs)
     )
     return [draw for epoch in epochs for draw in epoch]
+
+
+def _lengths(encoded: Encoded) -> list[int]:
+    parts = encoded.parts if isinstance(encoded, Joined) else (encoded,)
+    return [length for part in parts for length in unit_lengths(part)]
 
 
 def vocabulary_of(model: ChainModel, tokenizer: Any) -> Vocabulary:
@@ -193,11 +200,13 @@ class _Run:
         generator = np.random.default_rng([self.phase.seed, step, 104_729])
         total = torch.zeros((), device=self.device)
         tokens = 0
-        for row, batch in self._micro_batches(draw, generator):
-            loss = loss_of(self.model, row, batch, self.vocabulary, self.device)
-            torch.autograd.backward(loss)
-            total += loss.detach()
-            tokens += sum(len(feature) for feature in batch.features)
+        for part in draw.parts:
+            weight = len(part.units) / draw.size * loss_scale(self.data[part.source].row, self.phase.mixing, self.vocabulary.size)
+            for row, batch in self._micro_batches(part, generator):
+                loss = loss_of(self.model, row, batch, self.vocabulary, self.device) * weight
+                torch.autograd.backward(loss)
+                total += loss.detach()
+                tokens += sum(len(feature) for feature in batch.features)
         if self.phase.clip > 0:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip)
         set_rate(self.optimiser, rate)
@@ -205,9 +214,9 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         return total, tokens
 
-    def _micro_batches(self, draw: Draw, generator: np.random.Generator) -> Iterator[tuple[TaskRow, MicroBatch]]:
-        encoded = self.data[draw.source]
-        features = unit_features(encoded, draw.units)
+    def _micro_batches(self, part: TaskUnits, generator: np.random.Generator) -> Iterator[tuple[TaskRow, MicroBatch]]:
+        encoded = self.data[part.source]
+        features = unit_features(encoded, part.units)
         limit, rate = self.runtime.micro_batch, self.phase.mask_rate
         for batch in micro_batches(encoded.row, features, encoded.group, limit, self.vocabulary, generator, rate):
             yield encoded.row, batch

@@ -9,68 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training import toy
-from training.data.batches import collate, epoch_draws, mask_tokens, tag_labels, unit_features, unit_lengths
+from training.data.batches import collate, mask_tokens, tag_labels, unit_features, unit_lengths
 from training.data.features import IGNORED, Feature
-from training.identity import Mixing
-
-SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=4)
-
-
-@settings(deadline=None)
-@given(SIZES, st.integers(1, 16), st.integers(1, 80), st.integers(0, 5), st.integers(0, 3))
-def test_epoch_draws_take_each_example_once_up_to_the_cap(
-    sizes: list[int], batch: int, cap: int, seed: int, epoch: int
-) -> None:
-    draws = epoch_draws(sizes, batch, Mixing(cap=cap), seed, epoch)
-    for source, size in enumerate(sizes):
-        parts = [draw.units.tolist() for draw in draws if draw.source == source]
-        taken = [unit for part in parts for unit in part]
-        assert len(taken) == len(set(taken)) == min(size, cap)
-        assert set(taken) <= set(range(size))
-        assert sorted(len(part) for part in parts)[1:] == [batch] * (len(parts) - 1)
-        assert all(1 <= len(part) <= batch for part in parts)
-
-
-@given(SIZES, st.integers(0, 5))
-def test_epoch_draws_follow_from_seed_and_epoch_alone(sizes: list[int], seed: int) -> None:
-    def order(seed: int, epoch: int) -> list[tuple[int, list[int]]]:
-        return [(draw.source, draw.units.tolist()) for draw in epoch_draws(sizes, 4, Mixing(), seed, epoch)]
-
-    assert order(seed, 1) == order(seed, 1)
-    if sum(sizes) > 20:
-        assert order(seed, 1) != order(seed, 2)
-        assert order(seed, 1) != order(seed + 1, 1)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.lists(st.integers(1, 50), min_size=1, max_size=60), min_size=1, max_size=3),
-    st.integers(1, 8),
-    st.integers(1, 9),
-)
-def test_epoch_draws_from_pools_sorted_by_length_take_each_example_once(
-    lengths: list[list[int]], batch: int, pool: int
-) -> None:
-    sizes = [len(part) for part in lengths]
-    draws = epoch_draws(sizes, batch, Mixing(), 1, 0, lengths=lengths, pool=pool)
-    for source, size in enumerate(sizes):
-        taken = sorted(unit for draw in draws if draw.source == source for unit in draw.units.tolist())
-        assert taken == list(range(size))
-        if pool * batch >= size:
-            spans = sorted(sorted(lengths[source][unit] for unit in draw.units) for draw in draws if draw.source == source)
-            assert [length for span in spans for length in span] == sorted(lengths[source])
-
 
 def test_unit_length_is_that_of_its_longest_ending(tokenizer: Any) -> None:
     encoded = toy.encoded(tokenizer, toy.CHOICE, 4)
     rows = [len(feature) for feature in encoded.features]
     assert unit_lengths(encoded) == [max(rows[place : place + 2]) for place in range(0, 8, 2)]
-
-
-def test_epoch_draws_of_several_tasks_are_shuffled_together() -> None:
-    sources = [draw.source for draw in epoch_draws([80, 80], 4, Mixing(), 1, 0)]
-    assert sources != sorted(sources)
-    assert sources.count(0) == sources.count(1) == 20
 
 
 def test_unit_features_keep_the_endings_of_a_choice_together(tokenizer: Any) -> None:

@@ -1,64 +1,24 @@
-"""Batches: which units are drawn at each optimiser step, and how their features become tensors.
-
-What is drawn is a function of (seed, epoch) alone, so a phase that stops and starts again sees the batches it would have seen.
-"""
+"""Batches: how the features of an optimiser step's units become tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.data.columns import FeatureRows
 from training.data.features import IGNORED, Encoded, Feature
-from training.identity import Mixing
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """The units of one optimiser step: all of one task (`source` indexes the phase's tasks)."""
-
-    source: int
-    units: NDArray[np.int64]
-
-
-def epoch_draws(
-    sizes: Sequence[int],
-    batch: int,
-    mixing: Mixing,
-    seed: int,
-    epoch: int,
-    *,
-    lengths: Sequence[Sequence[int]] = (),
-    pool: int = 0,
-) -> list[Draw]:
-    """The steps of one epoch: min(size, cap) units of each task, in batches of one task, shuffled.
-
-    Examples-proportional with a cap, as in T5 (arXiv 1910.10683, equation 1) and the study's multi-task phase. With `pool`,
-    each run of that many batches is sorted by the units' `lengths` (a list a task) before it is cut.
-    """
-    generator = np.random.default_rng([seed, epoch, 7919])
-    draws = []
-    for source, size in enumerate(sizes):
-        order = generator.permutation(size)[: min(size, mixing.cap)]
-        if pool:
-            order = _sorted_in_pools(order, np.asarray(lengths[source]), batch * pool)
-        draws += [Draw(source, order[start : start + batch]) for start in range(0, len(order), batch)]
-    return [draws[index] for index in generator.permutation(len(draws))]
-
-
-def _sorted_in_pools(order: NDArray[np.int64], lengths: NDArray[np.int64], pool: int) -> NDArray[np.int64]:
-    parts = [order[start : start + pool] for start in range(0, len(order), pool)]
-    return np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
 
 
 def unit_lengths(encoded: Encoded) -> list[int]:
     """Length in tokens of each unit: of its longest feature."""
-    lengths = [len(feature) for feature in encoded.features]
-    return [max(lengths[start : start + encoded.group]) for start in range(0, len(lengths), encoded.group)]
+    features = encoded.features
+    lengths = features.lengths if isinstance(features, FeatureRows) else np.asarray([len(feature) for feature in features])
+    found: list[int] = lengths.astype(np.int64).reshape(-1, encoded.group).max(axis=1).tolist()
+    return found
 
 
 def unit_features(encoded: Encoded, units: NDArray[np.int64]) -> list[Feature]:
