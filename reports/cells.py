@@ -36,7 +36,8 @@ class Cell:
     """One pair. `score` is None when no setting has every seed yet; `reason` then says why.
 
     `setting` is the number of the chosen one; `seeds`, `seed_scores` and `seed_deltas` go together (`seed_deltas` is empty when
-    there is no comparable baseline). Standard deviations are of the sample, and None below two seeds. `fixed` marks a baseline
+    there is no comparable baseline). `clean` is the same average by the clean scorer's rules, None where a record was written
+    without it. Standard deviations are of the sample, and None below two seeds. `fixed` marks a baseline
     that trains nothing of its own, so that neither a budget nor seeds apply to it.
     """
 
@@ -45,6 +46,7 @@ class Cell:
     score: float | None = None
     score_sd: float | None = None
     non_english: float | None = None
+    clean: float | None = None
     languages: Mapping[str, float] = field(default_factory=dict)
     delta: float | None = None
     delta_sd: float | None = None
@@ -129,6 +131,7 @@ def _scored(cell: Cell, number: int, runs: Sequence[TrialRecord]) -> Cell:
         score=statistics.fmean(scores),
         score_sd=spread(scores),
         non_english=statistics.fmean(non_english) if len(non_english) == len(results) else None,
+        clean=_clean(results),
         languages={code: statistics.fmean(result.languages[code]["score"] for result in results) for code in shared},
         setting=number,
         selection=runs[0].selection,
@@ -139,6 +142,14 @@ def _scored(cell: Cell, number: int, runs: Sequence[TrialRecord]) -> Cell:
         pooling=results[0].pooling,
         synthetic=any(result.synthetic for result in results),
     )
+
+
+def _clean(results: Sequence[TargetResult]) -> float | None:
+    by_seed = [[scores.get("clean") for scores in result.languages.values()] for result in results]
+    means = [
+        statistics.fmean(known) for found in by_seed if (known := [value for value in found if value is not None]) == found
+    ]
+    return statistics.fmean(means) if means and len(means) == len(results) else None
 
 
 def with_delta(cell: Cell, baseline: Cell | None) -> Cell:

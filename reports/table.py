@@ -19,12 +19,17 @@ from rich.text import Text
 from reports.cells import BASELINE, COLLAPSE, Cell
 from reports.frame import TransferTable
 from training.codec import to_payload
+from training.tasks.registry import ROWS
 
 MISSING = "…"
 SYNTHETIC = "SYNTHETIC data (mini world)"
 ROOMY, LABEL, LONG_NAME = 8, 14, 9
 """Up to so many columns have two blanks between them; the first column keeps so many characters on one line."""
+WORTH_A_NOTE = 0.05
+"""Points between the official and the clean average of a target that are worth a note."""
 ALL, TRAINED = "average", "average_without_retrieval"
+CLEAN_MEASURES = {"tag_f1": "token accuracy", "squad": "answers by language", "mlqa": "answers by language"}
+"""What the clean scorer measures, by the metric of a row."""
 CSV_COLUMNS = (
     "model intermediate target split score score_sd non_english delta delta_sd setting seeds settings settings_expected failed "
     "layer pooling collapse synthetic reason"
@@ -172,6 +177,19 @@ def _marks(table: TransferTable) -> Iterator[str]:
         yield f"! marks a collapse: {COLLAPSE:.0f} points or worse"
     if any(cell.score is not None and cell.delta is None and cell.intermediate != BASELINE for cell in cells):
         yield "(score) stands for a score in percent that has no baseline to be compared with"
+    yield from _clean_notes(table)
+
+
+def _clean_notes(table: TransferTable) -> Iterator[str]:
+    """A target's clean averages, where one of them is not what the official scorer says (docs/SCORES.md)."""
+    for target in table.targets:
+        column = [(name, table.cells[name][target]) for name in table.intermediates]
+        known = [(name, cell.clean, cell.score) for name, cell in column if cell.clean is not None and cell.score is not None]
+        if any(abs(clean - score) >= WORTH_A_NOTE for _, clean, score in known):
+            metric = ROWS[target].metric if target in ROWS else ""
+            what = f" ({CLEAN_MEASURES[metric]})" if metric in CLEAN_MEASURES else ""
+            pairs = ", ".join(f"{clean:.1f} where official says {score:.1f} ({name})" for name, clean, score in known)
+            yield f"{target}: clean{what} {pairs}"
 
 
 def _markdown(table: TransferTable) -> Iterator[str]:

@@ -7,17 +7,18 @@ value and remedy, and exits with 2; anything else is a bug and keeps its traceba
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from sweep.data_verbs import data as data_verbs
 from sweep.options import LaunchOptions, data_folder, existing_run, model_folders
+from sweep.score_verb import score
 from sweep.words import Verbs, complete_grid, complete_trial
+from sweep.words import print_rich as _show
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -65,14 +66,6 @@ def _grid_option(says: str, required: bool = False) -> Callable[[Verb], Verb]:
 
 def _as_json(verb: Verb) -> Verb:
     return click.option("--json", "as_json", is_flag=True, help="For a program to read.")(verb)
-
-
-def _show(renderable: object) -> None:
-    """Print something of rich: at the width of the terminal, or 120 columns into a pipe or a file."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-    Console(file=sys.stdout, width=width).print(renderable)
 
 
 @main.command()
@@ -167,6 +160,9 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     ctx.exit(1 if report.failed else 0)
 
 
+main.add_command(score)
+
+
 @main.command()
 def grids() -> None:
     """List the shipped grids."""
@@ -196,6 +192,9 @@ def tasks() -> None:
         columns = (row.kind.replace("_", " "), place or "pretraining", trained_on, row.scored_on, row.metric)
         listed.add_row(f"[bold]{escape(row.name)}[/bold]", *map(escape, columns), f"{len(row.languages)}")
     _show(listed)
+
+
+main.add_command(data_verbs)
 
 
 @main.command()

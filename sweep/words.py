@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from typing import Any
 
 import click
@@ -37,6 +39,14 @@ class Verbs(click.Group):
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(EXIT_USER_ERROR)
+
+
+def print_rich(renderable: object) -> None:
+    """Print something of rich: at the width of the terminal, or 120 columns into a pipe or a file."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    Console(file=sys.stdout, width=width).print(renderable)
 
 
 def complete_grid(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -5,7 +5,7 @@ import pytest
 from training.data.examples import Answer, Bitext, Choices, Example, Question, Sentences, Tagged, Text
 from training.data.squad import WITHHELD
 from training.errors import DataError
-from training.metrics.classification import accuracy
+from training.metrics.classification import accuracy, macro_f1
 from training.metrics.scores import gold_of, score
 from training.tasks.registry import row
 
@@ -21,14 +21,15 @@ def test_accuracy_of_different_lengths_is_an_error_not_a_full_score() -> None:
     ("task", "name"), [("xnli", "accuracy"), ("tatoeba", "retrieval_accuracy"), ("mini_mlm", "mlm_accuracy")]
 )
 def test_score_of_labels_is_accuracy(task: str, name: str) -> None:
-    assert score(row(task), "en", [1, 0, 2, 2], [1, 0, 2, 0]) == {name: 75.0, "score": 75.0}
+    assert score(row(task), "en", [1, 0, 2, 2], [1, 0, 2, 0]) == {name: 75.0, "score": 75.0, "clean": 75.0}
 
 
 def test_score_of_spans_is_chunk_f1_not_word_accuracy() -> None:
     tags = row("panx").labels.index
     gold = [[tags("B-PER"), tags("I-PER"), tags("O"), tags("B-LOC")]]
     guess = [[tags("B-PER"), tags("O"), tags("O"), tags("B-LOC")]]
-    assert score(row("panx"), "de", guess, gold) == {"span_f1": 50.0, "word_accuracy": 75.0, "score": 50.0}
+    found = score(row("panx"), "de", guess, gold)
+    assert found == {"span_f1": 50.0, "word_accuracy": 75.0, "score": 50.0, "clean": 50.0}
 
 
 def test_score_of_word_classes_is_the_official_chunk_f1() -> None:
@@ -37,13 +38,29 @@ def test_score_of_word_classes_is_the_official_chunk_f1() -> None:
     guess = [[tags("NOUN"), tags("VERB"), tags("VERB")]]
     found = score(row("udpos"), "de", guess, gold)
     assert found["score"] == found["tag_f1"] == 0.0
-    assert found["word_accuracy"] == pytest.approx(200 / 3)
+    assert found["clean"] == found["word_accuracy"] == pytest.approx(200 / 3)
+    assert found["tag_macro_f1"] == pytest.approx(200 / 3)
 
 
 def test_score_of_answers_is_the_mean_of_exact_match_and_f1() -> None:
     found = score(row("xquad"), "de", {"q": "Haus am See"}, {"q": ["das Haus am See"]})
     assert found["score"] == pytest.approx((0 + 100 * 6 / 7) / 2)
     assert score(row("mlqa"), "de", {"q": "Haus am See"}, {"q": ["das Haus am See"]})["score"] == 100.0
+    assert found["clean"] == found["clean_exact_match"] == found["clean_f1"] == 100.0
+
+
+def test_score_of_a_metric_without_a_clean_number_of_its_own_repeats_the_official_one() -> None:
+    for task in ("xnli", "tatoeba"):
+        found = score(row(task), "de", [0, 1], [0, 0])
+        assert found["clean"] == found["score"] == 50.0
+
+
+def test_macro_f1_is_the_mean_over_classes_of_either_side() -> None:
+    assert macro_f1("aab", "abc") == pytest.approx(100 * (2 / 3 + 0 + 0) / 3)
+    with pytest.raises(ValueError, match="differ in number"):
+        macro_f1("a", "ab")
+    with pytest.raises(ValueError, match="no labels"):
+        macro_f1("", "")
 
 
 GOLD: list[tuple[str, Example, object]] = [

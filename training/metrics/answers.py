@@ -18,7 +18,7 @@ from functools import cache, partial
 MLQA_LANGUAGES = ("en", "ar", "de", "es", "hi", "vi", "zh")
 
 _ASCII_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
-_ARTICLES = {
+ARTICLES = {
     "en": re.compile(r"\b(?:a|an|the)\b"),
     "es": re.compile(r"\b(?:un|una|unos|unas|el|la|los|las)\b"),
     "vi": re.compile(r"\b(?:của|là|cái|chiếc|những)\b"),
@@ -34,16 +34,16 @@ Normalise = Callable[[str], str]
 def normalise_squad(text: str) -> str:
     """Lower-cased text without ASCII punctuation and English articles, words joined by single spaces (SQuAD 1.1)."""
     bare = text.lower().translate(_ASCII_PUNCTUATION)
-    return " ".join(_ARTICLES["en"].sub(" ", bare).split())
+    return " ".join(ARTICLES["en"].sub(" ", bare).split())
 
 
 def normalise_mlqa(text: str, language: str) -> str:
     """Text by MLQA's rules for one of its languages; Chinese characters stand apart. Raises ValueError on another language."""
     if language not in MLQA_LANGUAGES:
         raise ValueError(f"MLQA's scorer has no rules for language {language!r}")
-    bare = text.lower().translate(_unicode_punctuation())
-    if language in _ARTICLES:
-        bare = _ARTICLES[language].sub(" ", bare)
+    bare = text.lower().translate(unicode_punctuation())
+    if language in ARTICLES:
+        bare = ARTICLES[language].sub(" ", bare)
     if language == "zh":
         bare = _HAN.sub(r" \g<0> ", bare)
     return " ".join(bare.split())
@@ -54,12 +54,12 @@ def squad_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]]
 
     A question without a prediction scores 0. One without gold answers (SQuAD 2.0) is right when the prediction is empty.
     """
-    return _scores(predicted, gold, normalise_squad)
+    return answer_scores(predicted, gold, normalise_squad)
 
 
 def mlqa_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], language: str) -> dict[str, float]:
     """`exact_match` and `f1` (0..100) by MLQA's rules for the answers' language; otherwise as `squad_scores`."""
-    return _scores(predicted, gold, partial(normalise_mlqa, language=language))
+    return answer_scores(predicted, gold, partial(normalise_mlqa, language=language))
 
 
 def token_f1(predicted: str, gold: str, normalise: Normalise = normalise_squad) -> float:
@@ -74,7 +74,8 @@ def exact_match(predicted: str, gold: str, normalise: Normalise = normalise_squa
     return float(normalise(predicted) == normalise(gold))
 
 
-def _scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], normalise: Normalise) -> dict[str, float]:
+def answer_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], normalise: Normalise) -> dict[str, float]:
+    """`exact_match` and `f1` (0..100) by the rules of `normalise`, as in `squad_scores`; raises ValueError on no questions."""
     if not gold:
         raise ValueError("no questions to score against")
     matched = overlap = 0.0
@@ -92,6 +93,7 @@ def _scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], nor
 
 
 @cache
-def _unicode_punctuation() -> dict[int, None]:
+def unicode_punctuation() -> dict[int, None]:
+    """A table for `str.translate` that removes ASCII punctuation and every character of a Unicode category P*."""
     found = (point for point in range(sys.maxunicode) if unicodedata.category(chr(point)).startswith("P"))
     return dict.fromkeys(found) | _ASCII_PUNCTUATION

@@ -1,8 +1,9 @@
-"""Accuracy."""
+"""Accuracy, and F1 over classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 
 
 def accuracy(predicted: Sequence[object], gold: Sequence[object]) -> float:
@@ -15,6 +16,19 @@ def accuracy(predicted: Sequence[object], gold: Sequence[object]) -> float:
     if len(gold) == 0:
         raise ValueError("no labels to score against")
     return 100.0 * sum(bool(left == right) for left, right in zip(predicted, gold, strict=True)) / len(gold)
+
+
+def macro_f1(predicted: Sequence[Hashable], gold: Sequence[Hashable]) -> float:
+    """Unweighted mean F1 (0..100) over the classes that occur on either side; raises ValueError as `accuracy` does.
+
+    (Micro-averaged over all classes, F1 of one class a position is accuracy.)
+    """
+    check_lengths(predicted, gold, "predictions and labels")
+    if len(gold) == 0:
+        raise ValueError("no labels to score against")
+    right = Counter(left for left, true in zip(predicted, gold, strict=True) if left == true)
+    seen = Counter(predicted) + Counter(gold)
+    return 100.0 * sum(2.0 * right[name] / count for name, count in seen.items()) / len(seen)
 
 
 def check_lengths(predicted: Sequence[object], gold: Sequence[object], what: str) -> None:

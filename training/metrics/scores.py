@@ -1,20 +1,24 @@
 """Scores of one task in one language, by the metric its row names. All are percentages, 0..100.
 
 `score` is the task's headline number by XTREME's convention: accuracy; span or tag F1; the mean of exact match and F1 for span
-extraction. Over languages XTREME takes the unweighted mean.
+extraction. `clean` is what it would be by the rules of `docs/SCORES.md`: token accuracy for word classes, answers compared by
+rules of their own language, and the same number elsewhere. Over languages XTREME takes the unweighted mean.
 
 | kind                              | predictions and gold                                        |
 |-----------------------------------|-------------------------------------------------------------|
 | classification, multiple choice   | a list of label indices                                     |
 | tagging                           | a list of tag indices for each sentence                     |
 | span extraction                   | id -> text; gold: id -> the texts of all gold answers       |
-| retrieval                         | a list of candidate indices                                 |
+| retrieval: translations           | a list of candidate indices                                 |
+| mining                            | a set of (id, English id)                                   |
+| answer sentences                  | a list of rankings of candidates; gold: a list of sets      |
+| entities                          | id -> a ranking of entity ids; gold: id -> entity id        |
 | masked language modelling         | a list of token ids                                         |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -22,8 +26,10 @@ from training.data.examples import Bitext, Choices, Example, Question, Sentences
 from training.data.squad import WITHHELD
 from training.errors import DataError
 from training.metrics.answers import mlqa_scores, squad_scores
-from training.metrics.classification import accuracy
-from training.metrics.retrieval import retrieval_accuracy
+from training.metrics.classification import accuracy, macro_f1
+from training.metrics.clean_answers import clean_scores
+from training.metrics.mining import Pair, pair_scores
+from training.metrics.retrieval import mean_average_precision, mean_reciprocal_rank, retrieval_accuracy
 from training.metrics.spans import official_tag_f1, span_f1
 from training.tasks.row import TaskRow
 
@@ -32,11 +38,12 @@ Metric = Callable[[TaskRow, str, Any, Any], Scores]
 
 
 def score(row: TaskRow, language: str, predictions: Any, gold: Any) -> Scores:
-    """Named scores of one language, `score` among them; predictions and gold as in the module's table.
+    """Named scores of one language, `score` and `clean` among them; predictions and gold as in the module's table.
 
     Raises ValueError when predictions and gold differ in number, KeyError when the row names no known metric.
     """
-    return METRICS[row.metric](row, language, predictions, gold)
+    found = METRICS[row.metric](row, language, predictions, gold)
+    return {**found, "clean": found.get("clean", found["score"])}
 
 
 def gold_of(row: TaskRow, examples: Sequence[Example]) -> Any:
@@ -72,21 +79,28 @@ def _gold(example: Example) -> Any:
     raise TypeError(f"a {type(example).__name__} has no gold")
 
 
-def _accuracy(name: str, measure: Callable[[Sequence[int], Sequence[int]], float]) -> Metric:
-    def measured(row: TaskRow, language: str, predictions: Sequence[int], gold: Sequence[int]) -> Scores:
+def _accuracy(name: str, measure: Callable[[Any, Any], float]) -> Metric:
+    def measured(row: TaskRow, language: str, predictions: Any, gold: Any) -> Scores:
         value = measure(predictions, gold)
         return {name: value, "score": value}
 
     return measured
 
 
-def _tagging(name: str, measure: Callable[[list[list[str]], list[list[str]]], float]) -> Metric:
-    def measured(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
-        value = measure(_named(row, predictions), _named(row, gold))
-        words = accuracy([tag for tags in predictions for tag in tags], [tag for tags in gold for tag in tags])
-        return {name: value, "word_accuracy": words, "score": value}
+def _spans(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
+    value = span_f1(_named(row, predictions), _named(row, gold))
+    return {"span_f1": value, "word_accuracy": accuracy(_joined(predictions), _joined(gold)), "score": value}
 
-    return measured
+
+def _word_classes(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
+    value = official_tag_f1(_named(row, predictions), _named(row, gold))
+    mine, true = _joined(predictions), _joined(gold)
+    words = accuracy(mine, true)
+    return {"tag_f1": value, "word_accuracy": words, "tag_macro_f1": macro_f1(mine, true), "score": value, "clean": words}
+
+
+def _joined(sentences: Sequence[Sequence[int]]) -> list[int]:
+    return [tag for tags in sentences for tag in tags]
 
 
 def _named(row: TaskRow, sentences: Sequence[Sequence[int]]) -> list[list[str]]:
@@ -94,25 +108,42 @@ def _named(row: TaskRow, sentences: Sequence[Sequence[int]]) -> list[list[str]]:
 
 
 def _squad(row: TaskRow, language: str, predictions: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> Scores:
-    return _with_mean(squad_scores(predictions, gold))
+    return _with_clean(squad_scores(predictions, gold), clean_scores(predictions, gold, language))
 
 
 def _mlqa(row: TaskRow, language: str, predictions: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> Scores:
-    return _with_mean(mlqa_scores(predictions, gold, language))
+    return _with_clean(mlqa_scores(predictions, gold, language), clean_scores(predictions, gold, language))
 
 
-def _with_mean(scores: Scores) -> Scores:
-    return {**scores, "score": (scores["exact_match"] + scores["f1"]) / 2.0}
+def _with_clean(official: Scores, clean: Scores) -> Scores:
+    exact, f1 = clean["exact_match"], clean["f1"]
+    means = {"score": (official["exact_match"] + official["f1"]) / 2.0, "clean": (exact + f1) / 2.0}
+    return {**official, "clean_exact_match": exact, "clean_f1": f1, **means}
+
+
+def _pairs(row: TaskRow, language: str, predictions: Collection[Pair], gold: Collection[Pair]) -> Scores:
+    found = pair_scores(predictions, gold)
+    return {**found, "score": found["f1"]}
+
+
+def _tag_accuracy(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
+    value = accuracy(_joined(predictions), _joined(gold))
+    return {"word_accuracy": value, "score": value}
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "accuracy": _accuracy("accuracy", accuracy),
-        "span_f1": _tagging("span_f1", span_f1),
-        "tag_f1": _tagging("tag_f1", official_tag_f1),
+        "span_f1": _spans,
+        "tag_f1": _word_classes,
+        "tag_accuracy": _tag_accuracy,
         "squad": _squad,
+        "squad_v2": _squad,
         "mlqa": _mlqa,
         "retrieval_accuracy": _accuracy("retrieval_accuracy", retrieval_accuracy),
         "mlm_accuracy": _accuracy("mlm_accuracy", accuracy),
+        "pair_f1": _pairs,
+        "average_precision_20": _accuracy("map@20", mean_average_precision),
+        "reciprocal_rank_20": _accuracy("map@20", mean_reciprocal_rank),
     }
 )
