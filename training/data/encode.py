@@ -4,24 +4,47 @@ A feature is one row a forward pass sees. One example may give several: a choice
 a long context or tagged sentence one a window. Nothing that is scored is dropped: contexts and tagged sentences longer than
 the window are split, and each word of a sentence is predicted in the window that shows most of its surroundings. Of what is
 too long else, a pair loses the end of its longer text, a choice the beginning of its context, text and questions their ends.
+
+An example's features do not depend on its neighbours, so a split may be encoded in blocks of any size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from training.data.examples import Choices, Example, Question, Sentences, Tagged, Text
+from training.data.columns import Columns, FeatureRows, concatenated, gather, label_column
+from training.data.examples import Choices, Example, Mention, Question, Sentences, Tagged, Text
 from training.data.features import Encoded, Feature
-from training.data.windows import first_subwords, span_positions, split_overlaps
+from training.data.tokens import FIRST, LONGER, SECOND, Encoding, encode_batch, feature_of, token_columns
+from training.data.windows import covering, first_subwords, span_positions, split_overlaps
 from training.errors import DataError
 from training.tasks.row import Kind, TaskRow
 
-Row = tuple[Any, int]
-"""A tokenizer's batch, and the index of a row in it."""
+BLOCK = 2048
+"""Examples encoded at a time where a split is encoded in blocks: enough for all cores, few enough for little memory."""
+Told = Callable[[int], None]
+
+
+def silent(done: int) -> None:
+    """A listener that ignores how many examples are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The features of some of a split's examples: `examples` of them, each with `group` features a training unit.
+
+    The column `example` counts from the block's first example.
+    """
+
+    columns: Columns
+    examples: int
+    group: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,97 +66,106 @@ class Encoder:
                 "lower the stride, or lengthen the windows",
             )
 
-    def encode(self, examples: Sequence[Example]) -> Encoded:
-        """Features of `examples`; raises DataError where an example can't be a feature."""
-        methods = {
+    def encode(self, examples: Sequence[Example], told: Told = silent) -> Encoded:
+        """Features of `examples`; `told` hears how many are done. Raises DataError where an example can't be a feature."""
+        blocks = list(self.blocks(examples, told)) or [self._block(examples)]
+        columns = concatenated([block.columns for block in blocks], [block.examples for block in blocks])
+        return Encoded(self.row, examples, FeatureRows(columns), blocks[0].group, len(columns["ids"]))
+
+    def blocks(self, examples: Iterable[Example], told: Told = silent, size: int = BLOCK) -> Iterator[Block]:
+        """The features of `examples`, `size` examples at a time, in order; raises DataError as `encode` does."""
+        group = done = 0
+        told(done)
+        source = iter(examples)
+        while part := list(islice(source, size)):
+            block = self._block(part)
+            if group and block.group != group:
+                raise self._uneven([group, block.group])
+            group = block.group
+            yield block
+            done += block.examples
+            told(done)
+
+    def encode_plain(self, texts: Sequence[str | tuple[str, str]]) -> list[Feature]:
+        """Features of single texts or pairs of texts (retrieval); the longer text of a pair gives way."""
+        return [feature_of(encoding, index) for index, encoding in enumerate(self._encodings(texts))]
+
+    def _block(self, examples: Sequence[Example]) -> Block:
+        methods: dict[Kind, Callable[[Sequence[Example]], Columns | list[Feature]]] = {
             Kind.CLASSIFICATION: self._sentences,
             Kind.CHOICE: self._choices,
             Kind.TAGGING: self._tagged,
             Kind.SPAN: self._questions,
             Kind.MLM: self._texts,
+            Kind.RETRIEVAL: self._linked,
         }
-        features = methods[self.row.kind](examples) if examples else []
-        group = 1
-        if self.row.kind is Kind.CHOICE and examples:
-            group = len(features) // len(examples)
-        return Encoded(self.row, examples, features, group, sum(len(feature) for feature in features))
+        found = methods[self.row.kind](examples) if examples else []
+        columns = gather(found) if isinstance(found, list) else found
+        grouped = self.row.kind in (Kind.CHOICE, Kind.RETRIEVAL) and examples
+        group = len(columns["example"]) // len(examples) if grouped else 1
+        return Block(columns, len(examples), group)
 
-    def encode_plain(self, texts: Sequence[str]) -> list[Feature]:
-        """Features of single texts (retrieval)."""
-        return [self._feature(row, index) for index, row in enumerate(self._rows(list(texts), None, truncation=True))]
+    def _encodings(self, texts: Sequence[Any]) -> list[Encoding]:
+        """One encoding a single text or a pair, in order; the longer text of a pair gives way."""
+        return encode_batch(self.tokenizer, texts, LONGER, self.max_length)
 
-    def _rows(self, first: Any, second: Any, **options: Any) -> list[Row]:
-        batch = self.tokenizer(
-            first, second, max_length=self.max_length, return_token_type_ids=True, return_attention_mask=False, **options
-        )
-        return [(batch, index) for index in range(len(batch["input_ids"]))]
-
-    def _feature(self, row: Row, example: int, **extra: Any) -> Feature:
-        batch, index = row
-        ids = np.asarray(batch["input_ids"][index], dtype=np.int32)
-        types = np.asarray(batch["token_type_ids"][index], dtype=np.int32)
-        return Feature(ids=ids, types=types, example=example, **extra)
-
-    def _either(self, texts: Sequence[tuple[str, str]], **options: Any) -> list[Row]:
-        """One row a single text or a pair, in order; the longer text of a pair gives way."""
-
-        def rows(places: list[int], paired: bool) -> list[Row]:
-            second = [texts[place][1] for place in places] if paired else None
-            return self._rows([texts[place][0] for place in places], second, truncation=True, **options)
-
-        return _by_flag([bool(second) for _, second in texts], rows)
-
-    def _sentences(self, examples: Sequence[Example]) -> list[Feature]:
+    def _sentences(self, examples: Sequence[Example]) -> Columns:
         chosen = [item for item in examples if isinstance(item, Sentences)]
-        rows = self._either([(item.first, item.second) for item in chosen])
-        return [self._feature(row, index, label=chosen[index].label) for index, row in enumerate(rows)]
+        texts = [(item.first, item.second) if item.second else item.first for item in chosen]
+        labels = label_column(item.label for item in chosen)
+        return token_columns(self._encodings(texts)) | {"example": _counted(len(chosen)), "label": labels}
 
-    def _texts(self, examples: Sequence[Example]) -> list[Feature]:
+    def _texts(self, examples: Sequence[Example]) -> Columns:
         chosen = [item for item in examples if isinstance(item, Text)]
-        rows = self._either([(item.text, item.second) for item in chosen], return_special_tokens_mask=True)
-        special = [np.asarray(batch["special_tokens_mask"][index], dtype=np.int32) for batch, index in rows]
-        return [self._feature(row, index, special=special[index]) for index, row in enumerate(rows)]
+        texts = [(item.text, item.second) if item.second else item.text for item in chosen]
+        columns = token_columns(self._encodings(texts), special=True)
+        return columns | {"example": _counted(len(chosen)), "label": label_column([None] * len(chosen))}
 
-    def _choices(self, examples: Sequence[Example]) -> list[Feature]:
+    def _choices(self, examples: Sequence[Example]) -> Columns:
         """Rows of (context, ending): a long context loses its beginning, an ending only what alone exceeds the window."""
         chosen = [item for item in examples if isinstance(item, Choices)]
         counts = {len(item.endings) for item in chosen}
         if len(counts) != 1:
-            raise DataError(f"{self.row.name}: examples differ in their number of endings", sorted(counts), "split the file")
-        contexts = [item.context for item in chosen for _ in item.endings]
-        endings = [ending for item in chosen for ending in item.endings]
+            raise self._uneven(counts)
+        pairs = [(item.context, ending) for item in chosen for ending in item.endings]
         room = self.max_length - self.tokenizer.num_special_tokens_to_add(pair=True)
-        fits = [len(ids) < room for ids in self._bare(endings)["input_ids"]]
+        alone = encode_batch(self.tokenizer, [ending for _, ending in pairs], special=False)
+        fits = [len(encoding) < room for encoding in alone]
 
-        def rows(places: list[int], fit: bool) -> list[Row]:
-            truncation = "only_first" if fit else "longest_first"
-            return self._rows([contexts[at] for at in places], [endings[at] for at in places], truncation=truncation)
+        def encode(places: list[int], fit: bool) -> list[Encoding]:
+            return encode_batch(self.tokenizer, [pairs[at] for at in places], FIRST if fit else LONGER, self.max_length)
 
         side, self.tokenizer.truncation_side = self.tokenizer.truncation_side, "left"
         try:
-            encoded = _by_flag(fits, rows)
+            encoded = _by_flag(fits, encode)
         finally:
             self.tokenizer.truncation_side = side
-        numbers = [number for number, item in enumerate(chosen) for _ in item.endings]
-        return [self._feature(row, at, label=chosen[at].label) for row, at in zip(encoded, numbers, strict=True)]
+        group = counts.pop()
+        numbers = np.repeat(_counted(len(chosen)), group)
+        labels = label_column(item.label for item in chosen for _ in item.endings)
+        return token_columns(encoded) | {"example": numbers, "label": labels}
 
-    def _bare(self, texts: Sequence[str], **options: Any) -> Any:
-        """Whole texts, without special tokens."""
-        return self.tokenizer(
-            list(texts), add_special_tokens=False, return_attention_mask=False, truncation=False, verbose=False, **options
-        )
+    def _linked(self, examples: Sequence[Example]) -> Columns:
+        """Rows of a mention and of its entity's description, in turn; both have the entity's number as their label."""
+        chosen = [item for item in examples if isinstance(item, Mention)]
+        texts = [text for item in chosen for text in (item.text, item.description)]
+        numbers = np.repeat(_counted(len(chosen)), 2)
+        labels = label_column(_entity_number(item.entity) for item in chosen for _ in range(2))
+        return token_columns(self._encodings(texts)) | {"example": numbers, "label": labels}
+
+    def _uneven(self, counts: Iterable[int]) -> DataError:
+        return DataError(f"{self.row.name}: examples differ in their number of endings", sorted(counts), "split the file")
 
     def _questions(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Question)]
-        rows = self._rows(
-            self._cut([item.question.strip() for item in chosen], self._question_limit()),
-            [item.context for item in chosen],
-            truncation="only_second",
-            stride=self.stride,
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-        )
-        return [self._window(row, chosen) for row in rows]
+        questions = self._cut([item.question.strip() for item in chosen], self._question_limit())
+        pairs = list(zip(questions, (item.context for item in chosen), strict=True))
+        encoded = encode_batch(self.tokenizer, pairs, SECOND, self.max_length, stride=self.stride, places=True)
+        return [
+            window
+            for number, first in enumerate(encoded)
+            for window in _windows([first, *first.overflowing], number, chosen[number])
+        ]
 
     def _question_limit(self) -> int:
         """Most tokens of a question: half the window, less where the context would have too little room to move on."""
@@ -141,56 +173,69 @@ class Encoder:
         return min(room // 2, room - 2 * self.stride)
 
     def _cut(self, texts: Sequence[str], limit: int) -> list[str]:
-        offsets = self._bare(texts, return_offsets_mapping=True)["offset_mapping"]
+        encoded = encode_batch(self.tokenizer, texts, places=True, special=False)
         return [
-            text[: places[limit - 1][1]] if len(places) > limit else text for text, places in zip(texts, offsets, strict=True)
+            text[: encoding.offsets[limit - 1][1]] if len(encoding) > limit else text
+            for text, encoding in zip(texts, encoded, strict=True)
         ]
-
-    def _window(self, row: Row, questions: Sequence[Question]) -> Feature:
-        batch, index = row
-        example = int(batch["overflow_to_sample_mapping"][index])
-        inside = np.asarray([part == 1 for part in batch.sequence_ids(index)])
-        offsets = np.where(inside[:, None], np.asarray(batch["offset_mapping"][index], dtype=np.int32), -1)
-        label = (0, 0)
-        for answer in questions[example].answers[:1]:
-            start = answer.start + len(answer.text) - len(answer.text.lstrip())
-            label = span_positions(offsets, start, start + len(answer.text.strip()))
-        return self._feature(row, example, offsets=offsets, label=label)
 
     def _tagged(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Tagged)]
-        rows = self._rows(
-            self._visible([item.words for item in chosen]),
-            None,
-            truncation=True,
-            stride=self.stride,
-            is_split_into_words=True,
-            return_overflowing_tokens=True,
-        )
-        windows: dict[int, list[Feature]] = {}
-        for batch, index in rows:
-            example = int(batch["overflow_to_sample_mapping"][index])
-            positions, numbers = first_subwords(batch.word_ids(index))
-            tags = chosen[example].tags
-            marks = np.asarray([tags[number] for number in numbers], dtype=np.int32) if tags is not None else None
-            feature = self._feature((batch, index), example, positions=positions, words=numbers, tags=marks)
-            windows.setdefault(example, []).append(feature)
-        return [feature for example in sorted(windows) for feature in split_overlaps(windows[example])]
+        words = self._visible([item.words for item in chosen])
+        encoded = encode_batch(self.tokenizer, words, LONGER, self.max_length, stride=self.stride, words=True)
+        features: list[Feature] = []
+        for number, first in enumerate(encoded):
+            tags = chosen[number].tags
+            windows = [_sentence_window(encoding, number, tags) for encoding in (first, *first.overflowing)]
+            features += split_overlaps(windows)
+        return features
 
     def _visible(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Words that a tokenizer turns into nothing (control characters, say) become its unknown token, so each has a place."""
         unknown = self.tokenizer.unk_token
         distinct = sorted({word for words in sentences for word in words})
-        seen = set(self._bare(distinct, is_split_into_words=True).word_ids()) if distinct else set()
+        seen = {
+            word
+            for encoding in encode_batch(self.tokenizer, [distinct], words=True, special=False)
+            for word in encoding.word_ids
+        }
         shown = {word: word if number in seen else unknown for number, word in enumerate(distinct)}
         return [[shown[word] for word in words] for words in sentences]
 
 
-def _by_flag(flags: Sequence[bool], encode: Callable[[list[int], bool], list[Row]]) -> list[Row]:
-    """Encode the places of each flag together; returns the rows in the order of `flags`."""
-    rows: dict[int, Row] = {}
+def _counted(count: int) -> Any:
+    return np.arange(count, dtype=np.int32)
+
+
+def _windows(encodings: Sequence[Encoding], number: int, question: Question) -> Iterator[Feature]:
+    """The windows of one question; a label is the place of its first answer."""
+    for place, encoding in enumerate(encodings):
+        inside = np.asarray([part == 1 for part in encoding.sequence_ids])
+        offsets = np.where(inside[:, None], np.asarray(encoding.offsets, dtype=np.int32), np.int32(-1))
+        offsets = covering(offsets, question.context, begins=place == 0, ends=place == len(encodings) - 1)
+        label = (0, 0)
+        for answer in question.answers[:1]:
+            start = answer.start + len(answer.text) - len(answer.text.lstrip())
+            label = span_positions(offsets, start, start + len(answer.text.strip()))
+        yield feature_of(encoding, number, offsets=offsets, label=label)
+
+
+def _sentence_window(encoding: Encoding, number: int, tags: Sequence[int] | None) -> Feature:
+    positions, words = first_subwords(encoding.word_ids)
+    marks = None if tags is None else np.asarray([tags[word] for word in words], dtype=np.int32)
+    return feature_of(encoding, number, positions=positions, words=words, tags=marks)
+
+
+def _by_flag(flags: Sequence[bool], encode: Callable[[list[int], bool], list[Encoding]]) -> list[Encoding]:
+    """Encode the places of each flag together; returns the encodings in the order of `flags`."""
+    encodings: dict[int, Encoding] = {}
     for flag in (False, True):
         places = [place for place, own in enumerate(flags) if own is flag]
         if places:
-            rows |= dict(zip(places, encode(places, flag), strict=True))
-    return [rows[place] for place in range(len(flags))]
+            encodings |= dict(zip(places, encode(places, flag), strict=True))
+    return [encodings[place] for place in range(len(flags))]
+
+
+def _entity_number(entity: str | None) -> int | None:
+    """A number of 31 bits, the same for an entity in every split; two that share one are no negatives of each other."""
+    return None if entity is None else int.from_bytes(hashlib.sha256(entity.encode()).digest()[:4], "big") >> 1

@@ -51,14 +51,49 @@ def split_overlaps(windows: Sequence[Feature]) -> list[Feature]:
     return kept
 
 
+def covering(offsets: Ints, context: str, *, begins: bool, ends: bool) -> Ints:
+    """Offsets that take in the characters which a tokenizer drops inside and at the edges of words.
+
+    Normalisation drops accents, vowel signs or joiners, and no token's offsets hold them: an answer read back from its tokens
+    would lack its last character. What is dropped belongs to the token it touches; what stands between spaces, to none.
+    `offsets` is [length, 2], -1 outside the context; `begins` and `ends` say whether the window has the context's first and
+    last token, beyond which nothing else can have what is dropped.
+    """
+    inside = np.flatnonzero(offsets[:, 0] >= 0)
+    if not len(inside):
+        return offsets
+    covered = offsets.copy()
+    starts, stops = offsets[inside, 0], offsets[inside, 1]
+    for place in np.flatnonzero(starts[1:] > stops[:-1]).tolist():
+        before, after = _touching(context[stops[place] : starts[place + 1]])
+        covered[inside[place], 1] += before
+        covered[inside[place + 1], 0] -= after
+    if begins:
+        covered[inside[0], 0] -= sum(_touching(" " + context[: starts[0]]))
+    if ends:
+        covered[inside[-1], 1] += sum(_touching(context[stops[-1] :] + " "))
+    return covered
+
+
+def _touching(gap: str) -> tuple[int, int]:
+    """Lengths of what touches the token before a gap and, past white space, the token after it."""
+    if gap.isspace():
+        return 0, 0
+    first, last = gap[:1], gap[-1:]
+    parts = gap.split()
+    if len(parts) == 1 and not first.isspace() and not last.isspace():
+        return len(gap), 0
+    return 0 if first.isspace() else len(parts[0]), 0 if last.isspace() else len(parts[-1])
+
+
 def span_positions(offsets: Ints, start: int, end: int) -> tuple[int, int]:
-    """Token positions of the characters [start, end) of the context, or (0, 0) when the window does not hold them all.
+    """First and last token with characters of [start, end) of the context, or (0, 0) when the window does not hold them all.
 
     `offsets` is [length, 2], -1 outside the context.
     """
     inside = np.flatnonzero(offsets[:, 0] >= 0)
     if not len(inside) or offsets[inside[0], 0] > start or offsets[inside[-1], 1] < end:
         return 0, 0
-    first = inside[np.flatnonzero(offsets[inside, 0] <= start)[-1]]
-    last = inside[np.flatnonzero(offsets[inside, 1] >= end)[0]]
-    return int(first), int(max(first, last))
+    first = inside[np.flatnonzero(offsets[inside, 1] > start)[0]]
+    last = inside[np.flatnonzero(offsets[inside, 0] < end)[-1]]
+    return (int(first), int(last)) if first <= last else (0, 0)
