@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ class LiveFile(Unwatched):
         """Note which phase is being trained."""
         self.state |= {"phase": phase.name, "number": number + 1, "phases": phases, "step": 0, "steps": 0}
         self._write(force=True)
+
+    def encoding(self, subject: str, done: int, total: int) -> None:
+        """Note which file is tokenised, and how far."""
+        self.state["encoding"] = {"subject": subject, "done": done, "total": total} if done < total else None
+        self._write()
 
     def step(self, step: int, steps: int, loss: float) -> None:
         """Note how far it is."""
@@ -56,6 +62,15 @@ class LiveFile(Unwatched):
         with contextlib.suppress(OSError):
             for path in [self.path, *self.path.parent.glob(f"{glob.escape(self.path.stem)}.*.tmp")]:
                 path.unlink(missing_ok=True)
+
+
+def doing(state: Mapping[str, Any]) -> str:
+    """What a live file says is being done: a phase and its steps, or a file and how much of it is tokenised; empty at first."""
+    encoding = state.get("encoding")
+    if encoding:
+        return f"tokenising {encoding['subject']} {encoding['done']}/{encoding['total']}"
+    phase = str(state.get("phase", ""))
+    return f"{phase} step {state.get('step', 0)}/{state['steps']}" if phase and state.get("steps") else phase
 
 
 def read_live(run: Path) -> list[dict[str, Any]]:

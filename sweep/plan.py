@@ -14,7 +14,7 @@ from pathlib import Path
 
 from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
 from search_spaces.values import Choices, EpochsRange
-from sweep.sources import ResolvedModel
+from sweep.sources import ResolvedModel, cache_folder
 from training.chain import ChainJob
 from training.codec import digest
 from training.data.loading import DataSource, data_digest
@@ -87,6 +87,7 @@ class Plan:
             store=self.store,
             sources=self.sources,
             runtime=runtime,
+            encoded=cache_folder() / "encoded",
         )
 
 

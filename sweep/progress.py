@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sweep.live import read_live
+from sweep.live import doing, read_live
 from sweep.plan import Plan
 from training.record import Status, TrialRecord
 
@@ -43,11 +43,7 @@ class ProgressView:
         if self.bar is None or time.monotonic() - self.shown < REFRESH:
             return
         self.shown = time.monotonic()
-        phases = [
-            f"{state['phase']} {state.get('step', 0)}/{state.get('steps', 0)}"
-            for state in read_live(self.plan.run)
-            if state.get("phase")
-        ]
+        phases = [text for state in read_live(self.plan.run) if (text := doing(state))]
         self.bar.update(self.task, description=escape("; ".join(phases[:2]) or "trials"))
 
     def ended(self, record: TrialRecord) -> None:

@@ -15,6 +15,7 @@ from search_spaces.schema import Data, Grid
 from search_spaces.sources import SourceKind
 from sweep.options import DATA_VARIABLE
 from training.data.loading import DataSource
+from training.data.supertags import with_labels
 from training.errors import DataError, Faults, UserError
 from training.identity import ModelIdentity
 from training.models.backbone import identify, resolve_folder
@@ -88,20 +89,31 @@ def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, Resolv
 
 
 def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
-    """The data of every task of the grid; real tasks need a data folder (an argument or `SWEEP_DATA`)."""
-    rows = {name: with_grid_changes(item, grid.data.get(name, Data())) for name, item in grid.rows.items()}
+    """The data of every task of the grid; real tasks need a data folder (an argument or `SWEEP_DATA`).
+
+    Raises DataError without one, Faults naming each list of labels that is missing or wrong.
+    """
+    rows = {name: with_grid_changes(item, grid.data.get(name, Data()), grid.data) for name, item in grid.rows.items()}
     root = _data_folder(data) if any(not item.synthetic for item in rows.values()) else None
-    sources = {}
+    sources: dict[str, DataSource] = {}
+    faults: list[UserError] = []
     for name, item in rows.items():
         change = grid.data.get(name, Data())
         place = mini_world() if item.synthetic else root
         assert place is not None
+        try:
+            labelled = with_labels(item, place)
+        except UserError as fault:
+            faults.append(fault)
+            continue
         sources[name] = DataSource(
-            row=item,
+            row=labelled,
             root=place,
             caps={str(split): cap for split, cap in change.caps.items()},
             carve_dev=change.carve_dev or 0.0,
         )
+    if faults:
+        raise Faults(f"the data of grid {grid.name}", faults)
     return sources
 
 
@@ -115,8 +127,8 @@ def _data_folder(data: Path | None) -> Path:
     return given.expanduser().resolve()
 
 
-def with_grid_changes(item: TaskRow, change: Data) -> TaskRow:
-    """A task's row with what the grid's `data` section changes of it."""
+def with_grid_changes(item: TaskRow, change: Data, of_parts: Mapping[str, Data]) -> TaskRow:
+    """A task's row with what the grid's `data` section changes of it, and of its parts."""
     stride = item.encoding.stride if change.stride is None else change.stride
     encoding = replace(item.encoding, max_length=change.max_length or item.encoding.max_length, stride=stride)
     files = {**item.files, **{str(split): path for split, path in change.files.items()}}
@@ -126,4 +138,5 @@ def with_grid_changes(item: TaskRow, change: Data) -> TaskRow:
         languages=change.languages or item.languages,
         scored_on=change.scored_on or item.scored_on,
         encoding=encoding,
+        parts=tuple(with_grid_changes(part, of_parts.get(part.name, Data()), of_parts) for part in item.parts),
     )

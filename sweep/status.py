@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sweep.live import read_live
+from sweep.live import doing, read_live
 from sweep.outcome import current_records
 from sweep.runfolder import is_held, read_mark
 from training.record import Status
@@ -45,6 +45,7 @@ def _running(state: dict[str, Any]) -> dict[str, Any]:
         "step": state.get("step", 0),
         "steps": state.get("steps", 0),
         "loss": state.get("loss"),
+        "doing": doing(state) or "starting",
         "seconds": round(time.time() - float(state.get("started", updated)), 1),
         "silent": time.time() - updated > STALE,
     }
@@ -61,9 +62,10 @@ def print_status(run: Path, as_json: bool = False) -> None:
         f"{len(status['failed'])} failed, {status['phases']} phases in the store"
     )
     for trial in status["running"]:
-        where = f"{trial['phase']} step {trial['step']}/{trial['steps']}" if trial["steps"] else trial["phase"]
         loss = f", loss {trial['loss']:.3f}" if trial["loss"] is not None else ""
-        click.echo(f"  {trial['trial']}: {where}{loss}, {trial['seconds']:.0f} s" + (" (silent)" if trial["silent"] else ""))
+        click.echo(
+            f"  {trial['trial']}: {trial['doing']}{loss}, {trial['seconds']:.0f} s" + (" (silent)" if trial["silent"] else "")
+        )
     for name in status["failed"]:
         click.echo(f"  failed: {name} (sweep show {name} --run {status['run']})")
     if status["state"] == "stopped":

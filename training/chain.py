@@ -37,6 +37,9 @@ class Watcher(Protocol):
     def phase_started(self, number: int, phases: int, phase: PhaseIdentity) -> None:
         """A phase begins to train."""
 
+    def encoding(self, subject: str, done: int, total: int) -> None:
+        """Some examples of a file are tokenised."""
+
     def step(self, step: int, steps: int, loss: float) -> None:
         """Some optimiser steps are done."""
 
@@ -50,6 +53,9 @@ class Unwatched:
     def phase_started(self, number: int, phases: int, phase: PhaseIdentity) -> None:
         """Ignored."""
 
+    def encoding(self, subject: str, done: int, total: int) -> None:
+        """Ignored."""
+
     def step(self, step: int, steps: int, loss: float) -> None:
         """Ignored."""
 
@@ -61,7 +67,8 @@ class Unwatched:
 class ChainJob:
     """A chain with everything needed to run it here: the model's folder, the data, the store, and how to run.
 
-    `pretrain_threads` are the CPU threads of a pretraining phase (0: as every other).
+    `pretrain_threads` are the CPU threads of a pretraining phase (0: as every other); `encoded` is where tokenised data is kept
+    for other chains (None: in memory alone).
     """
 
     identity: ChainIdentity
@@ -70,6 +77,7 @@ class ChainJob:
     sources: Mapping[str, DataSource]
     runtime: Runtime
     pretrain_threads: int = 0
+    encoded: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +103,14 @@ class _Walk:
         self.first_step: float | None = None
         self.store = PhaseStore(job.store, on_damage=self._note_damage)
         self.tokenizer = load_tokenizer(job.model_folder)
-        self.corpus = Corpus(job.sources, self.tokenizer, job.identity.model.tokenizer)
+        self.corpus = Corpus(
+            job.sources,
+            self.tokenizer,
+            job.identity.model.tokenizer,
+            folder=job.encoded,
+            progress=self.watcher.encoding,
+            on_damage=self._note_damage,
+        )
         self._model: ChainModel | None = None
         self._weights: Path | None = None
         check_fit(job.model_folder, self.tokenizer, self._rows(_tasks_of(job.identity)))

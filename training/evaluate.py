@@ -6,7 +6,8 @@ taken a language at a time. What is scored is a function of the model and the da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,25 +17,22 @@ from torch import Tensor
 
 from training.data.batches import collate, mask_tokens
 from training.data.corpus import Corpus
-from training.data.examples import Bitext, Question, Tagged
+from training.data.examples import Question, Tagged
 from training.data.features import IGNORED, Encoded, Feature
-from training.errors import DataError, ModelError
 from training.identity import EvaluationIdentity, Runtime
 from training.losses import Vocabulary
-from training.metrics.retrieval import nearest
 from training.metrics.scores import gold_of, score
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.record import ENGLISH, TargetResult
+from training.retrieval import SCHEMES, where_to_look
 from training.tasks.row import Kind, TaskRow
+from training.vectors import TextVectors, length_batches
 
 MAX_ANSWER_TOKENS = 30
+MAY_ABSTAIN = "squad_v2"
+"""The metric of tasks with unanswerable questions: only there may a prediction be empty."""
 Floats = NDArray[np.float32]
-
-
-def default_layer(layers: int) -> int:
-    """Retrieval layer when none is asked for: 14 of XLM-R Large's 24 layers, in proportion (Hu et al. 2020 use the middle)."""
-    return round(14 / 24 * layers)
 
 
 class Evaluator:
@@ -50,23 +48,20 @@ class Evaluator:
         self.model.to(self.device).eval()
         with torch.inference_mode():
             if row.kind is Kind.RETRIEVAL:
-                scored = {language: self._retrieve(target, row, language) for language in target.languages}
-            else:
-                scored = self._predicted(target, row)
-        languages = {language: metrics for language, (metrics, _) in scored.items()}
-        values = {language: metrics["score"] for language, metrics in languages.items()}
-        others = [value for language, value in values.items() if language != ENGLISH]
-        return TargetResult(
-            task=target.task,
-            split=target.split,
-            languages=languages,
-            examples={name: count for name, (_, count) in scored.items()},
-            mean=float(np.mean(list(values.values()))),
-            mean_non_english=float(np.mean(others)) if others else None,
-            synthetic=row.synthetic,
-            layer=self._layer(target) if row.kind is Kind.RETRIEVAL else None,
-            pooling=target.pooling if row.kind is Kind.RETRIEVAL else None,
-        )
+                return self._retrieved(target, row)
+            return _result(target, row, self._predicted(target, row))
+
+    def _retrieved(self, target: EvaluationIdentity, row: TaskRow) -> TargetResult:
+        layer, pooling = where_to_look(self.corpus, target, self.model)
+        encoder = self.corpus.encoder(target.task)
+        vectors = TextVectors(self.model, encoder, self.vocabulary, self.runtime, layer, pooling)
+        found = SCHEMES[row.reader](self.corpus, target, row, vectors).retrieve()
+        scored = {
+            language: (score(row, language, predictions, found.gold[language]), found.examples[language])
+            for language, predictions in found.predictions.items()
+        }
+        result = _result(target, row, scored)
+        return replace(result, layer=layer, pooling=pooling, thresholds=found.thresholds, oracle=found.oracle)
 
     def _predicted(self, target: EvaluationIdentity, row: TaskRow) -> dict[str, tuple[dict[str, float], int]]:
         splits = {
@@ -89,7 +84,7 @@ class Evaluator:
         """What each feature's head says, as small arrays, in the order of `features`."""
         outputs: list[Any] = [None] * len(features)
         head = self.model.heads[head_name(row)]
-        for places in self._length_batches(features):
+        for places in length_batches(features, self.runtime.evaluation_tokens):
             batch = [features[place] for place in places]
             labels = None
             if row.kind is Kind.MLM:
@@ -106,47 +101,19 @@ class Evaluator:
                 outputs[place] = value
         return outputs
 
-    def _length_batches(self, features: Sequence[Feature]) -> Iterator[list[int]]:
-        """Places of features of similar length, at most `evaluation_tokens` padded tokens together."""
-        order = sorted(range(len(features)), key=lambda place: (len(features[place]), place))
-        batch: list[int] = []
-        for place in order:
-            if batch and (len(batch) + 1) * len(features[place]) > self.runtime.evaluation_tokens:
-                yield batch
-                batch = []
-            batch.append(place)
-        if batch:
-            yield batch
 
-    def _layer(self, target: EvaluationIdentity) -> int:
-        layers = self.model.layers
-        layer = target.layer if target.layer is not None else default_layer(layers)
-        if not 0 <= layer <= layers:
-            raise ModelError("the model has no such layer to take sentence vectors from", layer, f"use 0 to {layers}")
-        return layer
-
-    def _retrieve(self, target: EvaluationIdentity, row: TaskRow, language: str) -> tuple[dict[str, float], int]:
-        (bitext,) = self.corpus.examples(target.task, target.split, language)
-        assert isinstance(bitext, Bitext)
-        if bitext.gold is None:
-            remedy = "limit the languages of the task in the grid's `data` section to those with gold"
-            raise DataError(f"{row.name} has no gold for a language", language, remedy)
-        vectors = [self._sentence_vectors(target, texts) for texts in (bitext.queries, bitext.candidates)]
-        return score(row, language, nearest(vectors[0], vectors[1]), list(bitext.gold)), len(bitext.queries)
-
-    def _sentence_vectors(self, target: EvaluationIdentity, texts: Sequence[str]) -> Floats:
-        """[texts, width]: the mean over a sentence's tokens (special ones included), or the first token, of one layer."""
-        features = self.corpus.encoder(target.task).encode_plain(texts)
-        vectors = np.zeros((len(features), int(self.model.backbone.config.hidden_size)), dtype=np.float32)
-        for places in self._length_batches(features):
-            inputs = collate(
-                [features[place] for place in places], self.vocabulary.pad, self.device, types=self.vocabulary.types
-            )
-            hidden = self.model.encode_layer(inputs, self._layer(target))
-            mask = inputs["attention_mask"][..., None].to(hidden.dtype)
-            pooled = hidden[:, 0] if target.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
-            vectors[places] = pooled.float().cpu().numpy()
-        return vectors
+def _result(target: EvaluationIdentity, row: TaskRow, scored: Mapping[str, tuple[dict[str, float], int]]) -> TargetResult:
+    values = {language: metrics["score"] for language, (metrics, _) in scored.items()}
+    others = [value for language, value in values.items() if language != ENGLISH]
+    return TargetResult(
+        task=target.task,
+        split=target.split,
+        languages={language: metrics for language, (metrics, _) in scored.items()},
+        examples={name: count for name, (_, count) in scored.items()},
+        mean=float(np.mean(list(values.values()))),
+        mean_non_english=float(np.mean(others)) if others else None,
+        synthetic=row.synthetic,
+    )
 
 
 def _masked(head: Any, hidden: Tensor, labels: Tensor, embeddings: Tensor) -> list[list[tuple[int, int]]]:
@@ -167,7 +134,9 @@ def _reduced(row: TaskRow, logits: Tensor, batch: Sequence[Feature]) -> list[Any
         tags = logits.argmax(-1).cpu().numpy()
         return [tags[index, feature.positions] for index, feature in enumerate(batch)]
     if row.kind is Kind.SPAN:
-        return best_spans(logits.float().cpu().numpy(), batch)
+        numbers = logits.float().cpu().numpy()
+        none = numbers[:, 0, 0] + numbers[:, 0, 1]
+        return [(*span, float(value)) for span, value in zip(best_spans(numbers, batch), none, strict=True)]
     return list(logits.float().cpu().numpy())
 
 
@@ -211,15 +180,23 @@ def _tags(encoded: Encoded, outputs: Sequence[NDArray[np.int64]]) -> tuple[list[
     return predicted, None
 
 
-def _answers(encoded: Encoded, outputs: Sequence[tuple[float, int, int]]) -> tuple[dict[str, str], None]:
+def _answers(encoded: Encoded, outputs: Sequence[tuple[float, int, int, float]]) -> tuple[dict[str, str], None]:
+    """The best span of a question over its windows, or "" where the task knows unanswerable questions and that scores higher.
+
+    Outputs are (score, first, last, score of the first token as start and end). Windows without the answer are trained towards
+    the first token, so a question's score of having no answer is the least over its windows (Devlin et al. 2019, section 4.3).
+    """
     best: dict[str, tuple[float, str]] = {}
-    for feature, (value, first, last) in zip(encoded.features, outputs, strict=True):
+    none: dict[str, float] = {}
+    for feature, (value, first, last, unanswered) in zip(encoded.features, outputs, strict=True):
         example = encoded.examples[feature.example]
         assert isinstance(example, Question) and feature.offsets is not None
+        none[example.id] = min(unanswered, none.get(example.id, unanswered))
         if example.id not in best or value > best[example.id][0]:
             text = example.context[int(feature.offsets[first, 0]) : int(feature.offsets[last, 1])]
             best[example.id] = (value, text.strip())
-    return {name: text for name, (_, text) in best.items()}, None
+    abstains = encoded.row.metric == MAY_ABSTAIN
+    return {name: "" if abstains and none[name] > value else text for name, (value, text) in best.items()}, None
 
 
 def _words(encoded: Encoded, outputs: Sequence[list[tuple[int, int]]]) -> tuple[list[int], list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from training.contrast import contrastive_loss
 from training.data.batches import collate, mask_tokens, tag_labels
 from training.data.features import IGNORED, Feature
+from training.identity import Mixing
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.tasks.row import Kind, TaskRow
@@ -30,11 +33,15 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Rows of one forward pass with their gold; `count` is the number of loss terms in the whole optimiser step."""
+    """Rows of one forward pass with their gold; `count` is the number of loss terms in the whole optimiser step.
+
+    `limit` is the most units encoded at a time where the rows of a step belong together (retrieval; 0: all).
+    """
 
     features: Sequence[Feature]
     labels: Tensor
     count: int
+    limit: int = 0
 
 
 def micro_batches(
@@ -57,6 +64,9 @@ def micro_batches(
         labels = torch.tensor([feature.label for feature in features[::group]], dtype=torch.long)
     count = int((labels != IGNORED).sum()) if by_token else len(labels)
     units = len(features) // group
+    if row.kind is Kind.RETRIEVAL:
+        yield MicroBatch(features, labels, max(count, 1), limit)
+        return
     size = limit or units
     for start in range(0, units, size):
         part = features[start * group : (start + size) * group]
@@ -68,6 +78,8 @@ def micro_batches(
 
 def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch, vocabulary: Vocabulary, device: torch.device) -> Tensor:
     """This micro-batch's share of the step's mean loss: cross-entropy summed over its terms, divided by `batch.count`."""
+    if row.kind is Kind.RETRIEVAL:
+        return contrastive_loss(model, batch, vocabulary, device)
     inputs = collate(batch.features, vocabulary.pad, device, types=vocabulary.types)
     labels = batch.labels.to(device)
     hidden = model.encode(inputs)
@@ -91,3 +103,19 @@ def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch, vocabulary: Voca
 def _masked_positions(logits: Tensor, mask: Tensor) -> Tensor:
     """Padding can't be an answer: without this the loss would depend on how long the longest row of the batch is."""
     return logits.masked_fill((mask == 0)[..., None], torch.finfo(logits.dtype).min)
+
+
+def loss_scale(row: TaskRow, mixing: Mixing, vocabulary: int) -> float:
+    """What a task's loss is multiplied by in a mixture: 1 / log(classes) with `log_classes`, so that tasks begin alike.
+
+    Classes are labels, tags, token positions (span extraction) or words (`vocabulary`); a choice has those of its row, or four.
+    """
+    if mixing.loss_scaling != "log_classes":
+        return 1.0
+    if row.kind is Kind.SPAN:
+        classes = row.encoding.max_length
+    elif row.kind is Kind.MLM:
+        classes = vocabulary
+    else:
+        classes = len(row.labels) or 4
+    return 1.0 / math.log(max(classes, 2))

@@ -58,7 +58,8 @@ class TargetResult:
     """Scores of one target: language -> metric -> value in percent; the metric named `score` is the task's headline number.
 
     `mean` is XTREME's average of `score`: unweighted over languages, English included. `mean_non_english` leaves English out,
-    and is None when there is nothing else. `examples` counts evaluated examples a language.
+    and is None when there is nothing else. `examples` counts evaluated examples a language. `oracle` is true when scores depend
+    on target-language gold, which `thresholds`, one a language, were tuned on.
     """
 
     task: str
@@ -70,6 +71,8 @@ class TargetResult:
     synthetic: bool
     layer: int | None = None
     pooling: str | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    oracle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from training.data.loading import DataSource, data_digest, load
 from training.errors import DataError, UserError
 from training.tasks.registry import row
 
-MNLI = replace(row("mnli"), files={"train": "train.tsv", "dev": "dev.tsv"})
+MNLI = replace(row("mnli"), files={"train": "train.tsv", "dev": "dev.tsv"}, hub=None)
 
 
 @pytest.fixture(scope="module")

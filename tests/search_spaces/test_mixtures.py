@@ -48,7 +48,10 @@ def test_options_may_stand_with_one_task_and_have_a_space_of_their_own() -> None
         ("{m: {tasks: [nli, span], sampling: weights, weights: [1, 0]}}", "intermediates.1.m.weights.1: must be above 0"),
         ("{m: {tasks: [nli, span], temperature: 2}}", "`temperature` goes with sampling: temperature"),
         ("{m: {tasks: [nli, span], sampling: temperature}}", "`temperature` goes with sampling: temperature"),
-        ("{m: {tasks: [nli, span], sampling: temperature, temperature: 0.5}}", "intermediates.1.m.temperature: must be at least 1"),
+        (
+            "{m: {tasks: [nli, span], sampling: temperature, temperature: 0.5}}",
+            "intermediates.1.m.temperature: must be at least 1",
+        ),
         ("{m: {tasks: [nli, span], alpha: 1.5}}", "intermediates.1.m.alpha: must be at most 1"),
         ("{m: {tasks: [nli, span], batch: mixed}}", "intermediates.1.m.batch: unknown key"),
         ("{m: {tasks: [nli, span], batches: both}}", "intermediates.1.m.batches: must be 'homogeneous' or 'mixed'"),

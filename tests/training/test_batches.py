@@ -12,6 +12,7 @@ from tests.training import toy
 from training.data.batches import collate, mask_tokens, tag_labels, unit_features, unit_lengths
 from training.data.features import IGNORED, Feature
 
+
 def test_unit_length_is_that_of_its_longest_ending(tokenizer: Any) -> None:
     encoded = toy.encoded(tokenizer, toy.CHOICE, 4)
     rows = [len(feature) for feature in encoded.features]

@@ -16,8 +16,8 @@ from tests.training import toy
 from training.data.corpus import Corpus, EncodedCache
 from training.data.features import Encoded, Feature
 from training.data.loading import DataSource
-from training.errors import DataError, ModelError
-from training.evaluate import MAX_ANSWER_TOKENS, Evaluator, best_spans, default_layer
+from training.errors import DataError
+from training.evaluate import MAX_ANSWER_TOKENS, Evaluator, best_spans
 from training.identity import EvaluationIdentity, Runtime
 from training.models.carry import ChainModel
 from training.tasks.row import TaskRow
@@ -151,53 +151,6 @@ def test_blank_gold_is_named_before_the_model_runs(
     assert "gold" in caught.value.remedy
 
 
-def test_retrieval_default_layer_is_fourteen_twenty_fourths_of_the_way() -> None:
-    assert [default_layer(layers) for layers in (24, 12, 3, 2)] == [14, 7, 2, 1]
-
-
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_retrieval_identical_sentences_find_themselves(toy_folder: Path, root: Path, tokenizer: Any, pooling: str) -> None:
-    one = evaluator(toy_folder, root, tokenizer, toy.TATOEBA)
-    found = one.evaluate(measured(toy.TATOEBA, languages=("de",), pooling=pooling))
-    assert found.languages["de"]["score"] == 100.0
-    assert (found.layer, found.pooling, found.examples, found.mean_non_english) == (1, pooling, {"de": 6}, 100.0)
-
-
-def test_retrieval_vectors_are_means_of_real_tokens_in_any_batch(toy_folder: Path, root: Path, tokenizer: Any) -> None:
-    texts = ["the cat", "the dog sleeps in the garden and in the field", "a"]
-    target = measured(toy.TATOEBA, languages=("de",), pooling="mean", layer=2)
-
-    def vectors(tokens: int) -> Any:
-        one = evaluator(toy_folder, root, tokenizer, toy.TATOEBA, tokens=tokens)
-        one.model.eval()
-        with torch.inference_mode():
-            return one, one._sentence_vectors(target, texts)
-
-    (one, alone), (_, together) = vectors(1), vectors(8192)
-    np.testing.assert_allclose(alone, together, atol=1e-6)
-    ids = torch.tensor([tokenizer(texts[1])["input_ids"]])
-    with torch.inference_mode():
-        expected = one.model.encode({"input_ids": ids})[0].mean(0)
-    np.testing.assert_allclose(together[1], expected.numpy(), atol=1e-6)
-
-
-@pytest.mark.parametrize("layer", [-1, 3])
-def test_retrieval_layer_that_the_model_lacks_is_named(toy_folder: Path, root: Path, tokenizer: Any, layer: int) -> None:
-    one = evaluator(toy_folder, root, tokenizer, toy.TATOEBA)
-    with pytest.raises(ModelError, match="no such layer") as caught:
-        one.evaluate(measured(toy.TATOEBA, languages=("de",), pooling="mean", layer=layer))
-    assert caught.value.remedy == "use 0 to 2"
-
-
-def test_retrieval_without_gold_names_the_language(toy_folder: Path, root: Path, tokenizer: Any, tmp_path: Path) -> None:
-    (tmp_path / "tatoeba").mkdir()
-    for name in ("de-en.de", "de-en.en"):
-        (tmp_path / "tatoeba" / name).write_bytes((root / "tatoeba" / name).read_bytes())
-    one = evaluator(toy_folder, tmp_path, tokenizer, toy.TATOEBA)
-    with pytest.raises(DataError, match="no gold for a language: 'de'"):
-        one.evaluate(measured(toy.TATOEBA, languages=("de",), pooling="mean"))
-
-
 def test_span_answers_are_the_best_over_all_windows(toy_folder: Path, tokenizer: Any, tmp_path: Path) -> None:
     """A model that starts and ends at `bird` finds the one in the third window."""
     context = "the cat sleeps in the house " * 6 + "a bird sings " + "no dog waits " * 12
@@ -212,7 +165,7 @@ def test_span_answers_are_the_best_over_all_windows(toy_folder: Path, tokenizer:
     one.model.encode = lambda inputs: (inputs["input_ids"] == bird).float()[..., None].expand(-1, -1, 2)  # type: ignore[method-assign]
     one.model.heads["span"] = torch.nn.Identity()
     found = one.evaluate(measured(toy.QA, languages=("en",)))
-    assert found.languages["en"] == {"exact_match": 100.0, "f1": 100.0, "score": 100.0}
+    assert set(found.languages["en"].values()) == {100.0}
 
 
 def test_cache_forgets_the_split_that_was_used_longest_ago() -> None:

@@ -72,6 +72,49 @@ class Bitext:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparable:
+    """Two texts that hold translations of each other somewhere, sentence by sentence, the second one English.
+
+    `gold` holds (id, English id) of every pair of translations, or is None.
+    """
+
+    id: str
+    sentences: tuple[str, ...]
+    ids: tuple[str, ...]
+    english: tuple[str, ...]
+    english_ids: tuple[str, ...]
+    gold: frozenset[tuple[str, str]] | None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceQuestion:
+    """A question whose answer is a sentence: `gold` are the indices in `sentences` (of its passage) that answer it, or None.
+
+    `id` is the same in every language; `passage` names the passage, which several questions share, `context` is all its text.
+    """
+
+    id: str
+    question: str
+    passage: str
+    context: str
+    sentences: tuple[str, ...]
+    gold: tuple[int, ...] | None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A mention of an entity in its sentence, marked, and the entity's id, or None; `description` where the file has pairs."""
+
+    id: str
+    text: str
+    entity: str | None
+    description: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Running text for masked language modelling; `second` holds a translation where the line is a pair."""
 
@@ -81,4 +124,4 @@ class Text:
     group: str = ""
 
 
-Example = Sentences | Choices | Tagged | Question | Bitext | Text
+Example = Sentences | Choices | Tagged | Question | Bitext | Comparable | SentenceQuestion | Mention | Text

@@ -15,6 +15,7 @@ from typing import IO, cast
 from training.errors import DataError
 
 _CHUNK = 1 << 20
+_DIGESTS: dict[tuple[str, int, int], str] = {}
 _REDO = "the file was cut short or damaged: fetch it again"
 
 
@@ -35,15 +36,21 @@ def locate(root: Path, relative: str) -> Path:
     )
 
 
+def read_bytes(path: Path) -> bytes:
+    """Content of a plain or gzipped file; raises DataError when it can't be read, is empty or is damaged gzip."""
+    with _reading(path) as stream:
+        content = _guarded(path, stream, -1)
+    if not content:
+        raise DataError(f"{path}: the file is empty", "", _REDO)
+    return content
+
+
 def read_text(path: Path) -> str:
     """Text of a plain or gzipped UTF-8 file, line ends as they are in it, a leading byte order mark left out.
 
     Raises DataError when the file can't be read, is empty, is damaged gzip or is not UTF-8 (with byte offset and line).
     """
-    with _reading(path) as stream:
-        content = _guarded(path, stream, -1)
-    if not content:
-        raise DataError(f"{path}: the file is empty", "", _REDO)
+    content = read_bytes(path)
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -73,6 +80,15 @@ def content_digest(path: Path) -> str:
         while chunk := _guarded(path, stream, _CHUNK):
             total.update(chunk)
     return total.hexdigest()
+
+
+def cached_digest(path: Path) -> str:
+    """`content_digest`, computed once in a process as long as the file's size and time of change stay the same."""
+    status = path.stat()
+    key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = content_digest(path)
+    return _DIGESTS[key]
 
 
 def _reading(path: Path) -> IO[bytes]:

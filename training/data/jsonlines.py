@@ -1,17 +1,20 @@
-"""One JSON object a line: multiple-choice tasks (HellaSwag, COPA, XCOPA)."""
+"""Multiple choice, one JSON object a line: HellaSwag, COPA and XCOPA, CommonsenseQA, Social IQa."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from training.data.examples import Choices
 from training.data.files import lines, read_text
+from training.data.records import FieldError, Record, check_endings, choice_of, records, text_of
 from training.data.request import Findings, ReadRequest, is_text
 from training.tasks.row import Split
 
-_ASKED = {"cause": "What was the cause?", "effect": "What happened as a result?"}
+ASKED = {"cause": "What was the cause?", "effect": "What happened as a result?"}
+"""COPA's two questions as they are put to the model, in English for every language."""
+_LETTERS = "ABCDEFGHIJ"
+_BLANKED = 50
 
 
 def read_hellaswag(request: ReadRequest) -> list[Choices]:
@@ -28,83 +31,94 @@ def read_copa(request: ReadRequest) -> list[Choices]:
     """Choices from `{"premise", "choice1", "choice2", "question", "label"}` lines of COPA or XCOPA.
 
     The context is the premise and the question asked of it, in English for every language: "What was the cause?" or "What
-    happened as a result?". In XTREME-R's blank test files every label is 0, which can't be told from gold and is read as it is.
-    Raises DataError or Faults.
+    happened as a result?". XTREME-R's blank test files have the label 0 on every line: a test file of 50 lines or more where
+    that is so carries no gold, and its labels are None. Raises DataError or Faults.
     """
-    return _read(request, _copa_fields)
+    examples = _read(request, _copa_fields)
+    if request.split == Split.TEST and len(examples) >= _BLANKED and not any(example.label for example in examples):
+        return [replace(example, label=None) for example in examples]
+    return examples
 
 
-class _FieldError(Exception):
-    """A field of a line is missing or wrong: cause, value, remedy."""
+def read_commonsenseqa(request: ReadRequest) -> list[Choices]:
+    """Choices from `{"question": {"stem", "choices": [{"label", "text"}, ...]}, "answerKey"}` lines.
+
+    Version 1.0 has three choices, 1.11 five: every line of a file has as many as the first. The choices are labelled A, B, ...
+    in order. A test line without an answer has the label None. Raises DataError or Faults.
+    """
+    return _read(request, _commonsenseqa_fields)
 
 
-_Fields = tuple[str, tuple[str, ...], str]
+def read_siqa(request: ReadRequest) -> list[Choices]:
+    """Choices from Social IQa's `{"context", "question", "answerA", "answerB", "answerC", "correct"}` lines.
+
+    The answer may also stand under `label_letter`. The context is the context and the question; `group` is the context, of
+    which several questions are asked. Raises DataError or Faults.
+    """
+    return _read(request, _siqa_fields)
 
 
-def _read(request: ReadRequest, fields: Callable[[dict[str, Any]], _Fields]) -> list[Choices]:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What a line says; `answer` is a number, or one letter of `names`."""
+
+    context: str
+    endings: tuple[str, ...]
+    answer: object
+    group: str = ""
+    names: str = "0123456789"
+
+
+def _read(request: ReadRequest, fields: Callable[[Record], _Choice]) -> list[Choices]:
     path = request.path()
     findings = Findings(path)
     examples: list[Choices] = []
-    for number, record in _records(lines(read_text(path)), findings):
+    for number, record in records(lines(read_text(path)), findings):
         try:
-            context, endings, group = fields(record)
-            _check_endings(endings, len(request.row.labels) or (len(examples[0].endings) if examples else 0))
-            label = _label(record.get("label"), len(endings), request.split)
-        except _FieldError as fault:
+            found = fields(record)
+            check_endings(found.endings, len(request.row.labels) or (len(examples[0].endings) if examples else 0))
+            label = choice_of(found.answer, len(found.endings), request.split, found.names)
+        except FieldError as fault:
             findings.add(number, *fault.args)
             continue
-        examples.append(Choices(request.id_of(number - 1), context, endings, label, group))
+        examples.append(Choices(request.id_of(number - 1), found.context, found.endings, label, found.group))
     return findings.settle(examples)
 
 
-def _records(content: list[str], findings: Findings) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(content, 1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            findings.add(number, f"not JSON at column {error.colno}: {error.msg}", line, "write one JSON object a line")
-            continue
-        if isinstance(record, dict):
-            yield number, record
-        else:
-            findings.add(number, "not a JSON object", line, "write one JSON object a line")
-
-
-def _hellaswag_fields(record: dict[str, Any]) -> _Fields:
-    context = _text(record, "ctx")
+def _hellaswag_fields(record: Record) -> _Choice:
+    context = text_of(record, "ctx")
     endings = record.get("endings")
     if not isinstance(endings, list) or not all(is_text(ending) for ending in endings):
-        raise _FieldError("no list of texts 'endings'", endings, "give the endings as a list of texts, none empty")
-    activity = record.get("activity_label")
+        raise FieldError("no list of texts 'endings'", endings, "give the endings as a list of texts, none empty")
     before, colon, _ = context.partition(":")
-    return context, tuple(endings), str(activity) if activity else before.strip() if colon else ""
+    group = text_of(record, "activity_label") if record.get("activity_label") else before.strip() if colon else ""
+    return _Choice(context, tuple(endings), record.get("label"), group)
 
 
-def _copa_fields(record: dict[str, Any]) -> _Fields:
+def _copa_fields(record: Record) -> _Choice:
     asked = record.get("question")
-    if asked not in _ASKED:
-        raise _FieldError("a question that is neither cause nor effect", asked, "write cause or effect")
-    return f"{_text(record, 'premise')} {_ASKED[asked]}", (_text(record, "choice1"), _text(record, "choice2")), ""
+    if not isinstance(asked, str) or asked not in ASKED:
+        raise FieldError("a question that is neither cause nor effect", asked, "write cause or effect")
+    context = f"{text_of(record, 'premise')} {ASKED[asked]}"
+    return _Choice(context, (text_of(record, "choice1"), text_of(record, "choice2")), record.get("label"))
 
 
-def _text(record: dict[str, Any], key: str) -> str:
-    found = record.get(key)
-    if not is_text(found):
-        raise _FieldError(f"no text {key!r}", "" if found is None else found, f"give {key!r} a text that is not empty")
-    return found
+def _commonsenseqa_fields(record: Record) -> _Choice:
+    question = record.get("question")
+    if not isinstance(question, dict):
+        raise FieldError("no object 'question'", question, "write the question as an object with a stem and choices")
+    choices = question.get("choices")
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise FieldError("no list of objects 'choices'", choices, "write each choice as an object with a label and a text")
+    named = [choice.get("label") for choice in choices]
+    if named != list(_LETTERS[: len(choices)]):
+        raise FieldError("choices that are not labelled A, B, ... in order", named, "label the choices A, B, ... in order")
+    endings = tuple(text_of(choice, "text") for choice in choices)
+    return _Choice(text_of(question, "stem"), endings, record.get("answerKey"), names=_LETTERS)
 
 
-def _check_endings(endings: tuple[str, ...], wanted: int) -> None:
-    if len(endings) < 2 or (wanted and len(endings) != wanted):
-        raise _FieldError(
-            f"{len(endings)} endings, not {wanted or 'two or more'}", list(endings), "give every line as many endings"
-        )
-
-
-def _label(value: object, choices: int, split: str) -> int | None:
-    if split == Split.TEST and (value is None or value == ""):
-        return None
-    number = int(value) if isinstance(value, str) and len(value) == 1 and value in "0123456789" else value
-    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < choices:
-        return number
-    raise _FieldError("a label outside the endings", "" if value is None else value, f"give a number from 0 to {choices - 1}")
+def _siqa_fields(record: Record) -> _Choice:
+    context = text_of(record, "context")
+    endings = tuple(text_of(record, f"answer{letter}") for letter in "ABC")
+    answer = record.get("correct") if "correct" in record else record.get("label_letter")
+    return _Choice(f"{context} {text_of(record, 'question')}", endings, answer, context, _LETTERS)

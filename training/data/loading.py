@@ -1,5 +1,6 @@
 """From a task's files to the examples a phase trains on or is scored on: dev carved off, then capped.
 
+* A split is read from its native files, or, where they are not there, from what `sweep data prepare` fetched (`prepared`).
 * Carving puts whole groups (all questions on one article, say) into train or dev by the rank of a hash of the group's name. It
   depends on neither the task's name nor a seed, so two tasks on the same file hold out the same groups.
 * A cap takes the first N of a permutation of the examples, seeded by (sample_seed, task, split, language): a cap of 100 is a
@@ -20,12 +21,11 @@ import numpy as np
 
 from training.codec import canonical
 from training.data.examples import Bitext, Example
-from training.data.files import content_digest
+from training.data.files import cached_digest
+from training.data.prepared import prepared_entry, read_prepared
 from training.data.readers import READERS, ReadRequest, source_files
 from training.errors import DataError, UserError
 from training.tasks.row import Split, TaskRow
-
-_DIGESTS: dict[tuple[str, int, int], str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,8 @@ def load(source: DataSource, split: str, language: str) -> list[Example]:
 def data_digest(source: DataSource, split: str, languages: Sequence[str]) -> str:
     """Hex sha256 that names the examples `load` returns for these languages, whatever their paths and compression.
 
+    Native files are named by their content, prepared ones by their examples: the same examples from the hub and from a native
+    file have two digests.
     The order of `languages` does not matter; the cap on another split, and the seed where there is no cap, have no part in it.
     """
     cap = source.caps.get(split)
@@ -88,7 +90,9 @@ def _is_carved(source: DataSource, split: str) -> bool:
 
 def _read(row: TaskRow, source: DataSource, split: str, language: str) -> list[Example]:
     if not row.parts:
-        return READERS[row.reader](_request(row, source, split, language))
+        request = _request(row, source, split, language)
+        prepared = prepared_entry(request)
+        return read_prepared(request, prepared) if prepared else READERS[row.reader](request)
     parts = [(part.name, example) for part in row.parts for example in _read(part, source, split, language)]
     return [replace(example, id=f"{name}/{example.id}") for name, example in parts]
 
@@ -150,12 +154,6 @@ def _capped_bitext(bitext: Bitext, cap: int, seed: int) -> Bitext:
 def _file_digests(row: TaskRow, source: DataSource, split: str, language: str) -> list[str]:
     if row.parts:
         return [digest for part in row.parts for digest in _file_digests(part, source, split, language)]
-    return [_cached_digest(path) for path in source_files(_request(row, source, split, language))]
-
-
-def _cached_digest(path: Path) -> str:
-    status = path.stat()
-    key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
-    if key not in _DIGESTS:
-        _DIGESTS[key] = content_digest(path)
-    return _DIGESTS[key]
+    request = _request(row, source, split, language)
+    prepared = prepared_entry(request)
+    return [prepared.content] if prepared else [cached_digest(path) for path in source_files(request)]

@@ -30,8 +30,9 @@ class ReadRequest:
         """The file's path below the data folder; raises DataError when the row has no such split or language."""
         row = self.row
         if self.split not in row.files:
-            raise DataError(f"task {row.name} has no {self.split} file", self.split, self._remedy_for_split())
-        if self.language not in (*row.languages, "en"):
+            remedy = f"run: sweep data prepare {row.name}" if self._on_hub else self._remedy_for_split()
+            raise DataError(f"task {row.name} has no {self.split} file", self.split, remedy)
+        if self.language not in (*row.languages, *row.train_languages, "en"):
             known = ", ".join(row.languages)
             raise DataError(f"task {row.name} has no language {self.language!r}", self.language, f"choose from {known}")
         return row.files[self.split].format(lang=self.language)
@@ -43,11 +44,16 @@ class ReadRequest:
             return locate(self.root, relative)
         except DataError as fault:
             cause = f"task {self.row.name} has no {self.split} data in language {self.language!r}: {fault.cause}"
-            raise DataError(cause, fault.value, fault.remedy) from None
+            fetched = f"; or fetch it: sweep data prepare {self.row.name}" if self._on_hub else ""
+            raise DataError(cause, fault.value, fault.remedy + fetched) from None
 
     def id_of(self, number: int) -> str:
         """Name of the example with index `number` of a file without ids of its own."""
         return f"{self.split}-{self.language}-{number}"
+
+    @property
+    def _on_hub(self) -> bool:
+        return self.row.hub is not None and self.split in self.row.hub.splits
 
     def _remedy_for_split(self) -> str:
         if self.row.train_on and self.split != "test":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from training.data.examples import Answer, Question
 from training.data.files import read_text
+from training.data.records import JsonError, json_value
 from training.data.request import Findings, ReadRequest, is_text
 from training.tasks.row import Split
 
@@ -26,9 +26,10 @@ def read_squad(request: ReadRequest) -> list[Question]:
     path = request.path()
     findings = Findings(path)
     try:
-        document = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        findings.add(error.lineno, f"not JSON at column {error.colno}: {error.msg}", "", "fetch the file again")
+        document = json_value(read_text(path))
+    except JsonError as error:
+        line, cause = error.args
+        findings.add(line, cause, "", "fetch the file again")
         return findings.settle([])
     reader = _Reader(request, findings)
     for index, article in enumerate(_items(document, "data", "", findings)):
@@ -47,6 +48,9 @@ class _Reader:
 
     def article(self, article: Any, place: str) -> None:
         title = article.get("title") if isinstance(article, dict) else None
+        if title and not is_text(title):
+            self.findings.add(place, "a title that is no text", title, "give the article's title, or leave it out")
+            title = None
         for index, paragraph in enumerate(_items(article, "paragraphs", place, self.findings)):
             where = f"{place}.paragraphs[{index}]"
             context = _text(paragraph, "context", where, self.findings)
@@ -63,10 +67,10 @@ class _Reader:
         self.questions.append(Question(name, text, context, answers, group))
 
     def _unique(self, name: object, place: str) -> str:
-        if not isinstance(name, (str, int)) or name == "":
+        name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+        if not is_text(name):
             self.findings.add(place, "no id", name, "give every question an id of its own")
             return ""
-        name = str(name)
         self._seen[name] += 1
         if self._seen[name] == 1:
             return name
@@ -75,7 +79,16 @@ class _Reader:
         return f"{name}#{self._seen[name]}"
 
     def _answers(self, question: dict[str, Any], context: str, place: str) -> tuple[Answer, ...]:
-        if question.get("is_impossible"):
+        impossible = question.get("is_impossible", False)
+        if not isinstance(impossible, bool):
+            self.findings.add(
+                place, "is_impossible is neither true nor false", impossible, "write true or false, or leave it out"
+            )
+        if impossible is True:
+            if question.get("answers"):
+                self.findings.add(
+                    place, "answers to a question that is_impossible", question.get("id"), "leave out one of both"
+                )
             return ()
         found = _items(question, "answers", place, self.findings)
         if self.split == Split.TEST and [_pair(answer) for answer in found] == [("", 0)]:

@@ -9,27 +9,31 @@ from training.tasks.row import Split
 
 _ALIASES = {"contradictory": "contradiction"}
 """MultiNLI and XNLI as first published write the label on the left."""
+_HEADERS = {("premise", "hypo", "label"), ("id", "sentence1", "sentence2", "label")}
+"""Of XNLI's machine translations, and of PAWS-X before XTREME's preprocessing."""
 
 
 def read_sentence_pairs(request: ReadRequest) -> list[Sentences]:
     """Sentence pairs from `first TAB second TAB label`, or `first TAB second` throughout for a blank test file (label None).
 
     XTREME writes these files with csv quoting, one record a line: a field that is wholly in quotes, with inner quotes doubled,
-    is unquoted; any other quote is text. `group` is the first sentence, since one premise stands in several pairs. Raises
-    DataError or Faults.
+    is unquoted; any other quote is text. Files that begin with the header of XNLI's machine translations or of PAWS-X as first
+    published have that header's columns, and every quote in them is text. `group` is the first sentence, since one premise
+    stands in several pairs. Raises DataError or Faults.
     """
     path = request.path()
     findings = Findings(path)
     rows = [line.split("\t") for line in lines(read_text(path))]
-    blank = request.split == Split.TEST and all(len(row) == 2 for row in rows)
-    width = 2 if blank else 3
+    header = tuple(rows[0]) if rows and tuple(rows[0]) in _HEADERS else ()
+    blank = not header and request.split == Split.TEST and all(len(row) == 2 for row in rows)
+    width = len(header) or (2 if blank else 3)
     labels = {label: index for index, label in enumerate(request.row.labels)}
     examples = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows[bool(header) :], 1 + bool(header)):
         if len(row) != width:
             findings.add(number, f"{len(row)} columns, not {width}", "\t".join(row), _columns_remedy(width))
             continue
-        first, second, *rest = (_unquoted(text) for text in row)
+        first, second, *rest = row[-3:] if header else (unquoted(text) for text in row)
         if not first.strip() or not second.strip():
             findings.add(number, "an empty sentence", "\t".join(row), "remove the line or mend the file")
             continue
@@ -90,7 +94,8 @@ def _columns_remedy(width: int) -> str:
     return f"separate {width} columns with single tabs" if width > 1 else "write one word a line, without tabs"
 
 
-def _unquoted(field: str) -> str:
+def unquoted(field: str) -> str:
+    """A field without csv quoting, where it is wholly in quotes with inner quotes doubled; any other as it is."""
     if len(field) < 2 or field[0] != '"' or field[-1] != '"':
         return field
     inner = field[1:-1]

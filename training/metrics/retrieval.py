@@ -1,34 +1,24 @@
-"""Nearest-neighbour retrieval of translations, as XTREME scores Tatoeba."""
+"""Scores of retrieval: accuracy of the nearest (Tatoeba), average precision (LAReQA), reciprocal rank within 20 (Mewsli-X)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from training.metrics.classification import accuracy, check_lengths
+from training.metrics.neighbours import CANDIDATE_BLOCK, Vectors, search
 
-from training.metrics.classification import accuracy
-
-Vectors = NDArray[np.floating[Any]]
+DEPTH = 20
 
 
-def nearest(queries: Vectors, candidates: Vectors, block: int = 512) -> list[int]:
+def nearest(queries: Vectors, candidates: Vectors, block: int = CANDIDATE_BLOCK, device: str = "cpu") -> list[int]:
     """Index of the candidate with the highest cosine for each query; the lowest index where several are equal.
 
-    `queries` [queries, width] and `candidates` [candidates, width] are compared in float32, `block` queries at a time, so that
-    memory grows with block * candidates. A zero vector has cosine 0 with everything. Raises ValueError on other shapes, no
-    candidates, or a value that is not finite.
+    `queries` is [queries, width], `candidates` [candidates, width], compared `block` candidates at a time. A zero vector has
+    cosine 0 with everything. Raises ValueError on other shapes, no candidates, or a value that is not finite.
     """
-    if queries.ndim != 2 or candidates.ndim != 2 or queries.shape[1] != candidates.shape[1] or not len(candidates):
+    if queries.ndim != 2 or candidates.ndim != 2 or not len(candidates):
         raise ValueError(f"can't compare vectors of shapes {queries.shape} and {candidates.shape}")
-    left, right = _unit(queries), _unit(candidates)
-    # A matrix product may round equal columns differently, so only the first of equal candidates takes part.
-    first = np.sort(np.unique(right, axis=0, return_index=True)[1])
-    found: list[int] = []
-    for start in range(0, len(left), block):
-        cosine = left[start : start + block] @ right[first].T  # [block, distinct candidates]
-        found.extend(first[cosine.argmax(axis=1)].tolist())
+    found: list[int] = search(queries, candidates, 1, block, device)[1][:, 0].tolist()
     return found
 
 
@@ -37,9 +27,32 @@ def retrieval_accuracy(predicted: Sequence[int], gold: Sequence[int]) -> float:
     return accuracy(predicted, gold)
 
 
-def _unit(vectors: Vectors) -> NDArray[np.float32]:
-    if not np.isfinite(vectors).all():
-        raise ValueError("a vector holds a value that is not finite")
-    exact = vectors.astype(np.float64)  # squares of float32 or float16 values may overflow their own type
-    length = np.linalg.norm(exact, axis=1, keepdims=True)
-    return (exact / np.where(length == 0.0, 1.0, length)).astype(np.float32)
+def mean_average_precision(predicted: Sequence[Sequence[int]], gold: Sequence[Collection[int]], depth: int = DEPTH) -> float:
+    """mAP@20 (0..100): for each query the precisions at its hits among the first `depth`, over min(number of gold, depth).
+
+    As XTREME-R defines it for LAReQA. Raises ValueError when queries differ in number, there are none, or one has no gold.
+    """
+    check_lengths(predicted, gold, "predicted and gold queries")
+    if not gold or not all(gold):
+        raise ValueError("no gold to score against")
+    total = 0.0
+    for ranking, wanted in zip(predicted, gold, strict=True):
+        hits, precisions = 0, 0.0
+        for rank, candidate in enumerate(ranking[:depth], 1):
+            if candidate in wanted:
+                hits += 1
+                precisions += hits / rank
+        total += precisions / min(len(wanted), depth)
+    return 100.0 * total / len(gold)
+
+
+def mean_reciprocal_rank(predicted: Mapping[str, Sequence[str]], gold: Mapping[str, str], depth: int = DEPTH) -> float:
+    """Mean over queries of 1 / rank of the gold candidate (0..100), 0 beyond `depth` or without a prediction.
+
+    XTREME-R's scorer calls it `map@20` for Mewsli-X, whose mentions have one gold entity each. Raises ValueError without gold.
+    """
+    if not gold:
+        raise ValueError("no gold to score against")
+    ranks = (list(predicted.get(name, ()))[:depth] for name in gold)
+    total = sum(1.0 / (found.index(wanted) + 1) for found, wanted in zip(ranks, gold.values(), strict=True) if wanted in found)
+    return 100.0 * total / len(gold)

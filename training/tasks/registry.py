@@ -9,10 +9,14 @@ from types import MappingProxyType
 from training.errors import UserError
 from training.tasks.intermediate_rows import INTERMEDIATE_ROWS
 from training.tasks.mini_rows import MINI_ROWS
+from training.tasks.retrieval_rows import RETRIEVAL_ROWS
 from training.tasks.row import TaskRow
+from training.tasks.translated_rows import TRANSLATED_ROWS
+from training.tasks.xtreme_r_rows import XTREME_R_ROWS
 from training.tasks.xtreme_rows import XTREME_ROWS
 
-ROWS: Mapping[str, TaskRow] = MappingProxyType({row.name: row for row in (*INTERMEDIATE_ROWS, *XTREME_ROWS, *MINI_ROWS)})
+ALL_ROWS = (*INTERMEDIATE_ROWS, *TRANSLATED_ROWS, *XTREME_ROWS, *XTREME_R_ROWS, *RETRIEVAL_ROWS, *MINI_ROWS)
+ROWS: Mapping[str, TaskRow] = MappingProxyType({row.name: row for row in ALL_ROWS})
 
 
 def row(name: str) -> TaskRow:

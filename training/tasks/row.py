@@ -10,7 +10,7 @@ follows from its `kind`. Adding a task of a known kind is adding one row.
 * `train_first` names a row that is learned in a phase of its own before the target's (XTREME-R's XCOPA: Social IQa, then COPA).
 * `train_languages` are the languages of the train files, English alone unless the task says so (translated training sets, text
   for masked language modelling).
-* `parts` are rows whose examples, put together, are this task's train and dev sets (ANLI+ is ANLI, MNLI and SNLI under one head).
+* `parts` are rows whose examples, put together, are this task's train and dev sets (ANLI+: ANLI, MNLI and SNLI, one head).
 * `columns` maps a field of the example to a column, for the reader `columns`, which reads TSV, CSV, JSON lines and Parquet.
 * `hub` says where the hub has the task's data; `counts` how many examples a split is known to have in English.
 * `head` names the output layer. Two tasks with one head name compute the same function of the encoder, so its weights are

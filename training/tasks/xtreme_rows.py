@@ -9,23 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from training.tasks import languages
 from training.tasks.intermediate_rows import MNLI, SQUAD_V1
-from training.tasks.row import Kind, Split, TaskRow
+from training.tasks.nli_rows import NLI_NAMES
+from training.tasks.row import HubSource, Kind, Split, TaskRow
 
 UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 IOB2 = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
-
-_XNLI = "en ar bg de el es fr hi ru sw th tr ur vi zh"
-_PAWSX = "en de es fr ja ko zh"
-_UDPOS = "en af ar bg de el es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
-_PANX = (
-    "en af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi yo zh"
-)
-_XQUAD = "en ar de el es hi ru th tr vi zh"
-_MLQA = "en ar de es hi vi zh"
-_TYDIQA = "en ar bn fi id ko ru sw te"
-_TATOEBA = tuple(language for language in _PANX.split() if language not in ("en", "ms", "my", "yo"))
-_XCOPA = "et ht id it qu sw ta th tr vi zh"
 
 
 def _by_split(folder: str, extension: str, **names: str) -> dict[str, str]:
@@ -36,9 +26,17 @@ XNLI = replace(
     MNLI,
     name="xnli",
     files=_by_split("xnli", "tsv", dev="dev", test="test"),
-    languages=tuple(_XNLI.split()),
+    languages=languages.XNLI,
     train_on="mnli",
     intermediate=False,
+    hub=HubSource(
+        repository="facebook/xnli",
+        config="{lang}",
+        splits={"dev": "validation", "test": "test"},
+        columns={"first": "premise", "second": "hypothesis", "label": "label"},
+        label_names=NLI_NAMES,
+    ),
+    counts={"dev": 2_490, "test": 5_010},
     target=True,
     licence="CC BY-NC 4.0",
     source="XNLI 1.0 as XTREME distributes it",
@@ -50,12 +48,20 @@ PAWSX = TaskRow(
     kind=Kind.CLASSIFICATION,
     reader="sentence_pair_tsv",
     files=_by_split("pawsx", "tsv", train="train", dev="dev", test="test"),
-    languages=tuple(_PAWSX.split()),
+    languages=languages.PAWSX,
     metric="accuracy",
     labels=("0", "1"),
     head="paraphrase2",
     scored_on=Split.DEV,
+    intermediate=True,
     target=True,
+    hub=HubSource(
+        repository="google-research-datasets/paws-x",
+        config="{lang}",
+        splits={"train": "train", "dev": "validation", "test": "test"},
+        columns={"first": "sentence1", "second": "sentence2", "label": "label"},
+    ),
+    counts={"train": 49_401, "dev": 2_000, "test": 2_000},
     licence="free use, attribution asked for",
     source="PAWS-X as XTREME distributes it",
     citation="Yang et al. 2019, arXiv 1908.11828",
@@ -66,11 +72,13 @@ UDPOS = TaskRow(
     kind=Kind.TAGGING,
     reader="tagged_tsv",
     files=_by_split("udpos", "tsv", train="train", dev="dev", test="test"),
-    languages=tuple(_UDPOS.split()),
+    languages=languages.UDPOS,
     metric="tag_f1",
     labels=UPOS,
     head="upos17",
+    intermediate=True,
     target=True,
+    counts={"train": 21_253, "dev": 3_974, "test": 5_440},
     licence="by treebank: CC BY-SA, CC BY-NC-SA, LGPL-LR, GPL",
     source="Universal Dependencies 2.5 through XTREME's preprocessing",
     citation="Nivre et al. 2020, arXiv 2004.10643",
@@ -80,11 +88,19 @@ PANX = replace(
     UDPOS,
     name="panx",
     files=_by_split("panx", "tsv", train="train", dev="dev", test="test"),
-    languages=tuple(_PANX.split()),
+    languages=languages.PANX,
     metric="span_f1",
     labels=IOB2,
     head="iob2_ner3",
     scored_on=Split.DEV,
+    hub=HubSource(
+        repository="unimelb-nlp/wikiann",
+        config="{lang}",
+        splits={"train": "train", "dev": "validation", "test": "test"},
+        columns={"words": "tokens", "tags": "ner_tags"},
+        label_names=dict(zip("0123456", ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"), strict=True)),
+    ),
+    counts={"train": 20_000, "dev": 10_000, "test": 10_000},
     licence="none stated; derived from Wikipedia",
     source="WikiAnn, balanced splits, as XTREME distributes it",
     citation="Pan et al. 2017; Rahimi et al. 2019, arXiv 1902.00193",
@@ -94,11 +110,18 @@ XQUAD = replace(
     SQUAD_V1,
     name="xquad",
     files={"test": "xquad/xquad.{lang}.json"},
-    languages=tuple(_XQUAD.split()),
+    languages=languages.XQUAD,
     train_on="squad_v1",
     scored_on=Split.TEST,
     intermediate=False,
     target=True,
+    hub=HubSource(
+        repository="google/xquad",
+        config="xquad.{lang}",
+        splits={"test": "validation"},
+        columns={"id": "id", "question": "question", "context": "context", "answers": "answers"},
+    ),
+    counts={"test": 1_190},
     source="github.com/deepmind/xquad",
     citation="Artetxe et al. 2020, arXiv 1910.11856",
 )
@@ -107,9 +130,11 @@ MLQA = replace(
     XQUAD,
     name="mlqa",
     files={split: f"mlqa/MLQA_V1/{split}/{split}-context-{{lang}}-question-{{lang}}.json" for split in ("dev", "test")},
-    languages=tuple(_MLQA.split()),
+    languages=languages.MLQA,
     metric="mlqa",
     scored_on=Split.DEV,
+    hub=None,  # facebook/mlqa is a loading script, which nothing runs any more.
+    counts={},
     licence="CC BY-SA 3.0",
     source="github.com/facebookresearch/MLQA, version 1",
     citation="Lewis et al. 2020, arXiv 1910.07475",
@@ -120,8 +145,12 @@ TYDIQA = replace(
     name="tydiqa",
     # Google's dev files are XTREME's test set: English dev data has to be carved from the train file.
     files={s: f"tydiqa/tydiqa-goldp-v1.1-{n}/tydiqa.goldp.{{lang}}.{n}.json" for s, n in (("train", "train"), ("test", "dev"))},
-    languages=tuple(_TYDIQA.split()),
+    languages=languages.TYDIQA,
     train_on="",
+    intermediate=True,
+    # The hub's GoldP set holds its nine languages in one split, so its "train" is not English data.
+    hub=None,
+    counts={"train": 3_696, "test": 440},
     licence="Apache-2.0",
     source="TyDiQA-GoldP 1.1, by language, as XTREME distributes it",
     citation="Clark et al. 2020, arXiv 2003.05002",
@@ -133,7 +162,7 @@ TATOEBA = TaskRow(
     reader="tatoeba_lines",
     # The English side and the gold are found from this path: `{lang}-en.en` and `labels/test-{lang}.tsv`.
     files={"test": "tatoeba/{lang}-en.{lang}"},
-    languages=_TATOEBA,
+    languages=languages.TATOEBA,
     metric="retrieval_accuracy",
     target=True,
     licence="CC BY 2.0 FR",
@@ -146,11 +175,22 @@ XCOPA = TaskRow(
     kind=Kind.CHOICE,
     reader="copa_jsonl",
     files=_by_split("xcopa", "jsonl", train="train", dev="val", test="test"),
-    languages=tuple(_XCOPA.split()),
+    languages=languages.XCOPA,
     metric="accuracy",
     labels=("0", "1"),
     head="copa",
+    intermediate=True,
     target=True,
+    # XTREME-R's phases: Social IQa, then COPA.
+    train_first="siqa",
+    # The hub's repository has no English; COPA's train and dev sets are XTREME-R's files.
+    hub=HubSource(
+        repository="cambridgeltl/xcopa",
+        config="{lang}",
+        splits={"dev": "validation", "test": "test"},
+        columns={"context": "premise", "question": "question", "endings": "choice1,choice2", "label": "label"},
+    ),
+    counts={"train": 400, "dev": 100},
     licence="CC BY 4.0",
     source="github.com/cambridgeltl/xcopa, whose test files carry gold (XTREME-R's have every label 0)",
     citation="Ponti et al. 2020, arXiv 2005.00333",
