@@ -16,9 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from training.record import Selection, Status, TargetResult, TrialRecord
+from training.identity import Role
+from training.record import ENGLISH, Selection, Status, TargetResult, TrialRecord
 
 BASELINE = "none"
+UNLABELLED = "mlm"
+"""The head of tasks whose training data is text without labels."""
 COLLAPSE = -20.0
 """A delta of so many points, or fewer, is flagged as a collapse."""
 
@@ -38,7 +41,9 @@ class Cell:
     `setting` is the number of the chosen one; `seeds`, `seed_scores` and `seed_deltas` go together (`seed_deltas` is empty when
     there is no comparable baseline). `clean` is the same average by the clean scorer's rules, None where a record was written
     without it. Standard deviations are of the sample, and None below two seeds. `fixed` marks a baseline
-    that trains nothing of its own, so that neither a budget nor seeds apply to it.
+    that trains nothing of its own, so that neither a budget nor seeds apply to it. `oracle` says that target-language gold had
+    a part in the score or the choice (a threshold, say); `labelled` names the languages besides English whose labelled data the
+    intermediate or target phase saw.
     """
 
     intermediate: str
@@ -64,6 +69,8 @@ class Cell:
     layer: int | None = None
     pooling: str | None = None
     synthetic: bool = False
+    oracle: bool = False
+    labelled: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -141,7 +148,17 @@ def _scored(cell: Cell, number: int, runs: Sequence[TrialRecord]) -> Cell:
         layer=results[0].layer,
         pooling=results[0].pooling,
         synthetic=any(result.synthetic for result in results),
+        oracle=any(result.oracle for result in results)
+        or any(run.selection is not None and run.selection.oracle for run in runs),
+        labelled=_labelled(runs),
     )
+
+
+def _labelled(runs: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """Languages besides English of labelled training data: text for masked language modelling has no labels."""
+    phases = [trace.identity for run in runs for trace in run.phases if trace.identity.role is not Role.PRETRAIN]
+    uses = [use for phase in phases for use in phase.tasks if use.head != UNLABELLED]
+    return tuple(sorted({language for use in uses for language in use.languages} - {ENGLISH}))
 
 
 def _clean(results: Sequence[TargetResult]) -> float | None:

@@ -152,6 +152,7 @@ def _selection(selection: Selection | None) -> RenderableType:
 
 def _target(result: TargetResult) -> Iterator[RenderableType]:
     where = f" (layer {result.layer}, {result.pooling})" if result.layer is not None else ""
+    where += " oracle: its thresholds come from target-language gold" if result.oracle else ""
     yield Text.assemble(
         (f"\n{result.task}/{result.split}", "bold"),
         where,

@@ -32,7 +32,7 @@ CLEAN_MEASURES = {"tag_f1": "token accuracy", "squad": "answers by language", "m
 """What the clean scorer measures, by the metric of a row."""
 CSV_COLUMNS = (
     "model intermediate target split score score_sd non_english delta delta_sd setting seeds settings settings_expected failed "
-    "layer pooling collapse synthetic reason"
+    "layer pooling collapse synthetic oracle labelled reason"
 ).split()
 
 
@@ -123,12 +123,12 @@ def _value(value: float | None, sd: float | None, absolute: bool, marks: str, jo
 
 
 def _cell_value(cell: Cell, joint: str) -> str:
-    """Delta with its sign (the score, for the baseline); `*` marks an unequal budget and `!` a collapse."""
+    """Delta with its sign (the score, for the baseline); `*` marks an unequal budget, `!` a collapse, `†` an oracle."""
     if cell.intermediate != BASELINE and cell.delta is None and cell.score is not None:
         return f"({cell.score:.1f})"
     absolute = cell.intermediate == BASELINE
     value, sd = (cell.score, cell.score_sd) if absolute else (cell.delta, cell.delta_sd)
-    return _value(value, sd, absolute, "!" * cell.collapsed + "*" * cell.unequal, joint)
+    return _value(value, sd, absolute, "!" * cell.collapsed + "*" * cell.unequal + "†" * cell.oracle, joint)
 
 
 def _style(value: float | None, absolute: bool) -> str:
@@ -177,6 +177,12 @@ def _marks(table: TransferTable) -> Iterator[str]:
         yield f"! marks a collapse: {COLLAPSE:.0f} points or worse"
     if any(cell.score is not None and cell.delta is None and cell.intermediate != BASELINE for cell in cells):
         yield "(score) stands for a score in percent that has no baseline to be compared with"
+    if any(cell.oracle for cell in cells):
+        yield "† marks an oracle: gold of a target language had a part in it (a threshold, say), so it is not a zero-shot score"
+    for name in table.intermediates:
+        seen = sorted({language for cell in table.cells[name].values() for language in cell.labelled})
+        if seen:
+            yield f"{name}: saw labelled data in {', '.join(seen)}; its scores there are not zero-shot"
     yield from _clean_notes(table)
 
 
@@ -239,6 +245,8 @@ def _csv_cell(cell: Cell) -> dict[str, object]:
         "pooling": cell.pooling or "",
         "collapse": str(cell.collapsed).lower(),
         "synthetic": str(cell.synthetic).lower(),
+        "oracle": str(cell.oracle).lower(),
+        "labelled": " ".join(cell.labelled),
         "reason": cell.reason,
     }
 

@@ -47,10 +47,13 @@ def test_the_folder_says_that_it_is_synthetic(world: Path) -> None:
     assert "SYNTHETIC DATA" in (world / "README.txt").read_text()
 
 
-def test_only_english_has_training_files(world: Path) -> None:
-    trained = {name for name in contents(world) if "train" in Path(name).name}
-    expected = {f"{task}/train-en.tsv" for task in ("xnli", "udpos", "panx")}
-    assert trained == expected | {"xcopa/train-en.jsonl", "hellaswag/train.jsonl", "squad/train-v1.1.json", "corpus/train.txt"}
+def test_only_english_has_training_files_that_are_not_translations_or_running_text(world: Path) -> None:
+    made = ("XNLI-MT-1.0/", "xtreme_translations/", "x-final/", "mlm/")
+    trained = {name for name in contents(world) if "train" in Path(name).name and not name.startswith(made)}
+    assert {name for name in trained if any(code in Path(name).name for code in LANGUAGES[1:])} == set()
+    folders = {"xnli", "udpos", "panx", "xcopa", "hellaswag", "squad", "corpus", "pawsx", "tydiqa", "anli", "snli_1.0", "qqp"}
+    folders |= {"ccg", "cosmosqa", "commonsenseqa", "mewslix"}
+    assert {Path(name).parts[0] for name in trained} == folders
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -120,3 +123,20 @@ def test_bitext_is_sorted_in_english_and_gold_points_at_the_translation(world: P
     numbers = [{word.strip(".") for word in text.split() if word.strip(".").isdigit()} for text in english]
     theirs = [{word.strip(".") for word in source[row].split() if word.strip(".").isdigit()} for row in gold]
     assert numbers == theirs
+
+
+def test_translated_training_sets_say_the_same_in_every_language(world: Path) -> None:
+    labels = [[row[2] for row in table(world / f"XNLI-MT-1.0/multinli/multinli.train.{code}.tsv")] for code in LANGUAGES]
+    assert all(found == labels[0] for found in labels)
+    assert set(labels[0]) == {"label", "entailment", "neutral", "contradictory"}
+    ids = [question_ids(world / f"{TRANSLATED}-{code}.json") for code in LANGUAGES[1:]]
+    english = question_ids(world / "squad/train-v1.1.json")
+    assert all(found == english[: len(found)] for found in ids)
+
+
+TRANSLATED = "xtreme_translations/SQuAD/translate-train/squad.translate.train.en"
+
+
+def question_ids(path: Path) -> list[str]:
+    data = json.loads(path.read_text())["data"]
+    return [question["id"] for article in data for paragraph in article["paragraphs"] for question in paragraph["qas"]]

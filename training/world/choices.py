@@ -27,12 +27,12 @@ class Choice:
 
 def continuations(author: Author, count: int) -> list[Choice]:
     """Four-way choices of what comes next, in the manner of HellaSwag."""
-    return [_choice(author, "effect", index % 4, 4) for index in range(count)]
+    return [chosen(author, "effect", index % 4, 4) for index in range(count)]
 
 
 def causes_and_effects(author: Author, count: int) -> list[Choice]:
     """Two-way choices of a cause or an effect, in the manner of COPA."""
-    return [_choice(author, "cause" if index // 2 % 2 else "effect", index % 2, 2) for index in range(count)]
+    return [chosen(author, "cause" if index // 2 % 2 else "effect", index % 2, 2) for index in range(count)]
 
 
 def neighbours(author: Author, topic: Topic, question: str = "effect") -> tuple[Event, Event, Event | None]:
@@ -45,7 +45,8 @@ def neighbours(author: Author, topic: Topic, question: str = "effect") -> tuple[
     return premise, after, other
 
 
-def _choice(author: Author, question: str, label: int, ways: int) -> Choice:
+def chosen(author: Author, question: str, label: int, ways: int) -> Choice:
+    """A choice among `ways` endings, the right one at `label`; its events are reserved."""
     dice = author.dice
     topic = dice.pick(lexicon.TOPICS)
     premise, right, reverse = neighbours(author, topic, question)

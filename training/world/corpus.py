@@ -26,8 +26,9 @@ class Press:
     """Writes the training text: glosses, translations, code-switched sentences, stories, questions with their answers."""
 
     def __init__(self, author: Author, speaker: Speaker, reserved: Collection[Event]) -> None:
-        """A press that prints none of the `reserved` events."""
+        """A press that prints none of the `reserved` events; `stated` keeps those it prints beside the author's new ones."""
         self._author, self._speaker, self._reserved = author, speaker, reserved
+        self.stated: set[Event] = set()
         self._dice: Dice = author.dice
 
     def lines(self, count: int) -> Iterator[str]:
@@ -51,6 +52,7 @@ class Press:
         both = (code, dice.other(LANGUAGES, code) if code == "en" or dice.chance(0.2) else "en")
         if not gloss:
             return "\t".join(self._speaker.text(event, language, dice) for language in both)
+        self.stated.add(bare(event))
         slots = dice.shuffled([slot for slot in "SVOPTA" if event.slot[slot]])[: 2 + dice.below(2)]
         return "\t".join(self._speaker.phrase(event, language, slots) for language in dice.shuffled(both))
 
@@ -62,6 +64,7 @@ class Press:
             premise, after, _ = neighbours(self._author, dice.pick(lexicon.TOPICS), question)
             if self._free(events := (brief(premise), after)):
                 break
+        self.stated.update(events)
         link = f" {ASKED_FOR[question]} " if question == "cause" or dice.chance(0.5) else " "
         return link.join(self._speaker.text(event, self._mostly(code), dice) for event in events)
 
@@ -70,6 +73,7 @@ class Press:
         dice = self._dice
         while not self._free((text := passage(self._author, 1, (1, 2))).events):
             pass
+        self.stated.update(text.events)
         at, letter = text.questions[0]
         context, parts = told(text.events, self._speaker, code, dice)
         question = self._speaker.text(text.events[at], self._mostly(code), dice, asked=letter)

@@ -43,7 +43,7 @@ def xcopa(items: Sequence[Choice], speaker: Speaker, code: str, dice: Dice) -> s
         premise, first, second = (speaker.text(event, code, dice) for event in (item.premise, *item.endings))
         row: dict[str, object] = {"premise": premise, "choice1": first, "choice2": second, "question": item.question}
         rows.append(row | {"label": item.label, "idx": index, "changed": False})
-    return lines(_json(row) for row in rows)
+    return lines(as_json(row) for row in rows)
 
 
 def hellaswag(items: Sequence[Choice], speaker: Speaker, dice: Dice) -> str:
@@ -51,7 +51,7 @@ def hellaswag(items: Sequence[Choice], speaker: Speaker, dice: Dice) -> str:
     rows = []
     for index, item in enumerate(items):
         context, *endings = (speaker.text(event, "en", dice) for event in (item.premise, *item.endings))
-        rows.append(_json({"ind": index, "ctx": context, "label": item.label, "endings": endings}))
+        rows.append(as_json({"ind": index, "ctx": context, "label": item.label, "endings": endings}))
     return lines(rows)
 
 
@@ -67,7 +67,7 @@ def squad(texts: Sequence[Passage], speaker: Speaker, code: str, dice: Dice, spl
             name = hashlib.sha256(f"{split}/{number}/{at}{letter}".encode()).hexdigest()[:24]
             asked.append({"id": name, "question": question, "answers": [{"text": answer, "answer_start": start}]})
         articles.append({"title": f"Mini world {split} {number}", "paragraphs": [{"context": context, "qas": asked}]})
-    return _json({"version": "1.1", "data": articles}) + "\n"
+    return as_json({"version": "1.1", "data": articles}) + "\n"
 
 
 def tatoeba(events: Sequence[Event], speaker: Speaker, code: str, dice: Dice) -> tuple[str, str, str]:
@@ -77,5 +77,6 @@ def tatoeba(events: Sequence[Event], speaker: Speaker, code: str, dice: Dice) ->
     return lines(source), lines(text for text, _ in english), lines(str(row) for _, row in english)
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """A value as JSON on one line, letters of every script as they are."""
     return json.dumps(value, ensure_ascii=False)

@@ -54,7 +54,7 @@ def _entailed(author: Author, premise: Event) -> Event | None:
 
 def _contradicted(author: Author, premise: Event) -> Event | None:
     dice = author.dice
-    changes = (_negated, _opposed, _other_thing, _other_place, _other_time, _other_agent)
+    changes = (negated, opposed, other_thing, other_place, other_time, other_agent)
     changed = dice.pick([event for event in (change(author, premise) for change in changes) if event is not None])
     kept = {name for name in ("place", "time", "manner") if getattr(changed, name) != getattr(premise, name)}
     return _shortened(author, changed, 0.35, kept)
@@ -94,16 +94,19 @@ def _shortened(author: Author, event: Event, share: float, kept: set[str] | froz
     return replace(event, place=place, time=time, manner=manner)
 
 
-def _negated(author: Author, event: Event) -> Event | None:
+def negated(author: Author, event: Event) -> Event | None:
+    """The opposite statement."""
     return replace(event, negated=not event.negated)
 
 
-def _opposed(author: Author, event: Event) -> Event | None:
+def opposed(author: Author, event: Event) -> Event | None:
+    """`event` with the opposite adjective on its thing; None where it has none."""
     noun = event.object
     return replace(event, object=replace(noun, adjective=lexicon.OPPOSITE[noun.adjective])) if noun.adjective else None
 
 
-def _other_thing(author: Author, event: Event) -> Event | None:
+def other_thing(author: Author, event: Event) -> Event | None:
+    """`event` with another thing of the same class; None where the class itself is named."""
     kind = lexicon.KIND_OF.get(event.object.head)
     if kind is None:
         return None
@@ -111,7 +114,8 @@ def _other_thing(author: Author, event: Event) -> Event | None:
     return replace(event, object=replace(event.object, words=(other,)))
 
 
-def _other_place(author: Author, event: Event) -> Event | None:
+def other_place(author: Author, event: Event) -> Event | None:
+    """`event` at another place of the same sort; None where it has none."""
     if event.place is None:
         return None
     if event.place.entity == "LOC":
@@ -119,13 +123,15 @@ def _other_place(author: Author, event: Event) -> Event | None:
     return replace(event, place=Noun((author.dice.other(lexicon.PLACES, event.place.head),)))
 
 
-def _other_time(author: Author, event: Event) -> Event | None:
+def other_time(author: Author, event: Event) -> Event | None:
+    """`event` on another day, or in another year; None where it has no time."""
     if not event.time:
         return None
     return replace(event, time=author.dice.other(lexicon.YEARS if event.time in lexicon.YEARS else lexicon.DAYS, event.time))
 
 
-def _other_agent(author: Author, event: Event) -> Event | None:
+def other_agent(author: Author, event: Event) -> Event | None:
+    """`event` done by another person; None where an organisation did it."""
     agent = event.agent
     if agent.entity == "PER":
         first = author.dice.other(lexicon.FIRST_NAMES, agent.words[0])

@@ -59,6 +59,11 @@ def bare(event: Event) -> Event:
     return replace(event, place=None, time="", manner="")
 
 
+def with_part(event: Event, letter: str, part: Noun | str) -> Event:
+    """`event` with another agent (S), object (O), place (P) or time (T, which is a str)."""
+    return replace(event, **{{"S": "agent", "O": "object", "P": "place", "T": "time"}[letter]: part})  # type: ignore[arg-type]
+
+
 class Author:
     """Thinks of events, each different from all that any author sharing `said` thought of before."""
 
@@ -73,6 +78,10 @@ class Author:
             if event not in self._said:
                 self._said.add(event)
                 return event
+
+    def new_events(self, count: int) -> list[Event]:
+        """`count` events nobody has stated."""
+        return [self.new_event() for _ in range(count)]
 
     def reserve(self, events: Iterable[Event]) -> None:
         """Events that nobody shall state from now on."""

@@ -18,9 +18,9 @@ class Passage:
     questions: tuple[tuple[int, str], ...]
 
 
-def passages(author: Author, count: int, questions: int = 2) -> list[Passage]:
-    """Contexts of three or four events with different agents and verbs, each with `questions` questions."""
-    return [passage(author, questions) for _ in range(count)]
+def passages(author: Author, count: int, questions: int = 2, sentences: tuple[int, int] = (3, 4)) -> list[Passage]:
+    """Contexts of three or four events (or as said) with different agents and verbs, each with `questions` questions."""
+    return [passage(author, questions, sentences) for _ in range(count)]
 
 
 def passage(author: Author, questions: int, sentences: tuple[int, int] = (3, 4)) -> Passage:
