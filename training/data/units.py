@@ -66,13 +66,13 @@ def leaf_rows(row: TaskRow) -> list[TaskRow]:
 def wanted(row: TaskRow) -> Iterator[tuple[str, str]]:
     """Every split and language a row may have: train in its training languages, the rest in all, dev in English too.
 
-    A split that is one file for every language is asked for in one: English, where the row has it.
+    A split that is one file for every language is asked for in one: English where the row has it, or the split is dev.
     """
     for split in Split:
         if split in row.files or (row.hub is not None and split in row.hub.splits):
             languages = row.train_languages if split == Split.TRAIN else row.languages
             if not _by_language(row, split):
-                languages = (ENGLISH,) if ENGLISH in (*languages, *row.train_languages) else languages[:1]
+                languages = (ENGLISH,) if split == Split.DEV or ENGLISH in languages else languages[:1]
             elif split == Split.DEV:
                 languages = (*languages, ENGLISH)
             yield from ((str(split), language) for language in dict.fromkeys(languages))

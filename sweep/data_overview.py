@@ -1,0 +1,136 @@
+"""Which tasks `sweep data` speaks of, what of their data is in the data folder, and verifying it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from training.data.manifest import Manifest, Origin, read_manifest
+from training.data.prepared import native_files
+from training.data.request import ReadRequest
+from training.data.units import leaf_rows, wanted
+from training.data.verify import Verification, verify_task
+from training.errors import UserError
+from training.tasks.registry import ROWS, row
+from training.tasks.row import TaskRow
+
+
+def rows_of(tasks: Iterable[str], grid: str | None) -> list[TaskRow]:
+    """The rows of some tasks, or of a grid with the files it names; both: those of the grid among the tasks.
+
+    Raises UserError on a name that neither the registry nor the grid has.
+    """
+    if grid is None:
+        return [row(task) for task in dict.fromkeys(tasks)]
+    from search_spaces.reading import load_grid
+    from search_spaces.schema import Data
+    from sweep.sources import with_grid_changes
+
+    found = load_grid(grid)
+    rows = {name: with_grid_changes(item, found.data.get(name, Data()), found.data) for name, item in found.rows.items()}
+    for task in tasks:
+        if task not in rows:
+            raise UserError(f"the grid {grid} has no such task", task, f"its tasks are {', '.join(rows)}")
+    return [item for name, item in rows.items() if (name in set(tasks) or not tasks) and not item.synthetic]
+
+
+def rows_here(data: Path) -> list[TaskRow]:
+    """Every task with native files in the folder, and every one prepared before; raises UserError when there is none."""
+    found = [item for item in ROWS.values() if not item.synthetic and not item.parts and _state(item, data)[0]]
+    if not found:
+        raise UserError("no task has data in the folder", data, "name the tasks to prepare: those on the hub are fetched")
+    return found
+
+
+def _state(item: TaskRow, data: Path) -> tuple[Counter[str], list[str]]:
+    """How many splits and languages of a task are there, by origin, and which are missing."""
+    there: Counter[str] = Counter()
+    missing: list[str] = []
+    manifest = read_manifest(data, item.name)
+    for split, language in wanted(item):
+        if native_files(ReadRequest(item, data, split, language)):
+            there[Origin.NATIVE] += 1
+        elif _prepared(manifest, split, language):
+            there[Origin.HUB] += 1
+        elif language in (*item.languages, *item.train_languages):
+            missing.append(f"{split}/{language}")
+    return there, missing
+
+
+def _prepared(manifest: Manifest | None, split: str, language: str) -> bool:
+    entry = manifest.entries.get(split, {}).get(language) if manifest else None
+    return entry is not None and entry.origin is Origin.HUB
+
+
+def overview(data: Path | None) -> list[dict[str, Any]]:
+    """Every task that is not synthetic: kind, source, licence, citation, languages, and what is in the folder."""
+    return [task_overview(item, data) for item in ROWS.values() if not item.synthetic]
+
+
+def task_overview(item: TaskRow, data: Path | None) -> dict[str, Any]:
+    """One task of the overview; a task of parts counts the files of its parts."""
+    leaves = leaf_rows(item)
+    there: Counter[str] = Counter()
+    missing: list[str] = []
+    described = 0
+    if data is not None:
+        for leaf in leaves:
+            found, lacking = _state(leaf, data)
+            there += found
+            missing += [f"{leaf.name}/{place}" if item.parts else place for place in lacking]
+            described += read_manifest(data, leaf.name) is not None
+    return {
+        "task": item.name,
+        "kind": str(item.kind),
+        "source": item.source,
+        "hub": [leaf.hub.repository for leaf in leaves if leaf.hub],
+        "files": {leaf.name: dict(leaf.files) for leaf in leaves},
+        "licence": item.licence,
+        "citation": item.citation,
+        "languages": list(item.languages),
+        "native": there[Origin.NATIVE],
+        "prepared": there[Origin.HUB],
+        "missing": missing,
+        "manifest": described == len(leaves),
+    }
+
+
+def overview_table(found: Sequence[dict[str, Any]]) -> Table:
+    """The overview for a person: one line a task."""
+    table = Table("task", "kind", "from", "licence", "languages", "here", box=None, pad_edge=False)
+    for item in found:
+        hub = ", ".join(dict.fromkeys(item["hub"]))
+        source = f"{item['source']}; hub: {hub}" if hub else item["source"]
+        columns = (item["kind"].replace("_", " "), source, item["licence"], str(len(item["languages"])), _here(item))
+        table.add_row(f"[bold]{escape(item['task'])}[/bold]", *map(escape, columns))
+    return table
+
+
+def _here(item: dict[str, Any]) -> str:
+    counts = [f"{item[name]} {name}" for name in ("native", "prepared") if item[name]]
+    if item["missing"]:
+        counts.append(f"{len(item['missing'])} missing")
+    if not (item["native"] or item["prepared"]):
+        return "missing"
+    return ", ".join(counts) + ("" if item["manifest"] else "; no manifest")
+
+
+def verify_tasks(tasks: Sequence[str], grid: str | None, data: Path) -> tuple[Verification, ...]:
+    """Verify the tasks named, or all that have a manifest; raises UserError where one of those named has none."""
+    rows = rows_of(tasks, grid) if tasks or grid else [item for item in ROWS.values() if not item.synthetic and not item.parts]
+    leaves = {leaf.name: leaf for item in rows for leaf in leaf_rows(item)}
+    found = []
+    for leaf in leaves.values():
+        manifest = read_manifest(data, leaf.name)
+        if manifest is not None:
+            found.append(verify_task(leaf, data, manifest))
+        elif tasks or grid:
+            raise UserError(f"task {leaf.name} has no manifest in {data}", leaf.name, f"run: sweep data prepare {leaf.name}")
+    if not found:
+        raise UserError("nothing was prepared in the folder", data, "run: sweep data prepare")
+    return tuple(found)

@@ -1,0 +1,113 @@
+"""One task's data on a page: where from, what is there by split and language, what the checks found, an example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from sweep.data_overview import task_overview
+from training.codec import to_payload
+from training.data.known_issues import reason_of
+from training.data.loading import DataSource, load
+from training.data.manifest import read_manifest
+from training.data.statistics import field_names
+from training.data.units import leaf_rows, wanted
+from training.errors import UserError
+from training.tasks.row import Split, TaskRow
+
+_SHOWN = 300
+_GOLD = ("label", "tags", "answers", "gold", "entity")
+"""Fields that are not shown of a test example: nobody should look at test gold before scoring."""
+
+
+def task_payload(row: TaskRow, data: Path | None) -> dict[str, Any]:
+    """Everything known of a task's data, for a program: overview, manifests of its parts, findings with their reasons."""
+    payload = task_overview(row, data) | {"parts": [], "example": None}
+    if data is None:
+        return payload
+    for leaf in leaf_rows(row):
+        manifest = read_manifest(data, leaf.name)
+        if manifest is None:
+            payload["parts"].append({"task": leaf.name, "manifest": None, "findings": []})
+            continue
+        findings = [to_payload(item) | {"known": reason_of(leaf.name, item)} for item in manifest.findings()]
+        payload["parts"].append({"task": leaf.name, "manifest": to_payload(manifest), "findings": findings})
+    payload["example"] = _first_example(leaf_rows(row)[0], data)
+    return payload
+
+
+def _first_example(row: TaskRow, data: Path) -> Any:
+    for split, language in wanted(row):
+        try:
+            example = load(DataSource(row=row, root=data), split, language)[0]
+        except UserError:
+            continue
+        hidden = _GOLD if split == Split.TEST else ()
+        shown = {name: _cut(getattr(example, name)) for name in field_names(type(example)) if name not in hidden}
+        return {"split": split, "language": language, "class": type(example).__name__, "fields": shown}
+    return None
+
+
+def _cut(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def render_task(payload: dict[str, Any]) -> Iterator[Any]:
+    """The page, part by part."""
+    yield f"[bold]{escape(payload['task'])}[/bold] ({payload['kind'].replace('_', ' ')})"
+    for name in ("source", "citation", "licence"):
+        yield f"{name}: {escape(payload[name])}"
+    if payload["hub"]:
+        yield f"on the hub: {escape(', '.join(dict.fromkeys(payload['hub'])))}"
+    for part in payload["parts"]:
+        yield from _render_part(part)
+    if payload["missing"]:
+        yield f"missing: {escape(', '.join(payload['missing']))}"
+    if payload["example"]:
+        example = payload["example"]
+        yield f"first example ({example['split']}, {example['language']}):"
+        for name, text in example["fields"].items():
+            yield f"  {name}: {escape(text)}"
+
+
+def _render_part(part: dict[str, Any]) -> Iterator[Any]:
+    manifest = part["manifest"]
+    if manifest is None:
+        yield f"{escape(part['task'])} has no manifest: run `sweep data prepare {escape(part['task'])}` for counts and lengths"
+        return
+    if manifest["revision"]:
+        yield f"{escape(part['task'])}: {escape(manifest['repository'])} at {manifest['revision']}"
+    columns = ("split", "language", "from", "rows", "labels", "characters: median", "p99", "longest")
+    table = Table(*columns, box=None, pad_edge=False)
+    for split, languages in manifest["entries"].items():
+        for language, entry in languages.items():
+            text = entry["text"]
+            lengths = (str(text["median"]), str(text["p99"]), str(text["maximum"]))
+            table.add_row(split, language, entry["origin"], f"{entry['rows']:,}", escape(_labels(entry["labels"])), *lengths)
+    yield table
+    for place, cause in manifest["failed"].items():
+        yield f"[red]failed[/red] {escape(place)}: {escape(cause)}"
+    yield from (escape(line) for line in _finding_lines(part["findings"]))
+
+
+def _finding_lines(findings: list[dict[str, Any]]) -> Iterator[str]:
+    """Findings of one check in one split on one line, with a case; leakage by where the rows are too."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for item in findings:
+        where = item["case"] if item["check"].startswith("leakage") else ""
+        groups.setdefault((item["check"], item["split"], item["known"], where), []).append(item)
+    for (check, split, known, _), items in groups.items():
+        counts = ", ".join(f"{item['language']} {item['count']:,}" for item in items)
+        reason = f"\n  known: {known}" if known else ""
+        case = f"\n  for example: {items[0]['case']}" if items[0]["case"] else ""
+        yield f"{check} in {split}: {counts}{case}{reason}"
+
+
+def _labels(labels: dict[str, int]) -> str:
+    shown = [f"{label} {count:,}" for label, count in sorted(labels.items(), key=lambda item: -item[1])]
+    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
