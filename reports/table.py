@@ -25,6 +25,8 @@ MISSING = "…"
 SYNTHETIC = "SYNTHETIC data (mini world)"
 ROOMY, LABEL, LONG_NAME = 8, 14, 9
 """Up to so many columns have two blanks between them; the first column keeps so many characters on one line."""
+WIDEST = 11
+"""With more columns than XTREME's nine targets and their two averages, rows and columns change places."""
 WORTH_A_NOTE = 0.05
 """Points between the official and the clean average of a target that are worth a note."""
 ALL, TRAINED = "average", "average_without_retrieval"
@@ -140,26 +142,53 @@ def _style(value: float | None, absolute: bool) -> str:
 
 
 def _rendered(table: TransferTable) -> Iterator[RenderableType]:
-    columns = _columns(table)
-    spacing = 1 if len(columns) <= ROOMY else 0
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, spacing), collapse_padding=True, pad_edge=False)
-    yield Text.assemble((table.model, "bold"), ": transfer from an intermediate task (rows) to a target (columns)")
+    turned = len(_columns(table)) > max(WIDEST, len(table.intermediates))
+    first, second = ("columns", "rows") if turned else ("rows", "columns")
+    yield Text.assemble((table.model, "bold"), f": transfer from an intermediate task ({first}) to a target ({second})")
     if table.synthetic:
         yield Text(SYNTHETIC, "bold yellow")
-    grid.add_column("", overflow="fold", min_width=min(LABEL, max(len(name) for name in table.intermediates)))
-    for column in columns:
-        grid.add_column(escape(_heading(column)), justify="right", overflow="fold", min_width=5)
-    for name in table.intermediates:
-        absolute = name == BASELINE
-        cells = [Text(_cell_value(cell, "\n"), _style(cell.delta, absolute)) for cell in table.cells[name].values()]
-        averages = [Text(shown, _style(value, absolute)) for shown, value in _averages(table, name, "\n")]
-        grid.add_row(escape(name), *cells, *averages, end_section=absolute)
-    yield grid
+    yield _turned_grid(table) if turned else _grid(table)
     for line in caption_lines(table):
         yield Text(line, "dim")
     for note in (*_marks(table), *table.notes):
         yield Text.assemble(("note ", "yellow"), note)
     yield Text("")
+
+
+def _grid(table: TransferTable) -> Table:
+    """A row an intermediate task, a column a target."""
+    columns = _columns(table)
+    grid = _empty_grid(table.intermediates, columns)
+    for name in table.intermediates:
+        grid.add_row(escape(name), *_shown_row(table, name), end_section=name == BASELINE)
+    return grid
+
+
+def _turned_grid(table: TransferTable) -> Table:
+    """A row a target, a column an intermediate task: for more targets than a terminal has room for."""
+    columns = _columns(table)
+    grid = _empty_grid(columns, table.intermediates)
+    shown = {name: _shown_row(table, name) for name in table.intermediates}
+    for place, column in enumerate(columns):
+        last = place + 1 == len(table.targets)
+        grid.add_row(escape(column), *(shown[name][place] for name in table.intermediates), end_section=last)
+    return grid
+
+
+def _empty_grid(rows: Sequence[str], columns: Sequence[str]) -> Table:
+    spacing = 1 if len(columns) <= ROOMY else 0
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, spacing), collapse_padding=True, pad_edge=False)
+    grid.add_column("", overflow="fold", min_width=min(LABEL, max(len(name) for name in rows)))
+    for column in columns:
+        grid.add_column(escape(_heading(column)), justify="right", overflow="fold", min_width=5)
+    return grid
+
+
+def _shown_row(table: TransferTable, name: str) -> list[Text]:
+    """The cells and averages of one intermediate task, coloured."""
+    absolute = name == BASELINE
+    cells = [Text(_cell_value(cell, "\n"), _style(cell.delta, absolute)) for cell in table.cells[name].values()]
+    return cells + [Text(shown, _style(value, absolute)) for shown, value in _averages(table, name, "\n")]
 
 
 def _heading(name: str) -> str:

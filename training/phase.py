@@ -201,7 +201,9 @@ class _Run:
         total = torch.zeros((), device=self.device)
         tokens = 0
         for part in draw.parts:
-            weight = len(part.units) / draw.size * loss_scale(self.data[part.source].row, self.phase.mixing, self.vocabulary.size)
+            weight = (
+                len(part.units) / draw.size * loss_scale(self.data[part.source].row, self.phase.mixing, self.vocabulary.size)
+            )
             for row, batch in self._micro_batches(part, generator):
                 loss = loss_of(self.model, row, batch, self.vocabulary, self.device) * weight
                 torch.autograd.backward(loss)

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from tests.data import mutations
-from tests.data.fuzz_cases import BY_BYTE, CASES, OWN_TSV, PAIRS, Case
+from tests.data.fuzz_cases import CASES, OWN_TSV, PAIRS
+from tests.data.fuzz_forms import BY_BYTE, Case
 from training.data import files
 from training.data.examples import Choices, Question, Sentences, Tagged, Text
 from training.data.readers import READERS, ReadRequest

@@ -9,7 +9,7 @@ from training.data.loading import DataSource, load
 from training.metrics.scores import gold_of
 from training.tasks.registry import ROWS
 from training.tasks.row import Kind, TaskRow
-from training.world import write_world
+from training.world.files import write_world
 
 MINI = [row for row in ROWS.values() if row.synthetic and row.kind not in (Kind.MLM, Kind.RETRIEVAL)]
 

@@ -27,7 +27,8 @@ def faults(text: str) -> list[str]:
 
 def test_a_mixture_with_options_keeps_them() -> None:
     found = mixture_of(
-        "{both: {tasks: [nli, span], sampling: temperature, temperature: 2, cap: 50, batches: mixed, loss_scaling: log_classes}}"
+        "{both: {tasks: [nli, span], sampling: temperature, temperature: 2, cap: 50,"
+        " batches: mixed, loss_scaling: log_classes}}"
     )
     assert (found.name, found.tasks, found.sampling, found.temperature) == ("both", ("nli", "span"), "temperature", 2.0)
     assert (found.cap, found.batches, found.loss_scaling, found.alpha) == (50, "mixed", "log_classes", 1.0)

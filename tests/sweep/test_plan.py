@@ -13,7 +13,7 @@ from sweep.plan import Plan, Setting, needed_splits, trial_name
 from sweep.sources import resolve_sources
 from tests.sweep.plans import SMALL, grid_of, name_digest, plan_of, study_of
 from training.errors import Faults, UserError
-from training.identity import ChainIdentity, Role
+from training.identity import ChainIdentity, Mixing, Role
 from training.record import ENGLISH
 from training.tasks.registry import ROWS
 
@@ -174,8 +174,12 @@ def test_chain_learns_and_is_chosen_by_english_alone(targets: list[str], interme
     text = REAL.replace("[xquad, udpos, mlqa, tatoeba, xnli]", f"[{', '.join(targets)}]")
     plan = plan_of(text.replace("mnli, {both: [mnli, hellaswag]}", ", ".join(intermediates)))
     learned = {key: languages for key, _, _, languages in needed_splits(plan.grid, plan.sources) if not key.endswith("/scored")}
-    assert set(learned.values()) == {(ENGLISH,)}
+    for key, languages in learned.items():
+        task, _, split = key.partition("/")
+        assert languages == (ROWS[task].train_languages if split == "train" else (ENGLISH,))
     for chain in _chains(plan).values():
+        target_uses = [use for phase in chain.phases if phase.role is Role.TARGET for use in phase.tasks]
+        assert all(use.languages == (ENGLISH,) for use in target_uses)
         assert {use.data for phase in chain.phases for use in phase.tasks} <= {name_digest(key) for key in learned}
         assert all(item.languages == (ENGLISH,) for item in chain.selection)
         assert {item.data for item in chain.selection} <= {name_digest(key) for key in learned if key.endswith("/dev")}
@@ -216,3 +220,44 @@ def test_job_holds_what_the_grid_says_of_resources() -> None:
 def test_grid_with_an_unknown_target_is_refused() -> None:
     with pytest.raises(Faults, match="mini_udpoz"):
         grid_of(SMALL.replace("[mini_udpos", "[mini_udpoz"))
+
+
+def test_a_target_with_a_task_before_its_own_has_a_phase_for_each() -> None:
+    plan = plan_of(SMALL.replace("mini_udpos", "mini_xcopa_xr"))
+    chain = _chains(plan)["mini.none.mini_xcopa_xr"]
+    assert [(phase.role, phase.tasks[0].task) for phase in chain.phases][-2:] == [
+        (Role.TARGET, "mini_siqa"),
+        (Role.TARGET, "mini_xcopa_xr"),
+    ]
+    assert [item.task for item in chain.selection] == ["mini_xcopa_xr"]
+
+
+def test_a_mixture_carries_its_options_into_the_phase() -> None:
+    mixture = (
+        "{both: {tasks: [mini_nli, mini_hellaswag], sampling: weights, weights: [3, 1], cap: 9, alpha: 0.3,"
+        " batches: mixed, loss_scaling: log_classes}}"
+    )
+    plan = plan_of(SMALL.replace("[none, mini_nli]", f"[none, mini_nli, {mixture}]"))
+    chains = _chains(plan)
+    (phase,) = [phase for phase in chains["mini.both.mini_udpos"].phases if phase.role is Role.INTERMEDIATE]
+    assert phase.mixing == Mixing(
+        kind="weights", cap=9, weights=(3.0, 1.0), alpha=0.3, batches="mixed", loss_scaling="log_classes"
+    )
+    (alone,) = [phase for phase in chains["mini.mini_nli.mini_udpos"].phases if phase.role is Role.INTERMEDIATE]
+    assert alone.mixing == Mixing()
+
+
+def test_a_setting_with_a_space_of_its_own_searches_that() -> None:
+    mixture = "{slow: {tasks: [mini_nli], space: {lr: [5e-6, 6e-6]}}}"
+    plan = plan_of(SMALL.replace("[none, mini_nli]", f"[none, {mixture}]"))
+    axis = study_of(plan, "mini.slow.mini_udpos").axes["intermediate.lr"]
+    assert axis.model_dump()["values"] == (5e-6, 6e-6)  # type: ignore[attr-defined]
+
+
+def test_a_task_trained_in_several_languages_needs_them_all() -> None:
+    plan = plan_of(SMALL.replace("[none, mini_nli]", "[none, mini_xnli_all]"))
+    needed = {key: languages for key, _, _, languages in needed_splits(plan.grid, plan.sources)}
+    assert set(needed["mini_xnli_all/train"]) > {ENGLISH, "qaa", "qah"}
+    assert needed["mini_xnli_all/dev"] == (ENGLISH,)
+    (phase,) = [p for p in _chains(plan)["mini.mini_xnli_all.mini_udpos"].phases if p.role is Role.INTERMEDIATE]
+    assert phase.tasks[0].languages == needed["mini_xnli_all/train"]

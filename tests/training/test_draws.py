@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -131,5 +132,5 @@ def test_units_of_a_task_are_numbered_through_its_languages(sizes: list[int], al
     units = np.asarray(taken(epoch_draws([sizes], 8, Mixing(alpha=alpha), 1, epoch), 0))
     shares = language_shares(sizes, sum(sizes), alpha)
     ends = np.cumsum([0, *sizes])
-    found = [int(((units >= first) & (units < last)).sum()) for first, last in zip(ends, ends[1:], strict=False)]
+    found = [int(((units >= first) & (units < last)).sum()) for first, last in pairwise(ends)]
     assert found == shares

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.world import write_world
+from training.world.files import write_world
 
 
 @pytest.fixture(scope="session")

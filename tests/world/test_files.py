@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from training.world import LANGUAGES, WORLD_VERSION, write_world
+from training.world.files import WORLD_VERSION, write_world
 from training.world.inference import LABELS
+from training.world.languages import LANGUAGES
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from training.world import train_tokenizer
+from training.world.model import train_tokenizer
 
 FIRST_FILES = dict(line.split("  ")[::-1] for line in Path(__file__).with_name("first_files.sha256").read_text().splitlines())
 TOKENIZER = "0e8d5bf27f510cea948821d082b61e1bc06b6fb4cfb0f8001b579cf97255f1b2"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.world.test_files import objects, table
-from training.world import LANGUAGES
 from training.world.dice import Dice
+from training.world.languages import LANGUAGES
 from training.world.meaning import Event, Noun
 from training.world.render import Speaker
 from training.world.supertags import CATEGORIES, categories

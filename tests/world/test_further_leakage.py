@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from training.world import LANGUAGES
+from training.world.languages import LANGUAGES
 
 EVALUATED = (
     "anli/R*_dev.jsonl", "anli/R*_test.jsonl", "snli_1.0/*_dev.jsonl", "snli_1.0/*_test.jsonl", "qqp/dev.tsv", "qqp/test.tsv",

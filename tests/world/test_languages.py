@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from transformers import XLMRobertaModel
 
-from training.world import LANGUAGES, model_config, train_tokenizer
-from training.world.languages import BY_CODE, WORLD
+from training.world.languages import BY_CODE, LANGUAGES, WORLD
 from training.world.lexicon import content_words
+from training.world.model import model_config, train_tokenizer
 from training.world.words import vocabulary
 
 SHARED_WITH_ENGLISH = (0.15, 0.5)

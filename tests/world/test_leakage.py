@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.world import LANGUAGES
+from training.world.languages import LANGUAGES
 
 
 def examples(path: Path) -> list[str]:

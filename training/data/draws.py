@@ -1,6 +1,7 @@
 """Draws: which units of which tasks each optimiser step sees.
 
-* What is drawn is a function of (seed, epoch) alone, so a phase that stops and starts again sees the batches it would have seen.
+* What is drawn is a function of (seed, epoch) alone, so a phase that stops and starts again sees the batches it would have
+  seen.
 * An epoch has sum(min(size, cap)) units whatever the kind of mixing, so that kinds compare at one budget; a task whose share is
   more than it has is gone through again.
 * Sources of the rules: examples-proportional with a cap and temperature, T5 (arXiv 1910.10683, equation 1); languages sampled
@@ -53,9 +54,9 @@ def epoch_draws(
 ) -> list[Draw]:
     """The steps of one epoch, in batches of `batch` units (the last of a task, or of a mixed epoch, may be smaller).
 
-    `sizes` holds, for each task, the number of units in each of its languages; a task's units are numbered through its languages
-    in that order. With `pool`, each run of that many batches is sorted by the units' `lengths` (a list a task) before it is
-    cut. Raises UserError when `mixing.weights` does not fit the tasks.
+    `sizes` holds, for each task, the number of units in each of its languages; a task's units are numbered through its
+    languages in that order. With `pool`, each run of that many batches is sorted by the units' `lengths` (a list a task)
+    before it is cut. Raises UserError when `mixing.weights` does not fit the tasks.
     """
     generator = np.random.default_rng([seed, epoch, 7919])
     counts = task_shares([sum(languages) for languages in sizes], mixing)
@@ -87,7 +88,7 @@ def language_shares(sizes: Sequence[int], count: int, alpha: float) -> list[int]
 
 
 def _parts_of(total: int, wanted: NDArray[np.float64]) -> list[int]:
-    """Whole numbers in the proportions of `wanted` that sum to `total` (largest remainders), or to more where one would be 0."""
+    """Whole numbers in the proportions of `wanted`, `total` together (largest remainders), or more where one would be 0."""
     exact = wanted / wanted.sum() * total
     parts = np.floor(exact).astype(np.int64)
     rest = np.argsort(parts - exact, kind="stable")[: total - int(parts.sum())]

@@ -25,7 +25,7 @@ class Joined(Encoded):
 
 
 def join(parts: Sequence[Encoded]) -> Encoded:
-    """Splits of one task, end to end; the only one as it is. Raises DataError when their choices have different numbers of endings."""
+    """Splits of one task, end to end; the only one as it is. Raises DataError when their numbers of endings differ."""
     if len(parts) == 1:
         return parts[0]
     groups = {part.group for part in parts if len(part)}

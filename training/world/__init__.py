@@ -3,9 +3,3 @@
 `meaning` thinks of events; `languages`, `words` and `render` say them in nine languages; `inference`, `choices`, `reading` and
 `corpus` make tasks and text of them; `formats` and `files` write it all; `model` holds the tokenizer and the model shape.
 """
-
-from training.world.files import WORLD_VERSION, write_world
-from training.world.languages import LANGUAGES
-from training.world.model import model_config, train_tokenizer
-
-__all__ = ["LANGUAGES", "WORLD_VERSION", "model_config", "train_tokenizer", "write_world"]
