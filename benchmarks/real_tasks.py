@@ -1,7 +1,7 @@
 """What every task reads of a folder of real data, and what comes of it: tables of rows, labels, languages and scores.
 
-The grids `real_intermediates` and `real_targets` are run first (minutes each on two cores; the same run folder again goes on where it
-was). Rows are counted before caps and after a dev set is held out.
+The grids `real_intermediates` and `real_targets` are run first (minutes each on two cores; the same run folder again goes on
+where it was). Rows are counted before caps and after a dev set is held out.
 
     SWEEP_DATA=/path/to/data python benchmarks/real_tasks.py --run runs > tables.md
 """

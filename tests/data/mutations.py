@@ -52,6 +52,7 @@ BYTES = (
     b"0",
     b"\xef\xbb\xbf",
 )
+_MARK = "the mark"
 Mutation = Callable[[bytes, random.Random], bytes]
 
 
@@ -114,12 +115,37 @@ def columns_moved(content: bytes, dice: random.Random, separator: bytes = b"\t")
 
 def values_changed(content: bytes, dice: random.Random) -> bytes:
     """A value inside a JSON document or line replaced, a key renamed or dropped."""
+
+    def rewritten(document: Any) -> str:
+        _change(dice.choice(_containers(document)), dice)
+        return json.dumps(document, ensure_ascii=dice.random() < 0.5)
+
+    return _with_json(content, dice, rewritten)
+
+
+def values_spelled(content: bytes, dice: random.Random) -> bytes:
+    """A key of a JSON object written twice, or a value spelled as no encoder spells one."""
+
+    def rewritten(document: Any) -> str:
+        container = dice.choice(_containers(document))
+        key = dice.choice(_keys(container))
+        if isinstance(container, dict) and dice.random() < 0.5:
+            container[_MARK] = dice.choice((container[key], *ODD))
+            put = json.dumps(key)
+        else:
+            container[key] = _MARK
+            deep = dice.choice((5, 400, dice.randint(850, 1000), 100_000))
+            put = dice.choice(("9" * 5000, "-0", "NaN", "1e999", '{"a": 1, "a": 2}', "[" * deep + "]" * deep, '"\\ud800"'))
+        return json.dumps(document, ensure_ascii=dice.random() < 0.5).replace(json.dumps(_MARK), put)
+
+    return _with_json(content, dice, rewritten)
+
+
+def _with_json(content: bytes, dice: random.Random, rewritten: Callable[[Any], str]) -> bytes:
     lines = [content] if content[:1] == b"{" and content.count(b"\n{") == 0 else content.split(b"\n")
     filled = [index for index, line in enumerate(lines) if line.strip()]
     index = dice.choice(filled)
-    document = json.loads(lines[index])
-    _change(dice.choice(_containers(document)), dice)
-    lines[index] = json.dumps(document, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
+    lines[index] = rewritten(json.loads(lines[index])).encode("utf-8", "surrogatepass")
     return b"\n".join(lines)
 
 
@@ -129,9 +155,12 @@ def _containers(value: Any) -> list[Any]:
     return found + [container for item in inner for container in _containers(item)]
 
 
+def _keys(container: Any) -> list[Any]:
+    return list(container) if isinstance(container, dict) else list(range(len(container)))
+
+
 def _change(container: Any, dice: random.Random) -> None:
-    keys = list(container) if isinstance(container, dict) else list(range(len(container)))
-    key, how = dice.choice(keys), dice.randrange(5)
+    key, how = dice.choice(_keys(container)), dice.randrange(5)
     if how == 0:
         del container[key]
     elif how == 1 and isinstance(container, dict):

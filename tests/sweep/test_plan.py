@@ -162,7 +162,8 @@ def test_study_label_changes_with_the_data_of_its_chain_alone() -> None:
 
 
 TARGETS = sorted(name for name, row in ROWS.items() if row.target and not row.synthetic and name != "tydiqa")
-INTERMEDIATES = sorted(name for name, row in ROWS.items() if row.intermediate and not row.synthetic)
+INTERMEDIATES = sorted(name for name, row in ROWS.items() if row.intermediate and not row.synthetic and name != "ccg")
+"""CCG's labels are in a file of the user's."""
 
 
 @settings(max_examples=25, deadline=None)
