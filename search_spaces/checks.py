@@ -123,6 +123,8 @@ def _data_faults(document: Document, rows: Rows, path: Path, task: str, change: 
             yield document.fault(place, f"{task} is not in this language", language, remedy)
     yield from file_faults(document, path, change)
     yield from _scored_split_faults(document, row, path, change)
+    if task in [name for _, name in _listed(document.value, ("targets",))]:
+        yield from _one_file_faults(document, row, path, change)
     yield from _window_faults(document, row, path, change)
 
 
@@ -149,6 +151,19 @@ def _scored_split_faults(document: Document, row: TaskRow, path: Path, change: M
     if scored in (Split.DEV, Split.TEST) and scored not in have:
         remedy = f"name its {scored} file under `files`, or score one of: {', '.join(sorted(have - {Split.TRAIN}))}"
         yield document.fault((*path, "scored_on"), f"{row.name} has no {scored} file", scored, remedy)
+
+
+def _one_file_faults(document: Document, row: TaskRow, path: Path, change: Mapping[str, Any]) -> Iterator[Fault]:
+    """One file of a target that would be scored as every one of its languages."""
+    files = dict(_items(change, "files"))
+    scored, languages = str(change.get("scored_on", row.scored_on)), change.get("languages") or row.languages
+    carved = scored == Split.DEV and change.get("carve_dev") is not None
+    split = Split.TRAIN if carved else scored
+    name = files.get(split, row.files.get(split) if carved else None)
+    if isinstance(name, str) and "{lang}" not in name and isinstance(languages, tuple) and len(languages) > 1:
+        place = (*path, "files", split) if split in files else (*path, "carve_dev")
+        cause = f"{row.name} is scored in {len(languages)} languages, and this file would stand for each of them"
+        yield document.fault(place, cause, name, "write {lang} where the language code stands, or list one language")
 
 
 def _window_faults(document: Document, row: TaskRow, path: Path, change: Mapping[str, Any]) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from search_spaces.document import Document, Fault, read_document
 from search_spaces.faults import as_error, schema_faults
 from search_spaces.values import Amount, GridSplit, Name, Part, ScoredSplit, Several, TaskKind
 from training.codec import digest
+from training.data.named_columns import FIELDS
 from training.errors import Faults, UserError
 from training.tasks.row import Encoding, HubSource, Kind, Split, TaskRow
 
@@ -26,13 +27,14 @@ ENDING = ".task.yaml"
 Rows = Mapping[str, TaskRow]
 Text = Annotated[str, Field(min_length=1)]
 _METRICS = {
-    Kind.CLASSIFICATION: "accuracy",
-    Kind.CHOICE: "accuracy",
-    Kind.TAGGING: "span_f1",
-    Kind.SPAN: "squad",
-    Kind.RETRIEVAL: "retrieval_accuracy",
-    Kind.MLM: "mlm_accuracy",
+    Kind.CLASSIFICATION: ("accuracy",),
+    Kind.CHOICE: ("accuracy",),
+    Kind.TAGGING: ("span_f1", "tag_f1", "tag_accuracy"),
+    Kind.SPAN: ("squad", "squad_v2", "mlqa"),
+    Kind.RETRIEVAL: ("retrieval_accuracy", "pair_f1", "average_precision_20", "reciprocal_rank_20"),
+    Kind.MLM: ("mlm_accuracy",),
 }
+"""The metrics that can score a kind, the one that is meant when none is named first."""
 
 
 class Hub(Part):
@@ -176,7 +178,7 @@ def _row(task: TaskFile, known: Rows) -> TaskRow:
         labels=task.labels or base.labels,
         languages=task.languages or base.languages,
         train_languages=task.train_languages or base.train_languages,
-        metric=task.metric or (base.metric if task.like and kind is base.kind else _METRICS[kind]),
+        metric=task.metric or (base.metric if task.like and kind is base.kind else _METRICS[kind][0]),
         head=base.head if task.head is None else task.head,
         train_on=base.train_on if task.train_on is None else task.train_on,
         scored_on=task.scored_on or base.scored_on,
@@ -188,6 +190,17 @@ def _row(task: TaskFile, known: Rows) -> TaskRow:
         citation=task.citation or ("" if made else base.citation),
     )
     return replace(row, version=_version(row), intermediate=_has(row, Split.TRAIN), target=_has(row, row.scored_on))
+
+
+def _column_faults(document: Document, task: TaskFile, row: TaskRow) -> Iterator[Fault]:
+    """Fields under `columns` that an example of this kind has not: a misspelt optional one would be left out in silence."""
+    fields = FIELDS[row.kind]
+    hub = () if task.hub is None else ((("hub", "columns"), task.hub.columns),)
+    for path, columns in ((("columns",), task.columns), *hub):
+        for name in columns:
+            if name not in fields:
+                remedy = f"its fields are {', '.join(fields)}"
+                yield document.fault((*path, name), f"an example of kind {row.kind} has no such field", name, remedy)
 
 
 def _blank(task: TaskFile) -> TaskRow:
@@ -233,6 +246,10 @@ def _row_faults(document: Document, task: TaskFile, row: TaskRow) -> Iterator[Fa
         yield document.fault((), f"a task of kind {row.kind} needs labels", "", "add `labels: [...]`")
     if row.reader == "columns" and row.files and not row.columns:
         yield document.fault((), "the columns of the files are not known", "", "add `columns: {field: column}`")
+    yield from _column_faults(document, task, row)
+    if task.metric and task.metric not in _METRICS[row.kind]:
+        remedy = f"use {' or '.join(_METRICS[row.kind])}"
+        yield document.fault(("metric",), f"this metric does not score a task of kind {row.kind}", row.metric, remedy)
     if row.trained and not row.train_on and not _has(row, Split.TRAIN):
         remedy = "give a train file, or name the task it learns from in `train_on`"
         yield document.fault((), "a task of this kind has to learn from something", row.kind, remedy)

@@ -11,17 +11,11 @@ from rich.table import Table
 
 from sweep.data_overview import task_overview
 from training.codec import to_payload
+from training.data.checking import first_example
 from training.data.known_issues import reason_of
-from training.data.loading import DataSource, load
 from training.data.manifest import read_manifest
-from training.data.statistics import field_names
-from training.data.units import leaf_rows, wanted
-from training.errors import UserError
-from training.tasks.row import Split, TaskRow
-
-_SHOWN = 300
-_GOLD = ("label", "tags", "answers", "gold", "entity")
-"""Fields that are not shown of a test example: nobody should look at test gold before scoring."""
+from training.data.units import leaf_rows
+from training.tasks.row import TaskRow
 
 
 def task_payload(row: TaskRow, data: Path | None) -> dict[str, Any]:
@@ -36,25 +30,8 @@ def task_payload(row: TaskRow, data: Path | None) -> dict[str, Any]:
             continue
         findings = [to_payload(item) | {"known": reason_of(leaf.name, item)} for item in manifest.findings()]
         payload["parts"].append({"task": leaf.name, "manifest": to_payload(manifest), "findings": findings})
-    payload["example"] = _first_example(leaf_rows(row)[0], data)
+    payload["example"] = first_example(leaf_rows(row)[0], data)
     return payload
-
-
-def _first_example(row: TaskRow, data: Path) -> Any:
-    for split, language in wanted(row):
-        try:
-            example = load(DataSource(row=row, root=data), split, language)[0]
-        except UserError:
-            continue
-        hidden = _GOLD if split == Split.TEST else ()
-        shown = {name: _cut(getattr(example, name)) for name in field_names(type(example)) if name not in hidden}
-        return {"split": split, "language": language, "class": type(example).__name__, "fields": shown}
-    return None
-
-
-def _cut(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def render_task(payload: dict[str, Any]) -> Iterator[Any]:

@@ -7,27 +7,14 @@ from typing import Any
 
 from search_spaces.schema import Grid
 from sweep.plan import needed_splits
-from training.data.loading import DataSource, load
-from training.errors import Faults, UserError
+from training.data.checking import count_examples
+from training.data.loading import DataSource
+from training.errors import UserError
 
 
 def check_data(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, int]:
     """Read every split that the grid needs; returns examples a split, raises `Faults` listing what is wrong in all of them."""
-    faults: list[UserError] = []
-    counts: dict[str, int] = {}
-    for key, task, split, languages in needed_splits(grid, sources):
-        for language in languages:
-            try:
-                examples = load(sources[task], split, language)
-                counts[key] = counts.get(key, 0) + len(examples)
-            except Faults as found:
-                faults += found.faults
-            except UserError as fault:
-                faults.append(fault)
-    if faults:
-        # A train file that a dev split is carved from is read twice: its faults are told once.
-        raise Faults(f"the data of grid {grid.name}", list({str(fault): fault for fault in faults}.values()))
-    return counts
+    return count_examples(needed_splits(grid, sources), sources, f"the data of grid {grid.name}")
 
 
 def check_resources(wanted: Mapping[str, float], nodes: list[Mapping[str, float]]) -> None:

@@ -22,6 +22,7 @@ from training.data.loading import DataSource
 from training.errors import ModelError
 from training.evaluate import Evaluator
 from training.identity import ChainIdentity, EvaluationIdentity, PhaseIdentity, Role, Runtime, TaskUse
+from training.memory import release_memory
 from training.models.backbone import RANDOM, TOKENIZER_FILES, check_fit, load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.phase import train_phase, vocabulary_of
@@ -161,6 +162,7 @@ class _Walk:
             on_damage=self._note_damage,
         )
         _use_threads(job.runtime.threads)
+        release_memory()
         trace = PhaseTrace(
             key=key,
             identity=identity,
@@ -233,11 +235,16 @@ def run_chain(job: ChainJob, watcher: Watcher | None = None) -> ChainOutcome:
     model = walk.final_model()
     evaluator = Evaluator(model, walk.corpus, vocabulary_of(model, walk.tokenizer), job.runtime)
     selection = _selection(evaluator, job.identity.selection)
-    results = tuple(evaluator.evaluate(target) for target in job.identity.evaluations)
+    results = tuple(_released(evaluator.evaluate(target)) for target in job.identity.evaluations)
     timing = {"phases": round(trained - begun, 3), "evaluation": round(time.time() - trained, 3)}
     if walk.first_step is not None:
         timing["first_step"] = round(walk.first_step - begun, 3)
     return ChainOutcome(phases=traces, selection=selection, results=results, timing=timing, damaged=tuple(walk.damaged))
+
+
+def _released(result: TargetResult) -> TargetResult:
+    release_memory()
+    return result
 
 
 def _tasks(phase: PhaseIdentity) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ XTREME-R's `utils_preprocess.py` leaves below `mewslix/`; texts are put together
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from training.data.examples import Mention
 from training.data.files import candidates, lines, locate, read_text
+from training.data.records import JsonError, json_value
 from training.data.request import Findings, ReadRequest, is_text
 from training.data.streamed import streamed_lines
 from training.tasks.row import Split
@@ -52,13 +52,14 @@ def read_mewslix(request: ReadRequest) -> list[Mention]:
     for number, line in enumerate(lines(read_text(path)), 1):
         try:
             found = list(_mentions(_record(line), labels))
-            repeated = [item.id for item in found if item.id in seen]
+            names = [item.id for item in found]
+            repeated = [name for index, name in enumerate(names) if name in seen or name in names[:index]]
             if repeated and request.split != Split.TRAIN:
                 raise _FieldError("an example_id that is used before", repeated[0], "give every mention an id of its own")
         except _FieldError as fault:
             findings.add(number, *fault.args)
             continue
-        seen.update(item.id for item in found)
+        seen.update(names)
         examples.extend(found)
     return findings.settle(examples)
 
@@ -95,9 +96,9 @@ def read_entities(path: Path) -> Iterator[Entity]:
 
 def _record(line: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise _FieldError(f"not JSON: {error}", line, "write one JSON object a line") from None
+        record = json_value(line)
+    except JsonError as error:
+        raise _FieldError(error.args[1], line, "write one JSON object a line") from None
     return _mapping({"line": record}, "line")
 
 
@@ -117,6 +118,8 @@ def _mentions(record: dict[str, Any], labels: dict[str, str] | None) -> Iterator
         if labels is not None and name not in labels:
             raise _FieldError("a mention that the label file lacks", name, "fetch mentions and labels of one release")
         gold = own.get("entity_id") if labels is None else labels[name]
+        if gold is not None and not _text_or_blank(gold):
+            raise _FieldError("an entity_id that is not text", gold, "give the entity's id, or an empty text")
         yield Mention(name, _marked(context, own), gold if is_text(gold) else None, group=_group(context))
 
 
@@ -147,7 +150,14 @@ def _span(item: Any, length: int) -> tuple[int, int]:
 
 
 def _group(context: dict[str, Any]) -> str:
-    return str(context.get("document_id") or "")
+    group = str(context.get("document_id") or "")
+    if not _text_or_blank(group):
+        raise _FieldError("a document_id that is not text", group, "give the document's id")
+    return group
+
+
+def _text_or_blank(value: object) -> bool:
+    return is_text(value) or (isinstance(value, str) and not value.strip())
 
 
 def _mapping(holder: dict[str, Any], key: str) -> dict[str, Any]:
@@ -183,15 +193,16 @@ def _labels(path: Path) -> dict[str, str]:
     """Gold entity by example id from `{example id: [entity id]}`; "" where it was taken out."""
     findings = Findings(path)
     try:
-        document = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        findings.add(getattr(error, "lineno", 1), f"not JSON: {error}", "", "fetch the file again")
+        document = json_value(read_text(path))
+    except JsonError as error:
+        line, cause = error.args
+        findings.add(line, cause, "", "fetch the file again")
         document = {}
     if not isinstance(document, dict):
         findings.add(1, "not a JSON object", document, "write {example id: [entity id]}")
         document = {}
     for name, gold in document.items():
-        if not isinstance(gold, list) or len(gold) != 1 or not isinstance(gold[0], str):
+        if not isinstance(gold, list) or len(gold) != 1 or not _text_or_blank(gold[0]):
             findings.add(name, "not a list of one entity id", gold, "write {example id: [entity id]}")
     findings.settle(list(document))
     return {name: gold[0].strip() for name, gold in document.items()}

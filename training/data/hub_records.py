@@ -54,11 +54,11 @@ class RecordReader:
         wanted = {part.split(".")[0]: name for name, path in self.hub.columns.items() for part in path.split(",")}
         missing = [column for column, name in wanted.items() if column not in there and name not in gold]
         if missing:
+            changed = f"the data set has changed, or another revision is meant: prepare {self.row.name} with --revision, or "
             raise DataError(
-                f"{self.subject}: the data set has no column {', '.join(missing)}",
+                f"{self.subject}: the data {'set' if self.hub.repository else 'file'} has no column {', '.join(missing)}",
                 f"its columns are {', '.join(there)}",
-                f"the data set has changed, or another revision is meant: prepare {self.row.name} with --revision, "
-                "or correct the columns of the row",
+                f"{changed if self.hub.repository else ''}correct the columns of the row",
             )
 
     def examples(self, records: Iterable[Record]) -> list[Example]:

@@ -17,6 +17,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.CHOICE: ("context", "question", "endings", "label", "id", "group"),
     Kind.TAGGING: ("words", "tags", "id", "group"),
     Kind.SPAN: ("id", "question", "context", "answers", "group"),
+    Kind.RETRIEVAL: ("queries", "candidates"),
     Kind.MLM: ("text", "second", "id", "group"),
 }
 """Fields of the example that `columns` of a row may name, by kind."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from training.data.examples import SentenceQuestion
 from training.data.files import read_text
+from training.data.records import JsonError, json_value
 from training.data.request import Findings, ReadRequest, is_text
 
 _REMEDY = "write the file as SQuAD JSON with `sentence_breaks`, as github.com/google-research-datasets/lareqa has it"
@@ -22,13 +22,16 @@ def read_xquad_r(request: ReadRequest) -> list[SentenceQuestion]:
     path = request.path()
     findings = Findings(path)
     try:
-        document = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        findings.add(getattr(error, "lineno", 1), f"not JSON: {error}", "", "fetch the file again")
+        document = json_value(read_text(path))
+    except JsonError as error:
+        line, cause = error.args
+        findings.add(line, cause, "", "fetch the file again")
         return findings.settle([])
     reader = _Reader(request.language, findings)
     for index, article in enumerate(_items(document, "data", "", findings)):
         title = article.get("title") if isinstance(article, dict) else None
+        if title and not is_text(str(title)):
+            findings.add(f"data[{index}]", "a 'title' that is not text", ascii(title), _REMEDY)
         for number, paragraph in enumerate(_items(article, "paragraphs", f"data[{index}]", findings)):
             reader.paragraph(paragraph, str(title or ""), f"data[{index}].paragraphs[{number}]")
     return findings.settle(reader.questions)
@@ -64,6 +67,8 @@ class _Reader:
 
     def _breaks(self, paragraph: dict[str, Any], context: str, place: str) -> list[tuple[int, int]]:
         breaks, last = [], 0
+        if paragraph.get("sentence_breaks") == []:
+            self.findings.add(place, "no sentences in 'sentence_breaks'", "", _REMEDY)
         for number, item in enumerate(_items(paragraph, "sentence_breaks", place, self.findings)):
             whole = isinstance(item, list) and len(item) == 2 and all(type(end) is int for end in item)
             if not whole or not last <= item[0] < item[1] <= len(context) or not context[item[0] : item[1]].strip():
@@ -92,7 +97,7 @@ class _Reader:
         return tuple(number for number, sentence in enumerate(sentences) if sentence == holding[0])
 
     def _id(self, name: Any, place: str) -> str:
-        if not isinstance(name, (str, int)) or name == "" or str(name) in self._ids:
+        if type(name) not in (str, int) or not is_text(str(name)) or str(name) in self._ids:
             self.findings.add(place, "no id of its own", name, "give every question an id that is the same in every language")
             return ""
         self._ids.add(str(name))

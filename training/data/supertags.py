@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from training.data.examples import Tagged
-from training.data.files import lines, locate, read_text
+from training.data.files import candidates, lines, locate, read_text
 from training.data.request import Findings, ReadRequest
 from training.data.tabular import read_tagged
 from training.errors import DataError
@@ -53,11 +53,18 @@ def read_supertagged(request: ReadRequest) -> list[Tagged]:
 def supertag_files(request: ReadRequest) -> list[Path]:
     """The sentences and, where the row's labels come from it, the list of supertags; raises DataError when one is missing."""
     row, root = request.row, request.root
-    return [_located(row, root, request.relative), _located(row, root, _list_of(row))]
+    sentences = _located(row, root, request.relative)
+    if row.labels and not (Split.TRAIN in row.files and _is_there(root, _list_of(row))):
+        return [sentences]
+    return [sentences, _located(row, root, _list_of(row))]
 
 
 def _list_of(row: TaskRow) -> str:
     return str(PurePosixPath(row.files[Split.TRAIN]).with_name(_NAME))
+
+
+def _is_there(root: Path, relative: str) -> bool:
+    return any(path.is_file() for path in candidates(root, relative))
 
 
 def _located(row: TaskRow, root: Path, relative: str) -> Path:
