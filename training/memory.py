@@ -12,7 +12,7 @@ import torch
 def release_memory() -> None:
     """Give freed memory back to the system: batches of many shapes leave the allocator with pieces that it keeps.
 
-    On a GPU the cached blocks are freed; on the CPU glibc is asked to trim its heap (other C libraries have nothing to ask for).
+    On a GPU the cached blocks are freed; on the CPU glibc is asked to trim its heap (another C library has no such call).
     """
     gc.collect()
     if torch.cuda.is_available():
