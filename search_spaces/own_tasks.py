@@ -129,6 +129,7 @@ def read_task(text: str, subject: str, known: Rows, metrics: Mapping[str, object
             faults.extend(schema_faults(document, error, TaskFile, lambda loc: loc))
         faults.extend(_name_faults(document, known, metrics))
         faults.extend(_kind_fault(document))
+        faults.extend(_character_faults(document, document.value, ()))
         faults.extend(file_faults(document, (), document.value))
     if task is not None and not faults:
         row = _row(task, known)
@@ -148,7 +149,7 @@ def _text(path: pathlib.Path) -> str:
 
 def _name_faults(document: Document, known: Rows, metrics: Mapping[str, object]) -> Iterator[Fault]:
     said = document.value if isinstance(document.value, Mapping) else {}
-    if said.get("name") in known:
+    if isinstance(said.get("name"), str) and said["name"] in known:
         yield document.fault(("name",), "there is a task of this name", said["name"], "call it otherwise")
     for key in ("like", "train_on"):
         if isinstance(said.get(key), str) and said[key] and said[key] not in known:
@@ -160,8 +161,18 @@ def _name_faults(document: Document, known: Rows, metrics: Mapping[str, object])
 
 def _kind_fault(document: Document) -> Iterator[Fault]:
     said = document.value if isinstance(document.value, Mapping) else {}
-    if "kind" not in said and not said.get("like"):
+    if said.get("kind") is None and not said.get("like"):
         yield document.fault((), "a task needs a kind", "", f"add `kind`, one of {', '.join(Kind)}, or `like: <a known task>`")
+
+
+def _character_faults(document: Document, value: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """Texts with a lone surrogate, which YAML can spell and UTF-8 can't: the row could not be written down."""
+    if isinstance(value, str) and value != value.encode("utf-8", "replace").decode("utf-8"):
+        yield document.fault(path, "half of a character", ascii(value), "write the whole character")
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, tuple) else ()
+    for key, inner in items:
+        yield from _character_faults(document, key, path)
+        yield from _character_faults(document, inner, (*path, key))
 
 
 def _row(task: TaskFile, known: Rows) -> TaskRow:

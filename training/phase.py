@@ -54,7 +54,7 @@ def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
     """Every optimiser step of the phase, in order; raises DataError on an empty training set."""
     sizes = [encoded.sizes if isinstance(encoded, Joined) else (len(encoded),) for encoded in data]
     if not all(all(languages) for languages in sizes):
-        empty = [encoded.row.name for encoded in data if not len(encoded)]
+        empty = [encoded.row.name for encoded, languages in zip(data, sizes, strict=True) if not all(languages)]
         raise DataError("a training set is empty", ", ".join(empty), "check the files and the caps of the grid")
     pool = phase.length_pool
     lengths = [_lengths(encoded) for encoded in data] if pool else []

@@ -50,6 +50,8 @@ BYTES = (
     "\u2028".encode(),
     b" ",
     b"0",
+    b"9" * 5000,
+    "²".encode(),
     b"\xef\xbb\xbf",
 )
 _MARK = "the mark"

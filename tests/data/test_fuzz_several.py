@@ -5,50 +5,42 @@ from __future__ import annotations
 import gzip
 import random
 import zlib
-from pathlib import Path
 
 import pytest
 
 from tests.data import mutations
+from tests.data.fuzz_disk import ROOT, Disk, Several
+from tests.data.fuzz_documents import DOCUMENTS
 from tests.data.fuzz_forms import BY_BYTE
-from tests.data.fuzz_several import SEVERAL, Several
+from tests.data.fuzz_lines import LINES
 from training.errors import UserError
 
 pytestmark = pytest.mark.slow
 INPUTS = 10_000
+CASES = LINES | DOCUMENTS
 
 
-def outcome(case: Several, content: bytes, packed: bool, root: Path) -> bool:
+def outcome(case: Several, content: bytes, packed: bool, disk: Disk) -> bool:
     """Whether the content was accepted; fails the test on another error than a user's, and on anything lost or made up."""
-    plain = root / case.damaged
-    path = plain.with_name(f"{plain.name}.gz") if packed else plain
-    path.write_bytes(content)
-    if packed:
-        plain.unlink()
+    sound = {name: value for name, value in case.files.items() if name != case.damaged}
+    disk.files = {**sound, f"{case.damaged}.gz" if packed else case.damaged: content}
     try:
-        found = case.read(root)
+        found = case.read(ROOT)
     except UserError as fault:
         assert str(fault).strip()
         return False
     except Exception as error:
         raise AssertionError(f"{type(error).__name__}: {error} on {content[:2000]!r}") from error
-    finally:
-        if packed:
-            path.unlink()
-            plain.touch()
-    whole = gzip.decompress(content) if packed else content
-    assert found == case.held({**case.files, case.damaged: whole}), whole
+    plain = gzip.decompress(content) if packed else content
+    assert found == case.held({**case.files, case.damaged: plain}), plain
     return True
 
 
-@pytest.mark.parametrize("name", SEVERAL)
-def test_one_damaged_file_of_several_is_a_fault_or_all_are_read_whole(name: str, tmp_path: Path) -> None:
-    case, dice = SEVERAL[name], random.Random(zlib.crc32(name.encode()))
-    for relative, content in case.files.items():
-        (tmp_path / relative).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / relative).write_bytes(content)
+@pytest.mark.parametrize("name", CASES)
+def test_one_damaged_file_of_several_is_a_fault_or_all_are_read_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, dice, disk = CASES[name], random.Random(zlib.crc32(name.encode())), Disk(monkeypatch)
     whole = case.files[case.damaged]
-    assert outcome(case, whole, False, tmp_path), "the files as they were are not accepted"
+    assert outcome(case, whole, False, disk), "the files as they were are not accepted"
     accepted = 0
     for _ in range(INPUTS):
         mutate = dice.choice(case.kinds)
@@ -56,5 +48,5 @@ def test_one_damaged_file_of_several_is_a_fault_or_all_are_read_whole(name: str,
         content = mutate(whole, dice)
         if not packed and content and dice.random() < 0.3:
             content = dice.choice(BY_BYTE[:5])(content, dice)
-        accepted += outcome(case, content, packed, tmp_path)
+        accepted += outcome(case, content, packed, disk)
     assert 0.01 * INPUTS < accepted < 0.9 * INPUTS, f"{accepted} of {INPUTS} were accepted"

@@ -89,8 +89,17 @@ def test_columns_gold_may_be_missing_in_test_alone(tmp_path: Path, label: str) -
     with pytest.raises(Faults, match=r"own.tsv:2: a label outside the task's set"):
         READ(asked(tmp_path, content, nli()))
     assert READ(asked(tmp_path, "premise\thypothesis\nA\tB\n", nli(), "test"))[0].label is None
-    with pytest.raises(DataError, match="no column label"):
+    with pytest.raises(DataError, match="the data file has no column label") as raised:
         READ(asked(tmp_path, "premise\thypothesis\nA\tB\n", nli()))
+    assert raised.value.remedy == "correct the columns of the row"
+
+
+def test_columns_of_a_bitext_pair_each_query_with_the_candidate_beside_it(tmp_path: Path) -> None:
+    own = task(Kind.RETRIEVAL, {"queries": "en", "candidates": "gn"}, "own.csv")
+    (bitext,) = READ(asked(tmp_path, 'en,gn\n"a, b",c\nd,e\n', own, "test"))
+    assert (bitext.queries, bitext.candidates, bitext.gold) == (("a, b", "d"), ("c", "e"), (0, 1))
+    with pytest.raises(Faults, match=r"own.csv:3: no text in column 'gn'"):
+        READ(asked(tmp_path, "en,gn\na,b\nd,\n", own, "test"))
 
 
 def test_columns_labels_that_are_numbers_mean_themselves(tmp_path: Path) -> None:

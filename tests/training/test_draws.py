@@ -134,3 +134,7 @@ def test_units_of_a_task_are_numbered_through_its_languages(sizes: list[int], al
     ends = np.cumsum([0, *sizes])
     found = [int(((units >= first) & (units < last)).sum()) for first, last in pairwise(ends)]
     assert found == shares
+
+
+def test_weights_however_large_share_the_whole_epoch() -> None:
+    assert task_shares([1000, 500], Mixing(kind="weights", weights=(1e308, 1e308))) == [750, 750]

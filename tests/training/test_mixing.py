@@ -102,3 +102,10 @@ def test_a_phase_in_several_languages_sees_each_with_the_exponent(toy_folder: Pa
     data = join([toy.encoded(tokenizer, toy.MLM, count, seed=count) for count in (40, 4)])
     trained = train_phase(model, toy.phase(toy.MLM, mixing=Mixing(alpha=0.0)), [data], vocabulary, Runtime())
     assert trained.steps == math.ceil(44 / 8)
+
+
+def test_a_language_without_examples_names_its_task(toy_folder: Path, tokenizer: Any) -> None:
+    model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.NLI)
+    data = join([toy.encoded(tokenizer, toy.NLI, count) for count in (3, 0)])
+    with pytest.raises(DataError, match="a training set is empty: 'nli'"):
+        train_phase(model, toy.phase(toy.NLI), [data], vocabulary, Runtime())

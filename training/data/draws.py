@@ -89,6 +89,7 @@ def language_shares(sizes: Sequence[int], count: int, alpha: float) -> list[int]
 
 def _parts_of(total: int, wanted: NDArray[np.float64]) -> list[int]:
     """Whole numbers in the proportions of `wanted`, `total` together (largest remainders), or more where one would be 0."""
+    wanted = wanted / wanted.max()  # their sum may be more than a float holds
     exact = wanted / wanted.sum() * total
     parts = np.floor(exact).astype(np.int64)
     rest = np.argsort(parts - exact, kind="stable")[: total - int(parts.sum())]
