@@ -20,13 +20,15 @@ import numpy as np
 
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
+from sweep.outcome import current_records
 from sweep.plan import Plan, needed_splits
+from sweep.runfolder import read_mark
 from training.data.loading import DataSource, load
 from training.data.prepared import native_files
 from training.data.request import ReadRequest
 from training.data.statistics import label_counts, row_texts
 from training.data.units import wanted
-from training.record import ENGLISH, TargetResult, TrialRecord, read_records
+from training.record import ENGLISH, TargetResult, TrialRecord
 from training.tasks.registry import ROWS
 from training.tasks.row import Kind, Split
 
@@ -41,7 +43,7 @@ def launched(grid: str, runs: Path) -> tuple[Plan, list[TrialRecord]]:
     run = runs / grid
     sweep = str(Path(sys.executable).with_name("sweep"))
     subprocess.run([sweep, "launch", "--grid", grid, "--run", str(run)], check=True, stdout=sys.stderr)
-    return prepare(LaunchOptions(grid=grid, run=run)), read_records(run)
+    return prepare(LaunchOptions(grid=grid, run=run)), current_records(run, read_mark(run))
 
 
 def rows_read(plans: Sequence[Plan]) -> Iterator[str]:

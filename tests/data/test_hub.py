@@ -97,7 +97,7 @@ def test_prepare_from_hub_gives_the_examples_of_every_kind(hub: Hub, prepare: Pr
     assert [row("panx").labels[tag] for tag in tagged.tags] == ["B-PER", "O", "B-LOC"]
     assert [item.label for item in found["commonsenseqa", "train"] if isinstance(item, Choices)] == [0, 1]
     assert [item.label for item in found["commonsenseqa", "test"] if isinstance(item, Choices)] == [None, None]
-    left_out = [item for item in _manifest(tmp_path, "snli").findings() if item.check == "left_out"]
+    left_out = [item for item in _manifest(tmp_path, "snli").findings() if item.check == "by_convention"]
     assert {(item.split, item.count) for item in left_out} == {("train", 1), ("dev", 1), ("test", 1)}
 
 

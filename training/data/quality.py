@@ -11,7 +11,7 @@ is known and accepted of the public data sets is in `known_issues`.
 | single_label | a file of 50 rows or more with gold, where every row has one label |
 | gold_in_test | gold in a test file: scores on it are not blind |
 | wrong_language | rows that are not in the language of their file |
-| left_out | records of the hub that have no gold label and are left out |
+| by_convention | records that reading leaves out or mends by a convention of the task (without a gold label, say) |
 | leakage | rows of a dev or test split whose texts are in the training split (or in the dev split, for test) |
 | leakage_from_training_task | English rows of a target's dev or test split that are in the splits of the task it trains on |
 """
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Rows:
     texts: Sequence[tuple[str, ...]]
     prints: Fingerprints
     labels: Mapping[str, int]
-    left_out: int = 0
+    conventions: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_rows(rows: Rows) -> tuple[Finding, ...]:
@@ -137,8 +137,9 @@ def _foreign_id(name: str) -> bool | None:
     return match[1] != "english" if match else None
 
 
-def _left_out(rows: Rows) -> _Found:
-    yield rows.left_out, "records without a gold label"
+def _by_convention(rows: Rows) -> _Found:
+    for what, count in rows.conventions.items():
+        yield count, what
 
 
 _CHECKS: Mapping[str, Callable[[Rows], _Found]] = {
@@ -148,7 +149,7 @@ _CHECKS: Mapping[str, Callable[[Rows], _Found]] = {
     "single_label": _single_label,
     "gold_in_test": _gold_in_test,
     "wrong_language": _wrong_language,
-    "left_out": _left_out,
+    "by_convention": _by_convention,
 }
 
 

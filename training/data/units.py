@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from training.data.prepared import (
     write_examples,
 )
 from training.data.quality import ENGLISH, Rows, check_rows
-from training.data.readers import READERS
+from training.data.readers import READERS, remarks
 from training.data.request import ReadRequest
 from training.data.statistics import (
     Fingerprints,
@@ -94,6 +94,9 @@ def origin_of(row: TaskRow, data: Path, split: str, language: str, only: Origin 
     return Origin.HUB if on_hub and only is not Origin.NATIVE else None
 
 
+UNLABELLED = "records without a gold label"
+
+
 def recipe_of(row: TaskRow) -> str:
     """Names what a prepared file depends on beside the hub's commit: the row's version, labels, kind and hub source."""
     hub = row.hub
@@ -122,14 +125,17 @@ def prepare_unit(unit: Unit) -> UnitResult:
     Raises DataError, Faults or StoreError; what other units stored is not touched.
     """
     if unit.origin is Origin.NATIVE:
-        return described(unit, READERS[unit.row.reader](unit.request), _data_files(unit, native_files(unit.request)))
+        files = _data_files(unit, native_files(unit.request))
+        return described(unit, READERS[unit.row.reader](unit.request), files, remarks(unit.request))
     examples, left_out = _from_hub(unit)
     path = prepared_path(unit.data, unit.row.name, unit.split, unit.language)
-    return described(unit, examples, _data_files(unit, [path]), left_out)
+    return described(unit, examples, _data_files(unit, [path]), {UNLABELLED: left_out} if left_out else {})
 
 
-def described(unit: Unit, examples: list[Example], files: tuple[DataFile, ...], left_out: int = 0) -> UnitResult:
-    """The entry and fingerprints of examples."""
+def described(
+    unit: Unit, examples: list[Example], files: tuple[DataFile, ...], conventions: Mapping[str, int] | None = None
+) -> UnitResult:
+    """The entry and fingerprints of examples; `conventions` counts what reading them left out or mended."""
     texts = list(row_texts(examples))
     prints = fingerprints(texts)
     labels = label_counts(unit.row, examples)
@@ -141,7 +147,7 @@ def described(unit: Unit, examples: list[Example], files: tuple[DataFile, ...], 
         texts=texts,
         prints=prints,
         labels=labels,
-        left_out=left_out,
+        conventions=conventions or {},
     )
     entry = SplitEntry(
         origin=unit.origin,

@@ -13,7 +13,7 @@ from training.data.examples import Example
 from training.data.files import content_digest
 from training.data.manifest import Manifest, Origin, SplitEntry
 from training.data.prepared import native_files, read_examples
-from training.data.readers import READERS
+from training.data.readers import READERS, remarks
 from training.data.request import ReadRequest
 from training.data.statistics import Fingerprints
 from training.data.units import Unit, described, wanted
@@ -94,13 +94,19 @@ def _verify_unit(unit: Unit, entry: SplitEntry) -> tuple[Fingerprints | None, li
             differences.append(_difference(unit.row, place, f"the sha256 of {item.path}", item.sha256, now))
     try:
         examples = _examples(unit, entry)
-        left_out = sum(finding.count for finding in entry.findings if finding.check == "left_out")
-        result = described(unit, examples, entry.files, left_out)
+        result = described(unit, examples, entry.files, _conventions(unit, entry))
     except UserError as fault:
         cause = str(fault).splitlines()[0]
         return None, [*differences, _difference(unit.row, place, "reading it", "possible", cause)]
     differences += _entry_differences(unit, place, entry, result.entry)
     return result.prints, differences
+
+
+def _conventions(unit: Unit, entry: SplitEntry) -> dict[str, int]:
+    """What reading left out or mended: counted again in native files; what was fetched no longer has it."""
+    if entry.origin is Origin.NATIVE:
+        return remarks(unit.request)
+    return {finding.case: finding.count for finding in entry.findings if finding.check == "by_convention"}
 
 
 def _examples(unit: Unit, entry: SplitEntry) -> list[Example]:
