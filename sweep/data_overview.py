@@ -101,14 +101,24 @@ def task_overview(item: TaskRow, data: Path | None) -> dict[str, Any]:
 
 
 def overview_table(found: Sequence[dict[str, Any]]) -> Table:
-    """The overview for a person: one line a task."""
-    table = Table("task", "kind", "from", "licence", "languages", "here", box=None, pad_edge=False)
+    """The overview for a person: one line a task, long texts cut; `sweep data show` has all of it."""
+    table = Table("task", "lang.", "here", "manifest", "from", "licence", box=None, pad_edge=False)
     for item in found:
-        hub = ", ".join(dict.fromkeys(item["hub"]))
-        source = f"{item['source']}; hub: {hub}" if hub else item["source"]
-        columns = (item["kind"].replace("_", " "), source, item["licence"], str(len(item["languages"])), _here(item))
+        source = f"hub: {_hubs(item['hub'])}" if item["hub"] else item["source"]
+        manifest = "yes" if item["manifest"] else "no"
+        columns = (str(len(item["languages"])), _here(item), manifest, _cut(source, 30), _cut(item["licence"], 18))
         table.add_row(f"[bold]{escape(item['task'])}[/bold]", *map(escape, columns))
     return table
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1].rstrip(" ,;:") + "…"
+
+
+def _hubs(names: Sequence[str]) -> str:
+    """The first repository, and how many more there are."""
+    distinct = list(dict.fromkeys(names))
+    return (distinct[0] + (f" and {len(distinct) - 1} more" if len(distinct) > 1 else "")) if distinct else ""
 
 
 def _here(item: dict[str, Any]) -> str:
@@ -117,7 +127,7 @@ def _here(item: dict[str, Any]) -> str:
         counts.append(f"{len(item['missing'])} missing")
     if not (item["native"] or item["prepared"]):
         return "missing"
-    return ", ".join(counts) + ("" if item["manifest"] else "; no manifest")
+    return ", ".join(counts)
 
 
 def verify_tasks(tasks: Sequence[str], grid: str | None, data: Path) -> tuple[Verification, ...]:
