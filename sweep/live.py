@@ -38,12 +38,12 @@ class LiveFile(Unwatched):
 
     def step(self, step: int, steps: int, loss: float) -> None:
         """Note how far it is."""
-        self.state |= {"step": step, "steps": steps, "loss": loss}
+        self.state |= {"step": step, "steps": steps, "loss": loss, "encoding": None}
         self._write()
 
     def phase_done(self, trace: PhaseTrace) -> None:
         """Note a finished phase."""
-        self.state |= {"done": [*self.state.get("done", []), trace.identity.name], "phase": "evaluation"}
+        self.state |= {"done": [*self.state.get("done", []), trace.identity.name], "phase": "evaluation", "encoding": None}
         self._write(force=True)
 
     def _write(self, *, force: bool = False) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from training.data.loading import DataSource, load
+from training.data.loading import DataSource, load, stream
 from training.data.statistics import field_names
 from training.data.units import wanted
 from training.errors import Faults, UserError
@@ -29,7 +29,7 @@ def count_examples(needed: Iterable[Needed], sources: Mapping[str, DataSource], 
     for key, task, split, languages in needed:
         for language in languages:
             try:
-                counts[key] = counts.get(key, 0) + len(load(sources[task], split, language))
+                counts[key] = counts.get(key, 0) + sum(1 for _ in stream(sources[task], split, language))
             except Faults as found:
                 faults += found.faults
             except UserError as fault:

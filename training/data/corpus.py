@@ -17,7 +17,7 @@ from training.data.encode import Block, Encoder
 from training.data.encoded_store import EncodedStore, EncodingIdentity, library_of, row_digest
 from training.data.examples import Example
 from training.data.features import Encoded
-from training.data.loading import DataSource, load
+from training.data.loading import DataSource, line_count, load, stream, streams
 from training.errors import DataError
 from training.tasks.row import Split
 
@@ -158,10 +158,15 @@ class Corpus:
         read: list[list[Example]] = []
 
         def make() -> Iterator[Block]:
+            encoder = self.encoder(identity.task)
+            source = self.sources[identity.task]
+            if identity.split == Split.TRAIN and streams(source, identity.split, identity.language):
+                told = self._told(identity, line_count(source, identity.split, identity.language))
+                return encoder.blocks(stream(source, identity.split, identity.language), told)
             examples = self._read(identity)
             if identity.split != Split.TRAIN:
                 read.append(examples)
-            return self.encoder(identity.task).blocks(examples, self._told(identity, len(examples)))
+            return encoder.blocks(examples, self._told(identity, len(examples)))
 
         stored = EncodedStore(folder, self.on_damage).get(identity, make)
         examples = read[-1] if read else self._later(identity, stored.examples)

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from training.codec import canonical
 from training.data.examples import Bitext, Example
 from training.data.files import cached_digest
 from training.data.prepared import prepared_entry, read_prepared
-from training.data.readers import READERS, ReadRequest, source_files
+from training.data.readers import READERS, STREAMS, ReadRequest, source_files
+from training.data.streamed import count_lines
 from training.errors import DataError, UserError
 from training.tasks.row import Split, TaskRow
 
@@ -64,6 +65,30 @@ def load(source: DataSource, split: str, language: str) -> list[Example]:
         examples = _carved(examples, split, source)
     cap = source.caps.get(split)
     return examples if cap is None else _capped(examples, cap, _seed(source, split, language))
+
+
+def stream(source: DataSource, split: str, language: str) -> Iterator[Example]:
+    """The examples of `load`, one at a time where the reader can and neither carving nor a cap needs them all.
+
+    Raises what `load` raises, `Faults` perhaps after the last example: what was made of those before is to be thrown away then.
+    """
+    if streams(source, split, language):
+        yield from STREAMS[source.row.reader](_request(source.row, source, split, language))
+    else:
+        yield from load(source, split, language)
+
+
+def streams(source: DataSource, split: str, language: str) -> bool:
+    """Whether `stream` gives one example at a time, however large the file is."""
+    row = source.row
+    if row.parts or row.reader not in STREAMS or split in source.caps or _is_carved(source, split):
+        return False
+    return prepared_entry(_request(row, source, split, language)) is None
+
+
+def line_count(source: DataSource, split: str, language: str) -> int:
+    """Lines of a file that is streamed: about as many as it has examples."""
+    return count_lines(_request(source.row, source, split, language).path())
 
 
 def data_digest(source: DataSource, split: str, languages: Sequence[str]) -> str:

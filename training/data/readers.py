@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,9 +21,9 @@ from training.data.request import ReadRequest
 from training.data.squad import read_squad
 from training.data.supertags import READER as SUPERTAG_READER
 from training.data.supertags import read_supertagged, supertag_files
-from training.data.tabular import read_sentence_pairs, read_tagged
+from training.data.tabular import read_sentence_pairs, read_tagged, stream_sentence_pairs
 
-__all__ = ["READERS", "ReadRequest", "Reader", "remarks", "source_files"]
+__all__ = ["READERS", "STREAMS", "ReadRequest", "Reader", "remarks", "source_files"]
 
 Reader = Callable[[ReadRequest], list[Example]]
 
@@ -66,6 +66,11 @@ _REMARKS: Mapping[str, tuple[str, Callable[[ReadRequest], int]]] = {
     "snli_jsonl": (LEFT_OUT, undecided),
     "question_pairs_tsv": (MENDED, mended),
 }
+
+
+_STREAMS: dict[str, Callable[[ReadRequest], Iterator[Any]]] = {"sentence_pair_tsv": stream_sentence_pairs}
+STREAMS: Mapping[str, Callable[[ReadRequest], Iterator[Example]]] = MappingProxyType(_STREAMS)
+"""Readers that can give their examples one at a time."""
 
 
 def remarks(request: ReadRequest) -> dict[str, int]:

@@ -92,9 +92,13 @@ class Findings:
 
     def settle(self, examples: Sequence[T]) -> list[T]:
         """The examples, if the file has no fault and holds any; otherwise raises `Faults`."""
+        self.close(len(examples))
+        return list(examples)
+
+    def close(self, examples: int) -> None:
+        """Raise `Faults` where the file has a fault or gave no examples."""
         if not self.count and not examples:
             self.add(1, "the file holds no examples", "", "fetch it again, or check that it belongs to this task")
         if self.count:
             more = f" (and {self.count - SHOWN} more, not listed)" if self.count > SHOWN else ""
             raise Faults(f"{self.path}{more}", self._faults)
-        return list(examples)

@@ -10,6 +10,8 @@ from typing import IO, cast
 
 from training.errors import DataError
 
+_CHUNK = 1 << 20
+
 
 def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number, from 1, and text of each line of a plain or gzipped UTF-8 file, without line ends and a byte order mark.
@@ -18,7 +20,7 @@ def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0  # of the last whole line
     try:
-        with cast("IO[bytes]", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as stream:
+        with _opened(path) as stream:
             for line in stream:
                 text = line.decode("utf-8").removesuffix("\n").removesuffix("\r")
                 number += 1
@@ -32,3 +34,18 @@ def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: damaged gzip after line {number}", str(error), remedy) from error
     except OSError as error:
         raise DataError(f"{path}: can't be read", error.strerror or str(error), "check the path and its permissions") from error
+
+
+def count_lines(path: Path) -> int:
+    """Line ends in a plain or gzipped file; raises DataError when it can't be read."""
+    try:
+        with _opened(path) as stream:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(_CHUNK), b""))
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path}: can't be read", str(error), "check the path, its permissions, and that it is whole"
+        ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from training.data.examples import Sentences, Tagged
 from training.data.files import lines, read_text
 from training.data.request import Findings, ReadRequest
+from training.data.streamed import streamed_lines
 from training.tasks.row import Split
 
 _ALIASES = {"contradictory": "contradiction"}
@@ -21,28 +25,59 @@ def read_sentence_pairs(request: ReadRequest) -> list[Sentences]:
     published have that header's columns, and every quote in them is text. `group` is the first sentence, since one premise
     stands in several pairs. Raises DataError or Faults.
     """
+    return list(stream_sentence_pairs(request))
+
+
+def stream_sentence_pairs(request: ReadRequest) -> Iterator[Sentences]:
+    """The pairs of `read_sentence_pairs`, one at a time, so that a file of any size takes no memory.
+
+    Raises DataError, or Faults after the last pair: what was made of the pairs before is to be thrown away then.
+    """
     path = request.path()
     findings = Findings(path)
-    rows = [line.split("\t") for line in lines(read_text(path))]
-    header = tuple(rows[0]) if rows and tuple(rows[0]) in _HEADERS else ()
-    blank = not header and request.split == Split.TEST and all(len(row) == 2 for row in rows)
-    width = len(header) or (2 if blank else 3)
-    labels = {label: index for index, label in enumerate(request.row.labels)}
-    examples = []
-    for number, row in enumerate(rows[bool(header) :], 1 + bool(header)):
-        if len(row) != width:
-            findings.add(number, f"{len(row)} columns, not {width}", "\t".join(row), _columns_remedy(width))
-            continue
-        first, second, *rest = row[-3:] if header else (unquoted(text) for text in row)
+    header = next((columns for _, columns in _rows(path)), ())
+    header = header if header in _HEADERS else ()
+    blank = not header and request.split == Split.TEST and all(len(row) == 2 for _, row in _rows(path))
+    read = _PairReader(request, findings, header, blank)
+    count = 0
+    for number, row in _rows(path):
+        found = read(number, row) if number > 1 or not header else None
+        if found is not None:
+            count += 1
+            yield found
+    findings.close(count)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Number and columns of each line; raises DataError on an empty file too."""
+    number = 0
+    for number, line in streamed_lines(path):
+        yield number, tuple(line.split("\t"))
+    if not number:
+        read_text(path)
+
+
+class _PairReader:
+    """Makes a pair of a line, or notes what is wrong with it."""
+
+    def __init__(self, request: ReadRequest, findings: Findings, header: tuple[str, ...], blank: bool) -> None:
+        self.request, self.findings, self.quoted, self.blank = request, findings, not header, blank
+        self.width = len(header) or (2 if blank else 3)
+        self.labels = {label: index for index, label in enumerate(request.row.labels)}
+
+    def __call__(self, number: int, row: tuple[str, ...]) -> Sentences | None:
+        if len(row) != self.width:
+            self.findings.add(number, f"{len(row)} columns, not {self.width}", "\t".join(row), _columns_remedy(self.width))
+            return None
+        first, second, *rest = (unquoted(text) for text in row) if self.quoted else row[-3:]
         if not first.strip() or not second.strip():
-            findings.add(number, "an empty sentence", "\t".join(row), "remove the line or mend the file")
-            continue
-        label = None if blank else labels.get(_ALIASES.get(rest[0], rest[0]))
-        if label is None and not blank:
-            findings.add(number, "a label outside the task's set", rest[0], f"use {', '.join(labels)}")
-            continue
-        examples.append(Sentences(request.id_of(number - 1), first, second, label, group=first))
-    return findings.settle(examples)
+            self.findings.add(number, "an empty sentence", "\t".join(row), "remove the line or mend the file")
+            return None
+        label = None if self.blank else self.labels.get(_ALIASES.get(rest[0], rest[0]))
+        if label is None and not self.blank:
+            self.findings.add(number, "a label outside the task's set", rest[0], f"use {', '.join(self.labels)}")
+            return None
+        return Sentences(self.request.id_of(number - 1), first, second, label, group=first)
 
 
 def read_tagged(request: ReadRequest) -> list[Tagged]:
