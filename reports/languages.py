@@ -22,7 +22,8 @@ def _target(table: TransferTable, target: str) -> Iterator[str]:
     if not languages:
         return
     split = next(cell.split for cell in cells.values() if cell.languages)
-    yield f"### {table.model}: {target}, {split} split, by language"
+    oracle = ", ORACLE: gold of these languages had a part in it" if any(cell.oracle for cell in cells.values()) else ""
+    yield f"### {table.model}: {target}, {split} split, by language{oracle}"
     yield ""
     yield "| language | " + " | ".join(cells) + " |"
     yield "|---|" + "---:|" * len(cells)

@@ -57,6 +57,8 @@ def params(record: TrialRecord) -> dict[str, str]:
         if result.layer is not None:
             values[f"{clean(result.task)}.layer"] = str(result.layer)
             values[f"{clean(result.task)}.pooling"] = result.pooling or ""
+        for language, threshold in sorted(result.thresholds.items()):
+            values[f"{clean(result.task)}.threshold.{clean(language)}"] = f"{threshold:.6g}"
     return {name[:NAME_LIMIT]: value[:PARAM_LIMIT] for name, value in values.items()}
 
 
@@ -72,6 +74,7 @@ def tags(record: TrialRecord) -> dict[str, str]:
         "seed": str(record.seed),
         "status": record.status.value,
         "synthetic": str(any(result.synthetic for result in record.results)).lower(),
+        "oracle": ",".join(oracles(record)) or "none",
         "mlflow.note.content": note(record),
     }
     for label, phase in phases(record):
@@ -99,10 +102,20 @@ def note(record: TrialRecord) -> str:
     """The run's description, Markdown."""
     way = [f"{phase.identity.name} ({phase.outcome})" for phase in record.phases]
     lines = [" → ".join([record.model, *way, "evaluated on " + ", ".join(record.targets)])]
-    lines += [f"**{result.task}** {result.mean:.2f} on average, English included" for result in record.results]
+    unclean = {result.task: " (oracle: thresholds from target-language gold)" for result in record.results if result.oracle}
+    lines += [
+        f"**{result.task}** {result.mean:.2f} on average, English included{unclean.get(result.task, '')}"
+        for result in record.results
+    ]
     lines += [f"**{record.status.value}**: {record.reason}"] if record.reason else []
     lines += ["SYNTHETIC data (mini world)"] if any(result.synthetic for result in record.results) else []
     return "\n\n".join(lines)
+
+
+def oracles(record: TrialRecord) -> list[str]:
+    """What gold of a target language had a part in: targets whose thresholds were set with it, and the choice of the trial."""
+    chosen = ["selection"] if record.selection is not None and record.selection.oracle else []
+    return [result.task for result in record.results if result.oracle] + chosen
 
 
 def points(record: TrialRecord) -> list[Point]:
