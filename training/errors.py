@@ -41,6 +41,16 @@ class DataError(UserError):
     """A data file is missing, damaged, or not what its task says it is."""
 
 
+class MissingDataError(DataError):
+    """A file of a task is not there; `task`, `split`, `language` and `file` (below the data folder) say which."""
+
+    def __init__(
+        self, cause: str, value: object, remedy: str, *, task: str = "", split: str = "", language: str = "", file: str = ""
+    ) -> None:
+        super().__init__(cause, value, remedy)
+        self.task, self.split, self.language, self.file = task, split, language, file
+
+
 class ModelError(UserError):
     """A pretrained model or a checkpoint can't be used."""
 

@@ -5,14 +5,14 @@ The floors above get counts and texts from here, never examples: what chooses am
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from training.data.loading import DataSource, load, stream
 from training.data.statistics import field_names
 from training.data.units import wanted
-from training.errors import Faults, UserError
+from training.errors import DataError, Faults, MissingDataError, UserError
 from training.tasks.row import Split, TaskRow
 
 LONGEST = 300
@@ -36,8 +36,28 @@ def count_examples(needed: Iterable[Needed], sources: Mapping[str, DataSource], 
                 faults.append(fault)
     if faults:
         # A train file that a dev split is carved from is read twice: its faults are told once.
-        raise Faults(subject, list({str(fault): fault for fault in faults}.values()))
+        raise Faults(subject, together(list({str(fault): fault for fault in faults}.values())))
     return counts
+
+
+def together(faults: Sequence[UserError]) -> list[UserError]:
+    """Faults in their order, the missing files of one task and split as one fault that names the languages."""
+    groups: dict[object, list[UserError]] = {}
+    for place, fault in enumerate(faults):
+        key = (fault.task, fault.split) if isinstance(fault, MissingDataError) else place
+        groups.setdefault(key, []).append(fault)
+    return [group[0] if len(group) == 1 else _missing(group) for group in groups.values()]
+
+
+def _missing(group: Sequence[UserError]) -> UserError:
+    found = [fault for fault in group if isinstance(fault, MissingDataError)]
+    first, last = found[0], found[-1]
+    which = f"files are missing, {first.file} to {last.file}"
+    cause = f"task {first.task} has no {first.split} data in {len(found)} languages: {which}"
+    languages = ", ".join(fault.language for fault in found)
+    remedy = f"put them below {first.value}, name another data folder, or limit the task's `languages` in the grid"
+    fetched = f"; or fetch them: sweep data prepare {first.task}" if "sweep data prepare" in first.remedy else ""
+    return DataError(cause, languages, remedy + fetched)
 
 
 def first_example(row: TaskRow, data: Path) -> dict[str, Any] | None:

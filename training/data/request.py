@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from training.data.files import locate
-from training.errors import DataError, Faults
+from training.errors import DataError, Faults, MissingDataError
 from training.tasks.row import TaskRow
 
 T = TypeVar("T")
@@ -38,14 +38,22 @@ class ReadRequest:
         return row.files[self.split].format(lang=self.language)
 
     def path(self) -> Path:
-        """Where the file is; raises DataError naming the task, split and language when it is missing."""
+        """Where the file is; raises MissingDataError naming the task, split and language when it is missing."""
         relative = self.relative
         try:
             return locate(self.root, relative)
         except DataError as fault:
             cause = f"task {self.row.name} has no {self.split} data in language {self.language!r}: {fault.cause}"
             fetched = f"; or fetch it: sweep data prepare {self.row.name}" if self._on_hub else ""
-            raise DataError(cause, fault.value, fault.remedy + fetched) from None
+            raise MissingDataError(
+                cause,
+                fault.value,
+                fault.remedy + fetched,
+                task=self.row.name,
+                split=str(self.split),
+                language=self.language,
+                file=relative,
+            ) from None
 
     def id_of(self, number: int) -> str:
         """Name of the example with index `number` of a file without ids of its own."""
