@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from training.errors import UserError
+from training.errors import OtherVersionError, UserError
 from training.record import TrialRecord, read_record
 from training.store import PhaseStore
 
@@ -15,11 +15,16 @@ SCRATCH = ("live", "outcomes", "train", "tune")
 
 
 def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
-    """All records that can be read, and a line for each that can't: renamed to `.damaged`, unless the caller only looks."""
+    """All records that can be read, and a line for each that can't: renamed to `.damaged`, unless the caller only looks.
+
+    Raises OtherVersionError, and touches nothing, where another version of the project wrote one.
+    """
     records, lines = [], []
     for path in sorted((run / "records").glob("*.json")):
         try:
             records.append(read_record(path))
+        except OtherVersionError:
+            raise
         except UserError as fault:
             if set_aside:
                 path.replace(path.with_suffix(".damaged"))

@@ -59,6 +59,10 @@ class StoreError(UserError):
     """A phase or a record can't be written to, or read from, storage."""
 
 
+class OtherVersionError(StoreError):
+    """What another version of the project wrote: not damaged, so it must not be set aside or written over."""
+
+
 class StorageFullError(StoreError):
     """The disk is full: the sweep stops, since every other trial would meet it too."""
 

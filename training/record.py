@@ -12,11 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from training.codec import canonical, from_payload
-from training.errors import StoreError
+from training.errors import OtherVersionError, StoreError
 from training.identity import PhaseIdentity
 from training.storage import write_atomically
 
-RECORD_SCHEMA = 1
+RECORD_SCHEMA = 2
 ENGLISH = "en"
 
 
@@ -128,14 +128,16 @@ def write_record(folder: Path, record: TrialRecord) -> Path:
 
 
 def read_record(path: Path) -> TrialRecord:
-    """Read one record; raises StoreError on damaged JSON or another schema, Faults on fields that do not fit."""
+    """Read one record; raises StoreError on damaged JSON, OtherVersionError on another schema, Faults on unfit fields."""
     try:
         payload = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StoreError(f"the record {path} can't be read ({error})", "", "delete it: the trial will run again") from error
     schema = payload.get("schema") if isinstance(payload, dict) else None
     if schema != RECORD_SCHEMA:
-        raise StoreError(f"the record {path} has another schema", schema, f"this version reads schema {RECORD_SCHEMA}")
+        remedy = f"this version reads schema {RECORD_SCHEMA}: give another --run, or use the version that wrote this one"
+        kind = OtherVersionError if isinstance(schema, int) else StoreError
+        raise kind(f"the record {path} has another schema", schema, remedy)
     record = from_payload(TrialRecord, payload, f"record {path}")
     if record.trial != path.stem:
         raise StoreError(f"the record {path} names another trial", record.trial, "a copied or renamed record: delete it")

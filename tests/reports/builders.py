@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from training.identity import PhaseIdentity, Role, TaskUse
-from training.record import CarryReport, PhaseTrace, Selection, Status, TargetResult, TrialRecord
+from training.record import RECORD_SCHEMA, CarryReport, PhaseTrace, Selection, Status, TargetResult, TrialRecord
 
 LANGUAGES = ("ar", "de", "en", "sw")
 
@@ -67,7 +67,7 @@ def record(
         chain += [(Role.TARGET, targets[0])] if targets[0] not in retrieval else []
         phases = [phase(role, task, seed=seed, lr=1e-5 * (number + 1)) for role, task in chain]
     return TrialRecord(
-        schema=1,
+        schema=RECORD_SCHEMA,
         trial=f"{study}-{number}-s{seed}",
         chain=f"{number:08x}{seed:08x}",
         grid="all",

@@ -16,8 +16,8 @@ from sweep.plan import trial_name
 from sweep.runfolder import MARK, hold, is_held, open_run, read_mark
 from sweep.tidy import readable_records, remove_leftovers
 from tests.sweep.plans import plan_of, score_record
-from training.errors import Faults, UserError
-from training.record import record_path, write_record
+from training.errors import Faults, OtherVersionError, UserError
+from training.record import RECORD_SCHEMA, record_path, write_record
 
 HOLDER = """
 import sys, time
@@ -131,7 +131,7 @@ def test_looking_at_a_folder_neither_makes_it_nor_needs_to_write_to_it(tmp_path:
     assert not is_held(tmp_path)
 
 
-@pytest.mark.parametrize("damage", [b"", b'{"schema": 1}', b'{"schema": 2}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize("damage", [b"", b'{"schema": 2}', b'{"schema": "2"}', b"\xff\xfe", b"null"])
 def test_damaged_record_is_set_aside_and_named(tmp_path: Path, damage: bytes) -> None:
     whole, damaged = _leave_record(tmp_path, 0), _leave_record(tmp_path, 1)
     damaged.write_bytes(damage)
@@ -145,6 +145,15 @@ def test_damaged_record_is_set_aside_and_named(tmp_path: Path, damage: bytes) ->
     assert damaged.name in lines[0]
     assert damaged.with_suffix(".damaged").read_bytes() == damage
     assert readable_records(tmp_path) == (records, [])
+
+
+def test_record_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = _leave_record(tmp_path, 0)
+    newer = json.dumps(json.loads(path.read_bytes()) | {"schema": RECORD_SCHEMA + 1})
+    path.write_text(newer, encoding="utf-8")
+    with pytest.raises(OtherVersionError, match="another schema"):
+        readable_records(tmp_path)
+    assert path.read_text(encoding="utf-8") == newer
 
 
 def test_record_under_another_trials_name_is_set_aside(tmp_path: Path) -> None:
