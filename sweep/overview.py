@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from search_spaces.schema import PhaseSpace
 from search_spaces.values import Choices
 from sweep.launch import executor_of, prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of
-from sweep.plan import Plan, StudySpec
+from sweep.plan import Plan, StudySpec, learned_for
 from sweep.runfolder import RunMark
 from training.identity import Role
 from training.store import PhaseStore
@@ -60,21 +61,23 @@ def _phase_bounds(plan: Plan) -> Iterator[tuple[str, int]]:
     """At most how many phases of each role will be trained, with sharing."""
     seeds = len(plan.grid.seeds)
     yield str(Role.PRETRAIN), sum(model.pretrain is not None for model in plan.grid.models.values())
-    space = plan.grid.search.space.intermediate
-    distinct = (
-        len(space.lr.values) * len(space.epochs.values)
-        if isinstance(space.lr, Choices) and isinstance(space.epochs, Choices)
-        else None
-    )
     intermediate = 0
     for model in plan.grid.models:
-        for name in {study.intermediate.name for study in plan.studies if not study.intermediate.is_baseline}:
+        for setting in {study.intermediate for study in plan.studies if not study.intermediate.is_baseline}:
             asked = sum(
-                plan.settings_of(study) for study in plan.studies if study.model == model and study.intermediate.name == name
+                plan.settings_of(study) for study in plan.studies if study.model == model and study.intermediate == setting
             )
+            distinct = _distinct(setting.space or plan.grid.search.space.intermediate)
             intermediate += (min(asked, distinct) if distinct else asked) * seeds
     yield str(Role.INTERMEDIATE), intermediate
-    yield str(Role.TARGET), sum(plan.settings_of(study) * seeds for study in plan.studies if _trained(plan, study))
+    yield str(Role.TARGET), sum(plan.settings_of(study) * seeds * _target_phases(plan, study) for study in plan.studies)
+
+
+def _distinct(space: PhaseSpace) -> int | None:
+    """Settings that a space of choices has; None for one with a range."""
+    if isinstance(space.lr, Choices) and isinstance(space.epochs, Choices):
+        return len(space.lr.values) * len(space.epochs.values)
+    return None
 
 
 def _unshared(plan: Plan) -> int:
@@ -83,13 +86,13 @@ def _unshared(plan: Plan) -> int:
     return sum(
         plan.settings_of(study)
         * len(plan.grid.seeds)
-        * (pretrained[study.model] + int(not study.intermediate.is_baseline) + int(_trained(plan, study)))
+        * (pretrained[study.model] + int(not study.intermediate.is_baseline) + _target_phases(plan, study))
         for study in plan.studies
     )
 
 
-def _trained(plan: Plan, study: StudySpec) -> bool:
-    return plan.sources[study.group].row.trained
+def _target_phases(plan: Plan, study: StudySpec) -> int:
+    return len(learned_for(plan.sources[study.group].row))
 
 
 def print_plan(options: LaunchOptions, *, as_json: bool) -> None:

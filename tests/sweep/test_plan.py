@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.overview import _phase_bounds
 from sweep.plan import Plan, Setting, needed_splits, trial_name
 from sweep.sources import resolve_sources
 from tests.sweep.plans import SMALL, grid_of, name_digest, plan_of, study_of
@@ -262,3 +263,12 @@ def test_a_task_trained_in_several_languages_needs_them_all() -> None:
     assert needed["mini_xnli_all/dev"] == (ENGLISH,)
     (phase,) = [p for p in _chains(plan)["mini.mini_xnli_all.mini_udpos"].phases if p.role is Role.INTERMEDIATE]
     assert phase.tasks[0].languages == needed["mini_xnli_all/train"]
+
+
+def test_overview_counts_every_target_phase_and_the_space_of_each_setting() -> None:
+    text = SMALL.replace("mini_udpos", "mini_xcopa_xr").replace(
+        "[none, mini_nli]", "[none, {slow: {tasks: [mini_nli], space: {lr: [5e-6, 6e-6], epochs: [1]}}}]"
+    )
+    counts = dict(_phase_bounds(plan_of(text)))
+    # Two studies of three settings for xcopa, each with a phase on Social IQa before COPA's.
+    assert counts == {"pretrain": 1, "intermediate": 2, "target": 2 * 3 * 2}
