@@ -235,6 +235,7 @@ class EntityLinking(Scheme):
 
 SCHEMES: Mapping[str, type[Scheme]] = {
     "tatoeba_lines": TranslationPairs,
+    "columns": TranslationPairs,
     "bucc_tsv": Mining,
     "xquad_r_json": AnswerSentences,
     "mewslix_jsonl": EntityLinking,

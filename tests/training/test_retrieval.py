@@ -33,7 +33,16 @@ def test_default_layer_is_fourteen_twenty_fourths_of_the_way() -> None:
 
 
 def test_schemes_cover_every_reader_of_retrieval() -> None:
-    assert {row.reader for row in RETRIEVAL_ROWS} | {toy.TATOEBA.reader} == set(SCHEMES)
+    assert {row.reader for row in RETRIEVAL_ROWS} | {toy.TATOEBA.reader, "columns"} == set(SCHEMES)
+
+
+def test_translations_of_a_task_of_ones_own_stand_beside_each_other(toy_folder: Path, tokenizer: Any, tmp_path: Path) -> None:
+    lines = [{"en": text, "other": text} for text in ("the cat sleeps", "a dog in the garden", "the river")]
+    write(tmp_path, "mine/de.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    columns = {"queries": "en", "candidates": "other"}
+    own = replace(toy.TATOEBA, name="mine", reader="columns", columns=columns, files={"test": "mine/{lang}.jsonl"})
+    found = evaluator(toy_folder, tmp_path, tokenizer, own).evaluate(measured(own, "test", "de"))
+    assert (found.languages["de"]["score"], found.examples) == (100.0, {"de": 3})
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
