@@ -88,7 +88,9 @@ def _task_fault(
     if task not in rows:
         yield document.fault(path, "no task has this name", task, nearest(task, fitting, what))
     elif task not in fitting:
-        yield document.fault(path, f"not one of the {what}", task, f"{what}: {', '.join(sorted(fitting))}")
+        needs = "test files, or `scored_on: dev` and dev files" if what.startswith("target") else "train files"
+        remedy = f"{what}: {', '.join(sorted(fitting))} (a task of your own is one with {needs})"
+        yield document.fault(path, f"not one of the {what}", task, remedy)
 
 
 def _source_faults(document: Document, path: Path, model: Any) -> Iterator[Fault]:

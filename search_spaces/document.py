@@ -56,8 +56,11 @@ class Document:
         return Fault(self.lines.get(self.known(path), 0), path, cause, str(value), remedy)
 
 
-def read_document(text: str) -> Document:
-    """Read the one YAML document of `text`; what can't be read is among the document's faults."""
+def read_document(text: str, empty: str = "write a grid, or copy a shipped one") -> Document:
+    """Read the one YAML document of `text`; what can't be read is among the document's faults.
+
+    `empty` is the remedy for a text without a value.
+    """
     document = Document(None, {})
     try:
         document.faults.extend(_unread(text))
@@ -68,7 +71,7 @@ def read_document(text: str) -> Document:
         return document
     value = _value(node, (), document) if node else None
     if value is None:
-        document.faults.append(Fault(0, (), "the file is empty", "", "write a grid, or copy a shipped one"))
+        document.faults.append(Fault(0, (), "the file is empty", "", empty))
     return Document(value, document.lines, document.faults)
 
 

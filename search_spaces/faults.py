@@ -27,6 +27,7 @@ _CAUSES = {
     "model_type": "must be a mapping of keys",
     "mapping_type": "must be a mapping of keys",
     "string_type": "must be text",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -37,6 +38,7 @@ _CAUSES = {
     "less_than": "must be below {lt:g}",
 }
 _OWN_KEY = "[key]"
+_MAPPING = "one `key: value` a line"
 LONGEST_VALUE = 80
 Place = Callable[[Path], Path]
 """From a place of the schema to the place in the file."""
@@ -71,7 +73,7 @@ def _schema_fault(document: Document, detail: ErrorDetails, schema: type[Part], 
     if detail["type"] == "missing":
         missing = (*path, loc[-1])
         return document.fault(missing, _CAUSES["missing"], "", f"add `{loc[-1]}`: {description}")
-    remedy = detail.get("ctx", {}).get("remedy") or f"write {description}"
+    remedy = detail.get("ctx", {}).get("remedy") or f"write {description or _MAPPING}"
     seen = "" if isinstance(detail["input"], Part) else _shown(detail["input"])
     return document.fault(path, _cause(detail), seen, remedy)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -19,6 +20,7 @@ from search_spaces.faults import as_error, schema_faults
 from search_spaces.values import Amount, GridSplit, Name, Part, ScoredSplit, Several, TaskKind
 from training.codec import digest
 from training.data.named_columns import FIELDS
+from training.data.tables import EXTENSIONS
 from training.errors import Faults, UserError
 from training.tasks.row import Encoding, HubSource, Kind, Split, TaskRow
 
@@ -103,11 +105,12 @@ def own_rows(folder: pathlib.Path, known: Rows, metrics: Mapping[str, object]) -
     A task file may name another one of the folder in `like` and `train_on` when that comes before it in alphabetical order.
     """
     found: dict[str, TaskRow] = {}
+    places: dict[str, str] = {}
     faults: list[UserError] = []
     for path in sorted(folder.glob(PATTERN)):
         try:
-            row = read_task(_text(path), path.name, {**known, **found}, metrics)
-            found[row.name] = row
+            row = read_task(_text(path), path.name, {**known, **found}, metrics, places)
+            found[row.name], places[row.name] = row, path.name
         except Faults as several:
             faults += several.faults
         except UserError as fault:
@@ -117,9 +120,14 @@ def own_rows(folder: pathlib.Path, known: Rows, metrics: Mapping[str, object]) -
     return found
 
 
-def read_task(text: str, subject: str, known: Rows, metrics: Mapping[str, object]) -> TaskRow:
-    """One task from YAML text; `subject` is what its faults call the file, `metrics` the known ones by name. Raises Faults."""
-    document = read_document(text)
+def read_task(
+    text: str, subject: str, known: Rows, metrics: Mapping[str, object], places: Mapping[str, str] = MappingProxyType({})
+) -> TaskRow:
+    """One task from YAML text; `subject` is what its faults call the file, `metrics` the known ones by name. Raises Faults.
+
+    `places` has the file of each known task that is one of the user's own.
+    """
+    document = read_document(text, "write `name:`, `like:` or `kind:`, and `files:`")
     faults = list(document.faults)
     task = None
     if document.value is not None:
@@ -127,7 +135,7 @@ def read_task(text: str, subject: str, known: Rows, metrics: Mapping[str, object
             task = TaskFile.model_validate(document.value)
         except ValidationError as error:
             faults.extend(schema_faults(document, error, TaskFile, lambda loc: loc))
-        faults.extend(_name_faults(document, known, metrics))
+        faults.extend(_name_faults(document, known, metrics, places))
         faults.extend(_kind_fault(document))
         faults.extend(_character_faults(document, document.value, ()))
         faults.extend(file_faults(document, (), document.value))
@@ -147,10 +155,11 @@ def _text(path: pathlib.Path) -> str:
         raise UserError("the task file can't be read", path, "write it as YAML in UTF-8") from error
 
 
-def _name_faults(document: Document, known: Rows, metrics: Mapping[str, object]) -> Iterator[Fault]:
+def _name_faults(document: Document, known: Rows, metrics: Mapping[str, object], places: Mapping[str, str]) -> Iterator[Fault]:
     said = document.value if isinstance(document.value, Mapping) else {}
     if isinstance(said.get("name"), str) and said["name"] in known:
-        yield document.fault(("name",), "there is a task of this name", said["name"], "call it otherwise")
+        where = f" in {places[said['name']]}" if said["name"] in places else ""
+        yield document.fault(("name",), f"there is a task of this name{where}", said["name"], "call it otherwise")
     for key in ("like", "train_on"):
         if isinstance(said.get(key), str) and said[key] and said[key] not in known:
             yield document.fault((key,), "no task has this name", said[key], nearest(said[key], known, "tasks"))
@@ -160,8 +169,8 @@ def _name_faults(document: Document, known: Rows, metrics: Mapping[str, object])
 
 
 def _kind_fault(document: Document) -> Iterator[Fault]:
-    said = document.value if isinstance(document.value, Mapping) else {}
-    if said.get("kind") is None and not said.get("like"):
+    said = document.value
+    if isinstance(said, Mapping) and said.get("kind") is None and not said.get("like"):
         yield document.fault((), "a task needs a kind", "", f"add `kind`, one of {', '.join(Kind)}, or `like: <a known task>`")
 
 
@@ -214,6 +223,14 @@ def _column_faults(document: Document, task: TaskFile, row: TaskRow) -> Iterator
                 yield document.fault((*path, name), f"an example of kind {row.kind} has no such field", name, remedy)
 
 
+def _ending_faults(document: Document, task: TaskFile, row: TaskRow) -> Iterator[Fault]:
+    """Files that are read by their columns, and whose ending does not say how."""
+    for split, path in task.files.items() if row.reader == "columns" else ():
+        if not path.removesuffix(".gz").endswith(EXTENSIONS):
+            remedy = f"write it as {', '.join(EXTENSIONS)}, each plain or with .gz"
+            yield document.fault(("files", str(split)), "the file's ending does not say how it is read", path, remedy)
+
+
 def _blank(task: TaskFile) -> TaskRow:
     if task.kind is None:
         raise AssertionError("a task file without `like` is refused where it has no kind")
@@ -258,6 +275,7 @@ def _row_faults(document: Document, task: TaskFile, row: TaskRow) -> Iterator[Fa
     if row.reader == "columns" and row.files and not row.columns:
         yield document.fault((), "the columns of the files are not known", "", "add `columns: {field: column}`")
     yield from _column_faults(document, task, row)
+    yield from _ending_faults(document, task, row)
     if task.metric and task.metric not in _METRICS[row.kind]:
         remedy = f"use {' or '.join(_METRICS[row.kind])}"
         yield document.fault(("metric",), f"this metric does not score a task of kind {row.kind}", row.metric, remedy)

@@ -107,9 +107,9 @@ class Intermediate(Part):
     cap: Count | None = None
     """the most examples of a task that count, a whole number from 1; else training.mixing_cap"""
     temperature: Annotated[float, Field(ge=1)] | None = None
-    """only with sampling: temperature; a number from 1 (proportional) upwards (ever more equal)"""
+    """a number from 1 (proportional) upwards (ever more equal), only with sampling: temperature"""
     weights: Annotated[tuple[Positive, ...], Strict(False)] = ()
-    """only with sampling: weights; a number above 0 for each task"""
+    """a number above 0 for each task, only with sampling: weights"""
     alpha: Annotated[float, Field(ge=0, le=1)] = 1.0
     """the exponent with which a task's languages are sampled, from 0 (equal) to 1 (in proportion)"""
     batches: Literal["homogeneous", "mixed"] = "homogeneous"

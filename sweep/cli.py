@@ -17,7 +17,7 @@ import click
 from sweep.data_verbs import data as data_verbs
 from sweep.options import LaunchOptions, data_folder, existing_run, model_folders
 from sweep.score_verb import score
-from sweep.words import Verbs, complete_grid, complete_trial
+from sweep.words import Verbs, complete_grid, complete_trial, listing
 from sweep.words import print_rich as _show
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -167,11 +167,10 @@ main.add_command(score)
 def grids() -> None:
     """List the shipped grids."""
     from rich.markup import escape
-    from rich.table import Table
 
     from search_spaces.catalogue import abouts
 
-    listed = Table("grid", "about", box=None, pad_edge=False)
+    listed = listing("grid", "about")
     for name, about in abouts().items():
         listed.add_row(f"[bold]{escape(name)}[/bold]", escape(about))
     _show(listed)
@@ -181,14 +180,13 @@ def grids() -> None:
 def tasks() -> None:
     """List the tasks that a grid can name."""
     from rich.markup import escape
-    from rich.table import Table
 
     from training.tasks.registry import ROWS
 
-    listed = Table("task", "kind", "place", "trained on", "scored on", "metric", "languages", box=None, pad_edge=False)
+    listed = listing("task", "kind", "place", "trained on", "scored on", "metric", "lang.")
     for row in ROWS.values():
         place = ", ".join(name for name, there in (("intermediate", row.intermediate), ("target", row.target)) if there)
-        trained_on = row.training_row if row.trained else "nothing"
+        trained_on = ("itself" if row.training_row == row.name else row.training_row) if row.trained else "nothing"
         columns = (row.kind.replace("_", " "), place or "pretraining", trained_on, row.scored_on, row.metric)
         listed.add_row(f"[bold]{escape(row.name)}[/bold]", *map(escape, columns), f"{len(row.languages)}")
     _show(listed)

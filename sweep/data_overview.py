@@ -10,14 +10,15 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from sweep.words import listing
 from training.data.manifest import Manifest, Origin, read_manifest
 from training.data.prepared import native_files
 from training.data.request import ReadRequest
 from training.data.units import leaf_rows, wanted
 from training.data.verify import Verification, verify_task
-from training.errors import UserError
+from training.errors import Faults, UserError
 from training.tasks.registry import ROWS, row
-from training.tasks.row import TaskRow
+from training.tasks.row import Split, TaskRow
 
 
 def rows_of(tasks: Iterable[str], grid: str | None) -> list[TaskRow]:
@@ -26,7 +27,7 @@ def rows_of(tasks: Iterable[str], grid: str | None) -> list[TaskRow]:
     Raises UserError on a name that neither the registry nor the grid has.
     """
     if grid is None:
-        return [row(task) for task in dict.fromkeys(tasks)]
+        return _known(list(dict.fromkeys(tasks)))
     from search_spaces.reading import load_grid
     from search_spaces.schema import Data
     from sweep.sources import with_grid_changes
@@ -37,6 +38,31 @@ def rows_of(tasks: Iterable[str], grid: str | None) -> list[TaskRow]:
         if task not in rows:
             raise UserError(f"the grid {grid} has no such task", task, f"its tasks are {', '.join(rows)}")
     return [item for name, item in rows.items() if (name in set(tasks) or not tasks) and not item.synthetic]
+
+
+def _known(tasks: Sequence[str]) -> list[TaskRow]:
+    """The rows of the project by name; raises UserError, or Faults with each name that it has not."""
+    rows: list[TaskRow] = []
+    faults: list[UserError] = []
+    for task in tasks:
+        try:
+            rows.append(row(task))
+        except UserError as fault:
+            remedy = f"{fault.remedy} (a task of your own is found with --grid GRID)"
+            faults.append(UserError(fault.cause, fault.value, remedy))
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise Faults("the tasks that were named", faults)
+    return rows
+
+
+def refuse_synthetic(rows: Iterable[TaskRow]) -> None:
+    """Raise UserError on a task of the mini world: its row would read real files of the same names as its own."""
+    names = [item.name for item in rows if item.synthetic]
+    if names:
+        cause = "a task of the mini world has no data to prepare or verify: it is made when it is first needed"
+        raise UserError(cause, ", ".join(names), "name tasks that `sweep data list` lists")
 
 
 def rows_here(data: Path) -> list[TaskRow]:
@@ -57,9 +83,15 @@ def _state(item: TaskRow, data: Path) -> tuple[Counter[str], list[str]]:
             there[Origin.NATIVE] += 1
         elif _prepared(manifest, split, language):
             there[Origin.HUB] += 1
-        elif language in (*item.languages, *item.train_languages):
+        elif language in _asked(item, split):
             missing.append(f"{split}/{language}")
     return there, missing
+
+
+def _asked(item: TaskRow, split: str) -> tuple[str, ...]:
+    """The languages in which a split is missed: English dev only where the task learns from data of its own."""
+    own = item.training_row == item.name
+    return (*item.languages, *item.train_languages) if own or split != Split.DEV else item.languages
 
 
 def _prepared(manifest: Manifest | None, split: str, language: str) -> bool:
@@ -102,7 +134,7 @@ def task_overview(item: TaskRow, data: Path | None) -> dict[str, Any]:
 
 def overview_table(found: Sequence[dict[str, Any]]) -> Table:
     """The overview for a person: one line a task, long texts cut; `sweep data show` has all of it."""
-    table = Table("task", "lang.", "here", "manifest", "from", "licence", box=None, pad_edge=False)
+    table = listing("task", "lang.", "here", "manifest", "from", "licence")
     for item in found:
         source = f"hub: {_hubs(item['hub'])}" if item["hub"] else item["source"]
         manifest = "yes" if item["manifest"] else "no"
@@ -133,6 +165,7 @@ def _here(item: dict[str, Any]) -> str:
 def verify_tasks(tasks: Sequence[str], grid: str | None, data: Path) -> tuple[Verification, ...]:
     """Verify the tasks named, or all that have a manifest; raises UserError where one of those named has none."""
     rows = rows_of(tasks, grid) if tasks or grid else [item for item in ROWS.values() if not item.synthetic and not item.parts]
+    refuse_synthetic(rows)
     leaves = {leaf.name: leaf for item in rows for leaf in leaf_rows(item)}
     found = []
     for leaf in leaves.values():
@@ -142,5 +175,7 @@ def verify_tasks(tasks: Sequence[str], grid: str | None, data: Path) -> tuple[Ve
         elif tasks or grid:
             raise UserError(f"task {leaf.name} has no manifest in {data}", leaf.name, f"run: sweep data prepare {leaf.name}")
     if not found:
-        raise UserError("nothing was prepared in the folder", data, "run: sweep data prepare")
+        raise UserError(
+            "nothing was prepared in the folder", data, "run: sweep data prepare (tasks of your own are found with --grid GRID)"
+        )
     return tuple(found)

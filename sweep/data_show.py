@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from training.data.checking import first_example
 from training.data.known_issues import reason_of
 from training.data.manifest import read_manifest
 from training.data.units import leaf_rows
+from training.errors import UserError
 from training.tasks.row import TaskRow
 
 
 def task_payload(row: TaskRow, data: Path | None) -> dict[str, Any]:
     """Everything known of a task's data, for a program: overview, manifests of its parts, findings with their reasons."""
-    payload = task_overview(row, data) | {"parts": [], "example": None}
+    payload = task_overview(row, data) | {"parts": [], "example": None, "unreadable": ""}
     if data is None:
         return payload
     for leaf in leaf_rows(row):
@@ -30,21 +32,31 @@ def task_payload(row: TaskRow, data: Path | None) -> dict[str, Any]:
             continue
         findings = [to_payload(item) | {"known": reason_of(leaf.name, item)} for item in manifest.findings()]
         payload["parts"].append({"task": leaf.name, "manifest": to_payload(manifest), "findings": findings})
-    payload["example"] = first_example(leaf_rows(row)[0], data)
+    try:
+        payload["example"] = first_example(leaf_rows(row)[0], data)
+    except UserError as fault:
+        payload["unreadable"] = str(fault)
     return payload
 
 
-def render_task(payload: dict[str, Any]) -> Iterator[Any]:
-    """The page, part by part."""
+def render_task(payload: dict[str, Any], grid: str | None = None) -> Iterator[Any]:
+    """The page, part by part; `grid` is the one that the task was found with."""
     yield f"[bold]{escape(payload['task'])}[/bold] ({payload['kind'].replace('_', ' ')})"
     for name in ("source", "citation", "licence"):
-        yield f"{name}: {escape(payload[name])}"
+        if payload[name]:
+            yield f"{name}: {escape(payload[name])}"
     if payload["hub"]:
         yield f"on the hub: {escape(', '.join(dict.fromkeys(payload['hub'])))}"
+    for name, files in payload["files"].items():
+        paths = ", ".join(f"{split} {path}" for split, path in files.items())
+        yield f"native files{f' of {name}' if name != payload['task'] else ''}: {escape(paths)}"
+    yield f"languages: {escape(', '.join(payload['languages']))}"
     for part in payload["parts"]:
-        yield from _render_part(part)
+        yield from _render_part(part, grid)
     if payload["missing"]:
         yield f"missing: {escape(', '.join(payload['missing']))}"
+    if payload["unreadable"]:
+        yield f"[red]can't be read[/red]: {escape(payload['unreadable'])}"
     if payload["example"]:
         example = payload["example"]
         yield f"first example ({example['split']}, {example['language']}):"
@@ -52,10 +64,11 @@ def render_task(payload: dict[str, Any]) -> Iterator[Any]:
             yield f"  {name}: {escape(text)}"
 
 
-def _render_part(part: dict[str, Any]) -> Iterator[Any]:
+def _render_part(part: dict[str, Any], grid: str | None) -> Iterator[Any]:
     manifest = part["manifest"]
     if manifest is None:
-        yield f"{escape(part['task'])} has no manifest: run `sweep data prepare {escape(part['task'])}` for counts and lengths"
+        command = shlex.join(["sweep", "data", "prepare", part["task"], *(("--grid", grid) if grid else ())])
+        yield f"{escape(part['task'])} has no manifest: run `{escape(command)}` for counts and lengths"
         return
     if manifest["revision"]:
         yield f"{escape(part['task'])}: {escape(manifest['repository'])} at {manifest['revision']}"
@@ -67,8 +80,11 @@ def _render_part(part: dict[str, Any]) -> Iterator[Any]:
             lengths = (str(text["median"]), str(text["p99"]), str(text["maximum"]))
             table.add_row(split, language, entry["origin"], f"{entry['rows']:,}", escape(_labels(entry["labels"])), *lengths)
     yield table
+    causes: dict[str, list[str]] = {}
     for place, cause in manifest["failed"].items():
-        yield f"[red]failed[/red] {escape(place)}: {escape(cause)}"
+        causes.setdefault(cause, []).append(place)
+    for cause, places in causes.items():
+        yield f"[red]failed[/red] {escape(', '.join(places))}: {escape(cause)}"
     yield from (escape(line) for line in _finding_lines(part["findings"]))
 
 

@@ -86,7 +86,7 @@ def show(task: str, data: Path | None, grid: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(payload, indent=1, ensure_ascii=False))
     else:
-        for part in render_task(payload):
+        for part in render_task(payload, grid):
             print_rich(part)
 
 
@@ -109,13 +109,14 @@ def prepare(
 
     Without a task or a grid: the native files of every task that has some in the folder; nothing is fetched.
     """
-    from sweep.data_overview import rows_here, rows_of
+    from sweep.data_overview import refuse_synthetic, rows_here, rows_of
     from sweep.data_progress import PrepareView
     from training.data.manifest import Origin
     from training.data.prepare import Wish, prepare
 
     folder = _needed_folder(data)
     rows = rows_of(tasks, grid) if tasks or grid else rows_here(folder)
+    refuse_synthetic(rows)
     named = bool(tasks or grid)
     wish = Wish(
         rows=rows,

@@ -47,7 +47,8 @@ def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
     grid = load_grid(options.grid)
     if options.executor:
         grid = grid.model_copy(update={"resources": grid.resources.model_copy(update={"executor": options.executor})})
-    models, sources = resolve_models(grid, options.models), resolve_sources(grid, options.data)
+    sources = resolve_sources(grid, options.data)  # first: to look for a model on the hub takes time
+    models = resolve_models(grid, options.models)
     if read_data:
         check_data(grid, sources)
     return make_plan(grid, models, sources, options.folder.resolve())

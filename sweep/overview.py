@@ -11,7 +11,6 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from search_spaces.schema import PhaseSpace
 from search_spaces.values import Choices
@@ -20,6 +19,7 @@ from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of
 from sweep.plan import Plan, StudySpec, learned_for
 from sweep.runfolder import RunMark
+from sweep.words import listing
 from training.identity import Role
 from training.store import PhaseStore
 
@@ -102,7 +102,7 @@ def print_plan(options: LaunchOptions, *, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=1))
         return
     console = Console()
-    table = Table("study", "targets", "settings", "seeds", "trials", "done", box=None, pad_edge=False)
+    table = listing("study", "targets", "settings", "seeds", "trials", "done")
     for study in found["studies"]:
         table.add_row(
             escape(study["study"]),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from sweep.options import existing_run
 from training.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 EXIT_USER_ERROR = 2
 
@@ -39,6 +42,17 @@ class Verbs(click.Group):
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(EXIT_USER_ERROR)
+
+
+def listing(*columns: str) -> Table:
+    """A table without lines: the names in its first column stay whole, what is too wide elsewhere goes on below."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column(columns[0], no_wrap=True)
+    for column in columns[1:]:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def print_rich(renderable: object) -> None:

@@ -104,11 +104,11 @@ class _Sides:
                 self.mine.add(left.line, cause, " ".join(left.tags), "give every word of a sentence one tag")
 
     def _same_number(self, mine: int, true: int, what: str) -> bool:
-        if mine != true:
-            cause = f"{mine} {what}, the labels have {true}"
-            self.mine.add(len(self.predicted.lines), cause, "", "give one for each, in the order of the test file")
-        elif not true and not self._faulty:
+        if not true:
             self.true.add(1, f"no {what} to score against", "", "put the gold there")
+        elif mine != true:
+            cause = f"{mine} {what}, the labels have {true}"
+            self.mine.add(max(1, len(self.predicted.lines)), cause, "", "give one for each, in the order of the test file")
         return mine == true
 
     def _answers(self) -> Scores | None:
@@ -130,6 +130,9 @@ class _Sides:
         )
 
     def _compare_ids(self, predicted: Mapping[str, object], gold: Mapping[str, object]) -> None:
+        """Note ids that stand on one side alone; a side of which nothing could be read has its fault already."""
+        if (self.mine.count and not predicted) or (self.true.count and not gold):
+            return
         for names, cause, remedy in (
             ([name for name in gold if name not in predicted], "ids without a prediction", "they count 0: predict them"),
             ([name for name in predicted if name not in gold], "ids that the labels do not have", "they count nothing"),

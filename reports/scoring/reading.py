@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from reports.scoring.sources import Source
@@ -141,7 +143,7 @@ def _question(question: Any, place: str, found: dict[str, Sequence[str]], findin
 
 def _object(source: Source, findings: Findings) -> dict[str, Any]:
     try:
-        document = json.loads(source.text)
+        document = json.loads(source.text, object_pairs_hook=partial(_once, findings))
     except json.JSONDecodeError as error:
         line = source.text.split("\n")[error.lineno - 1] if source.text else ""
         findings.add(error.lineno, f"not JSON at column {error.colno}: {error.msg}", line[:100], _JSON)
@@ -153,6 +155,16 @@ def _object(source: Source, findings: Findings) -> dict[str, Any]:
         findings.add(1, "not a JSON object", json.dumps(document, ensure_ascii=False), _JSON)
         return {}
     return document
+
+
+def _once(findings: Findings, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, each key that stands in it twice a fault: the first value would be lost in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for name, times in Counter(name for name, _ in pairs).items():
+            if times > 1:
+                findings.add(f"[{name!r}]", f"a key {times} times in one object", name, "keep one of them")
+    return found
 
 
 def _items(holder: Any, key: str, place: str, findings: Findings) -> list[Any]:

@@ -59,7 +59,7 @@ def _safe(text: str) -> str:
 
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column(columns[0])
+    table.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:
         table.add_column(column, justify="right")
     return table
@@ -90,6 +90,8 @@ def _shown(board: Board, task: TaskScores) -> tuple[Scorer, ...]:
 
 
 def _title(board: Board, task: TaskScores) -> str:
+    if not any(task.scores[scorer] for scorer in board.scorers):
+        return f"{task.folder} (nothing could be scored)"
     if len(_shown(board, task)) == 1 < len(board.scorers):
         return f"{task.folder} ({'clean alone' if _shown(board, task)[0] is Scorer.CLEAN else 'official and clean agree'})"
     return f"{task.folder} ({', '.join(board.scorers)})"

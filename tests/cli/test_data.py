@@ -104,6 +104,12 @@ def test_show_without_a_manifest_says_how_to_get_one(data: Path) -> None:
     assert "run `sweep data prepare xnli`" in _output("show", "xnli", "--data", data)
 
 
+def test_show_without_a_folder_says_which_files_to_bring() -> None:
+    shown = " ".join(_output("show", "xnli").split())
+    assert "native files: dev xnli/dev-{lang}.tsv, test xnli/test-{lang}.tsv" in shown and "languages: en, ar, bg" in shown
+    assert "native files of mnli: train xnli/train-en.tsv, dev xnli/dev-en.tsv" in _output("show", "anli_plus")
+
+
 def test_verify_is_silent_on_what_is_as_prepared_and_names_each_difference(data: Path) -> None:
     _output("prepare", "xnli", "--from", "native", "--data", data, "--workers", "1")
     assert "xnli: 2 files of a split and language, as prepared" in _output("verify", "--data", data)
@@ -116,12 +122,59 @@ def test_verify_is_silent_on_what_is_as_prepared_and_names_each_difference(data:
     assert {item["what"] for item in json.loads(result.stdout)[0]["differences"]} >= {"rows", "labels"}
 
 
+def test_verify_of_a_file_that_is_gone_says_so_once_and_of_one_that_does_not_read_why(data: Path) -> None:
+    _output("prepare", "xnli", "--from", "native", "--data", data, "--workers", "1")
+    (data / "xnli" / "dev-sw.tsv").unlink()
+    (data / "xnli" / "dev-en.tsv").write_text("rain\tno rain\tperhaps\n")
+    said = _refused("verify", "xnli", "--data", data)
+    assert "different: xnli dev/sw: the sha256 of xnli/dev-sw.tsv is missing" in said and said.count("dev/sw") == 1
+    assert "different: xnli dev/en: it can't be read any more: 1 fault in" in said
+
+
+def test_show_of_files_that_do_not_read_says_why_in_the_place_of_an_example(data: Path) -> None:
+    (data / "mine").mkdir()
+    (data / "mine" / "gn.tsv").write_text("premise\thypothesis\tlabel\nrain\tno rain\tcontradiction\n")
+    (data / "mine.task.yaml").write_text(
+        "name: mine\nlike: xnli\nfiles: {dev: 'mine/{lang}.tsv'}\nscored_on: dev\nlanguages: [gn]\n"
+        "columns: {first: premiss, second: hypothesis, label: label}\n"
+    )
+    grid = data / "grid.yaml"
+    grid.write_text("name: grid\nmodels: {m: {source: mini_world}}\nintermediates: [none]\ntargets: [mine]\n")
+    shown = " ".join(_output("show", "mine", "--grid", grid, "--data", data).split())
+    assert "can't be read:" in shown and "no column premiss" in shown and "first example" not in shown
+    assert "--grid" in shown.partition("has no manifest: run `sweep data prepare mine")[2].partition("`")[0]
+    assert "licence:" not in shown
+    assert "missing:" not in shown, "it learns from MultiNLI, so English dev of its own is not missed"
+    payload = json.loads(_output("show", "mine", "--grid", grid, "--data", data, "--json"))
+    assert payload["example"] is None and "premiss" in payload["unreadable"]
+
+
+def test_show_tells_what_failed_for_one_cause_on_one_line(data: Path) -> None:
+    for language in ("de", "fr"):
+        (data / "xnli" / f"dev-{language}.tsv.gz").write_bytes(b"\x1f\x8b")
+    _refused("prepare", "xnli", "--from", "native", "--data", data, "--workers", "1")
+    path = data / "prepared" / "xnli" / "manifest.json"
+    found = json.loads(path.read_text())
+    assert set(found["failed"]) == {"dev/de", "dev/fr"}
+    found["failed"] = dict.fromkeys(found["failed"], "the hub does not answer")
+    path.write_text(json.dumps(found))
+    assert "failed dev/de, dev/fr: the hub does not answer" in _output("show", "xnli", "--data", data)
+
+
+def test_list_of_a_narrow_terminal_keeps_the_names_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "squad_v1_translated" in _output("list")
+    tasks = CliRunner().invoke(main, ["tasks"]).stdout
+    assert "mini_squad_translated" in tasks and "…" not in tasks
+
+
 def test_prepare_of_a_file_that_does_not_read_is_told_and_the_rest_kept(data: Path) -> None:
     (data / "xnli" / "dev-de.tsv").write_text("eins\tzwei\tperhaps\n")
     said = _refused("prepare", "xnli", "--from", "native", "--data", data, "--workers", "1")
     assert "dev-de.tsv:1: a label outside the task's set: 'perhaps'" in said
     manifest = read_manifest(data, "xnli")
     assert manifest is not None and set(manifest.entries["dev"]) == {"en", "sw"} and set(manifest.failed) == {"dev/de"}
+    assert "note: xnli dev/de: its files are there, but could not be prepared: " in _output("verify", "xnli", "--data", data)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +189,10 @@ def test_prepare_of_a_file_that_does_not_read_is_told_and_the_rest_kept(data: Pa
         (["verify", "xnli", "--data", "."], "task xnli has no manifest"),
         (["verify", "--data", "."], "nothing was prepared in the folder"),
         (["show", "xnli", "--data", "nowhere"], "--data names is not there: 'nowhere'"),
+        (["prepare", "xmli", "panxx", "--data", "."], "no task has this name: 'panxx'"),
+        (["prepare", "mine", "--data", "."], "(a task of your own is found with --grid GRID)"),
+        (["prepare", "mini_nli", "--data", "."], "a task of the mini world has no data to prepare or verify"),
+        (["verify", "mini_nli", "--data", "."], "a task of the mini world has no data to prepare or verify"),
         (["prapare"], "there is no such verb: 'prapare'"),
     ],
 )

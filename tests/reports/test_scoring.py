@@ -214,6 +214,39 @@ def test_json_holds_averages_languages_and_messages(folders: Folders) -> None:
     assert found["messages"][0]["level"] == "warning"
 
 
+def test_a_file_that_is_no_json_is_not_said_to_lack_ids_too(folders: Folders) -> None:
+    for language in ("en", "de"):
+        for file in folders[0].glob(f"mlqa/test-{language}.json"):
+            file.write_text("[")
+    assert "ids without a prediction" not in said(scored(folders))
+
+
+def test_empty_labels_are_the_fault_of_the_labels_and_empty_predictions_have_a_first_line(folders: Folders) -> None:
+    (folders[1] / "udpos" / "test-de.tsv").write_text("")
+    (folders[0] / "udpos" / "test-en.tsv").write_text("")
+    text = said(scored(folders))
+    assert f"{folders[1] / 'udpos' / 'test-de.tsv'}:1: no sentences to score against" in text
+    assert f"{folders[0] / 'udpos' / 'test-en.tsv'}:1: 0 sentences, the labels have" in text
+
+
+def test_an_id_that_stands_twice_is_no_clean_score(folders: Folders) -> None:
+    (folders[0] / "mlqa" / "test-de.json").write_text('{"q1": "fox", "q1": "the fox"}')
+    board = scored(folders)
+    assert "a key 2 times in one object: 'q1'" in said(board)
+    found = json.loads(board_json(board))["tasks"]["mlqa"]
+    assert "de" in found["official"]["languages"] and "de" in found["clean"]["missing"]
+
+
+def test_a_task_without_a_score_is_not_said_to_agree(folders: Folders) -> None:
+    for file in folders[0].glob("mlqa/*.json"):
+        file.write_text("[")
+    assert "mlqa (nothing could be scored)" in shown(render_board(scored(folders)), 120)
+
+
+def test_rendering_keeps_the_names_of_groups_whole_on_a_narrow_terminal(folders: Folders) -> None:
+    assert "classification" in shown(render_board(scored(folders)), 80).partition("averages over languages")[2]
+
+
 def test_rendering_shows_both_scorers_where_they_differ_and_one_where_they_agree(folders: Folders) -> None:
     (folders[0] / "udpos" / "test-de.tsv").write_text(lines("NOUN", "NOUN", "SYM", "", "NOUN"))
     text = shown(render_board(scored(folders)), 120)

@@ -87,6 +87,12 @@ def test_a_hub_data_set_needs_its_commit() -> None:
         ("max_length: 96", "train_on: nil", "no task has this name: 'nil'"),
         ("mine/train.jsonl", "/etc/passwd", "a file must be below the data folder"),
         ("mine/train.jsonl", "../up.tsv", "a file must be below the data folder"),
+        (
+            "mine/train.jsonl",
+            "mine/train.txt.gz",
+            "files.train: the file's ending does not say how it is read: 'mine/train.txt.gz'",
+        ),
+        ("name: my_nli", "name: My-NLI", "name: must match the pattern ^[a-z]"),
     ],
 )
 def test_a_wrong_file_is_a_fault_with_its_line_and_a_remedy(old: str, new: str, cause: str) -> None:
@@ -103,6 +109,33 @@ def test_faults_of_all_files_of_a_folder_are_told_at_once(tmp_path: Path) -> Non
         own_rows(tmp_path, ROWS, METRICS)
     told = "\n".join(map(str, raised.value.faults))
     assert all(name in told for name in ("a.task.yaml", "b.task.yaml", "c.task.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "remedy"),
+    [
+        ("", "the file is empty", "write `name:`, `like:` or `kind:`, and `files:`"),
+        ("- name\n", "must be a mapping of keys", "write one `key: value` a line"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_one_fault_that_says_what_to_write(text: str, cause: str, remedy: str) -> None:
+    (fault,) = faults(text)
+    assert cause in fault and remedy in fault
+
+
+def test_a_name_that_two_files_give_is_told_with_the_first_file(tmp_path: Path) -> None:
+    (tmp_path / "a.task.yaml").write_text(WHOLE, "utf-8")
+    (tmp_path / "b.task.yaml").write_text(WHOLE, "utf-8")
+    with pytest.raises(Faults, match=r"b\.task\.yaml:1: name: there is a task of this name in a\.task\.yaml: 'my_nli'"):
+        own_rows(tmp_path, ROWS, METRICS)
+
+
+def test_a_grid_that_scores_a_task_without_test_files_hears_what_the_task_lacks(tmp_path: Path) -> None:
+    (tmp_path / "my.task.yaml").write_text(WHOLE.replace(', test: "mine/{lang}.tsv"', ""), "utf-8")
+    grid = tmp_path / "mine.yaml"
+    grid.write_text("name: mine\nmodels: {m: {source: mini_world}}\nintermediates: [none]\ntargets: [my_nli]\n", "utf-8")
+    with pytest.raises(Faults, match="a task of your own is one with test files, or `scored_on: dev` and dev files"):
+        load_grid(str(grid))
 
 
 def test_a_grid_may_name_the_tasks_of_its_folder(tmp_path: Path) -> None:

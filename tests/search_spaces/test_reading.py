@@ -143,12 +143,12 @@ def test_fault_says_line_value_and_remedy(added: str, line: int, said: str, reme
         ("mini_world", "gpt2", "models.m.source: not a source of a model: 'gpt2'", "mini_world, a folder"),
         ("mini_world", "org/name", "a hub name needs a `revision`", "40 hex digits"),
         ("mini_world", "'package:no-such/model'", "no Python package has this name", "package:<python package>"),
-        ("mini_world", "mini_world, revision: abc", "models.m.revision: string should match pattern", "40 hex digits"),
+        ("mini_world", "mini_world, revision: abc", "models.m.revision: must match the pattern", "40 hex digits"),
         ("mini_world", "mini_world, pretrain: {task: corpsu}", "models.m.pretrain.task: no task has this name", "corpus"),
         ("mini_world", "mini_world, pretrain: {task: nli}", "not one of the tasks to pretrain on: 'nli'", "corpus"),
         ("{source: mini_world}", "{}", "models.m.source: a required key is missing", "add `source`"),
         ("{m: {source: mini_world}}", "{}", "models: ", "one or more"),
-        ("small", "Big-Name", "name: string should match pattern", "lower-case"),
+        ("small", "Big-Name", "name: must match the pattern", "lower-case"),
     ],
 )
 def test_fault_of_a_changed_line_says_value_and_remedy(old: str, new: str, said: str, remedy: str) -> None:

@@ -61,15 +61,24 @@ def _missing(group: Sequence[UserError]) -> UserError:
 
 
 def first_example(row: TaskRow, data: Path) -> dict[str, Any] | None:
-    """Split, language, class and fields (as text) of the first example that can be read; of a test example without its gold."""
+    """Split, language, class and fields (as text) of the first example that can be read; of a test example without its gold.
+
+    None where no file is there; raises UserError where files are there and none can be read, with what is wrong in the first.
+    """
+    unread: UserError | None = None
     for split, language in wanted(row):
         try:
             example = load(DataSource(row=row, root=data), split, language)[0]
-        except UserError:
+        except MissingDataError:
+            continue
+        except UserError as fault:
+            unread = unread or fault
             continue
         hidden = GOLD if split == Split.TEST else ()
         shown = {name: _cut(getattr(example, name)) for name in field_names(type(example)) if name not in hidden}
         return {"split": split, "language": language, "class": type(example).__name__, "fields": shown}
+    if unread is not None:
+        raise unread
     return None
 
 

@@ -20,6 +20,9 @@ from training.data.units import Unit, described, wanted
 from training.errors import UserError
 from training.tasks.row import TaskRow
 
+READING = "reading it"
+MISSING = "missing"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
@@ -32,6 +35,8 @@ class Difference:
     now: str
 
     def __str__(self) -> str:
+        if self.what == READING:
+            return f"{self.task} {self.place}: it can't be read any more: {self.now}"
         return f"{self.task} {self.place}: {self.what} is {self.now}, the manifest says {self.manifest}"
 
 
@@ -71,7 +76,9 @@ def verify_task(row: TaskRow, data: Path, manifest: Manifest) -> Verification:
     there = {(split, language) for split, language, _ in manifest.units()}
     for split, language in wanted(row):
         if (split, language) not in there and native_files(ReadRequest(row, data, split, language)):
-            notes.append(f"{row.name} {split}/{language}: its files are there, but were never prepared")
+            cause = manifest.failed.get(f"{split}/{language}")
+            state = f"could not be prepared: {cause}" if cause else "were never prepared"
+            notes.append(f"{row.name} {split}/{language}: its files are there, but {state}")
     return Verification(task=row.name, units=len(there), differences=tuple(differences), notes=tuple(notes))
 
 
@@ -87,17 +94,19 @@ def _verify_unit(unit: Unit, entry: SplitEntry) -> tuple[Fingerprints | None, li
     for item in entry.files:
         path = unit.data / item.path
         try:
-            now = content_digest(path) if path.is_file() else "missing"
+            now = content_digest(path) if path.is_file() else MISSING
         except UserError as fault:
             now = fault.cause
         if now != item.sha256:
             differences.append(_difference(unit.row, place, f"the sha256 of {item.path}", item.sha256, now))
+    if any(found.now == MISSING for found in differences):
+        return None, differences
     try:
         examples = _examples(unit, entry)
         result = described(unit, examples, entry.files, _conventions(unit, entry))
     except UserError as fault:
         cause = str(fault).splitlines()[0]
-        return None, [*differences, _difference(unit.row, place, "reading it", "possible", cause)]
+        return None, [*differences, _difference(unit.row, place, READING, "possible", cause)]
     differences += _entry_differences(unit, place, entry, result.entry)
     return result.prints, differences
 
