@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, Strict, model_validator
 from pydantic_core import PydanticCustomError
@@ -109,7 +109,7 @@ class Intermediate(Part):
     temperature: Annotated[float, Field(ge=1)] | None = None
     """a number from 1 (proportional) upwards (ever more equal), only with sampling: temperature"""
     weights: Annotated[tuple[Positive, ...], Strict(False)] = ()
-    """a number above 0 for each task, only with sampling: weights"""
+    """numbers above 0, a list in the order of the tasks or {task: number}, only with sampling: weights"""
     alpha: Annotated[float, Field(ge=0, le=1)] = 1.0
     """the exponent with which a task's languages are sampled, from 0 (equal) to 1 (in proportion)"""
     batches: Literal["homogeneous", "mixed"] = "homogeneous"
@@ -138,6 +138,17 @@ class Intermediate(Part):
 _MIXTURE = "must be none, the name of a task, {name of a mixture: [tasks]}, or {name: {tasks: [...], sampling: ..., ...}}"
 
 
+def _with_weights(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Weights that are written by task as a list in the order of the tasks."""
+    weights, tasks = said.get("weights"), said["tasks"]
+    if not isinstance(weights, Mapping) or not isinstance(tasks, (list, tuple)):
+        return said
+    if set(weights) != set(tasks):
+        remedy = f"give one number for each of {', '.join(map(str, tasks))}"
+        raise PydanticCustomError("weights", "`weights` must name the tasks of the mixture", {"remedy": remedy})
+    return {**said, "weights": tuple(weights[task] for task in tasks)}
+
+
 def _intermediate(value: object) -> object:
     if isinstance(value, Intermediate):
         return value
@@ -153,7 +164,7 @@ def _intermediate(value: object) -> object:
             raise PydanticCustomError(
                 "mixture", "must list the tasks of the mixture under `tasks`", {"remedy": "add `tasks: [...]`"}
             )
-        return {"name": name, **said}
+        return {"name": name, **_with_weights(said)}
     if not isinstance(said, (list, tuple)) or len(set(map(repr, said))) < max(2, len(said)):
         raise PydanticCustomError("mixture", "must list two or more different tasks under a name that is not none")
     return {"name": name, "tasks": said}

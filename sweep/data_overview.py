@@ -110,12 +110,17 @@ def task_overview(item: TaskRow, data: Path | None) -> dict[str, Any]:
     there: Counter[str] = Counter()
     missing: list[str] = []
     described = 0
-    if data is not None:
-        for leaf in leaves:
+    damaged: list[str] = []
+    for leaf in leaves if data is not None else []:
+        assert data is not None
+        try:
             found, lacking = _state(leaf, data)
-            there += found
-            missing += [f"{leaf.name}/{place}" if item.parts else place for place in lacking]
-            described += read_manifest(data, leaf.name) is not None
+        except UserError as fault:
+            damaged.append(str(fault))
+            continue
+        there += found
+        missing += [f"{leaf.name}/{place}" if item.parts else place for place in lacking]
+        described += read_manifest(data, leaf.name) is not None
     return {
         "task": item.name,
         "kind": str(item.kind),
@@ -129,6 +134,7 @@ def task_overview(item: TaskRow, data: Path | None) -> dict[str, Any]:
         "prepared": there[Origin.HUB],
         "missing": missing,
         "manifest": described == len(leaves),
+        "damaged": damaged,
     }
 
 
@@ -154,6 +160,8 @@ def _hubs(names: Sequence[str]) -> str:
 
 
 def _here(item: dict[str, Any]) -> str:
+    if item["damaged"]:
+        return "damaged manifest"
     counts = [f"{item[name]} {name}" for name in ("native", "prepared") if item[name]]
     if item["missing"]:
         counts.append(f"{len(item['missing'])} missing")

@@ -17,7 +17,9 @@ from search_spaces.values import Choices, EpochsRange
 from sweep.sources import ResolvedModel, cache_folder
 from training.chain import ChainJob
 from training.codec import digest
+from training.data.checking import together
 from training.data.loading import DataSource, data_digest
+from training.errors import Faults, UserError
 from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, Runtime, TaskUse
 from training.models.heads import head_name
 from training.record import ENGLISH
@@ -263,9 +265,19 @@ def needed_splits(grid: Grid, sources: Mapping[str, DataSource]) -> list[tuple[s
 
 
 def _digests(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, str]:
-    return {
-        key: data_digest(sources[task], split, languages)[:16] for key, task, split, languages in needed_splits(grid, sources)
-    }
+    found: dict[str, str] = {}
+    faults: list[UserError] = []
+    for key, task, split, languages in needed_splits(grid, sources):
+        for language in languages:
+            try:
+                data_digest(sources[task], split, (language,))
+            except UserError as fault:
+                faults.append(fault)
+        if not faults:
+            found[key] = data_digest(sources[task], split, languages)[:16]
+    if faults:
+        raise Faults(f"the data of grid {grid.name}", together(faults))
+    return found
 
 
 def _axes(grid: Grid, intermediate: Intermediate, trained: bool) -> dict[str, object]:

@@ -40,9 +40,15 @@ def test_options_may_stand_with_one_task_and_have_a_space_of_their_own() -> None
     assert found.space is not None and found.space.lr.model_dump()["values"] == (5e-6,)
 
 
+def test_weights_may_be_written_by_task() -> None:
+    found = mixture_of("{both: {tasks: [nli, span], sampling: weights, weights: {span: 3, nli: 1}}}")
+    assert found.weights == (1.0, 3.0)
+
+
 @pytest.mark.parametrize(
     ("mixture", "cause"),
     [
+        ("{m: {tasks: [nli, span], sampling: weights, weights: {nli: 1}}}", "`weights` must name the tasks of the mixture"),
         ("{m: {tasks: [nli, span], sampling: weights}}", "`weights` go with sampling: weights"),
         ("{m: {tasks: [nli, span], sampling: weights, weights: [1]}}", "`weights` go with sampling: weights"),
         ("{m: {tasks: [nli, span], weights: [1, 2]}}", "`weights` go with sampling: weights"),
