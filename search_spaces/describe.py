@@ -26,9 +26,9 @@ _INTRODUCTION = """\
 # Grids
 
 A grid is one YAML file: models x intermediate settings x targets x seeds, what is searched, and what a trial may use. The
-shipped ones are in `search_spaces/` (`sweep grids`); one of your own lies anywhere and is named by its path (`sweep launch --grid
-./mine.yaml`). Every fault of a file is told at once, with its line, the value and what to write instead. Numbers and booleans are
-read as YAML 1.2 has them: `1e-4` is a number, `no` is Norwegian.
+shipped ones are in `search_spaces/` (`sweep grids`); one of your own lies anywhere and is named by its path
+(`sweep launch --grid ./mine.yaml`). Every fault of a file is told at once, with its line, the value and what to write instead.
+Numbers and booleans are read as YAML 1.2 has them: `1e-4` is a number, `no` is Norwegian.
 
 ```yaml
 name: mine
