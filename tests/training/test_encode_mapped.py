@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import training.data.corpus
 from tests.data.test_mapped import same
 from tests.training import toy
 from training.data.batches import unit_lengths
@@ -16,7 +17,7 @@ from training.data.encode import Encoder
 from training.data.encoded_store import FEATURES, MANIFEST, NOT_FEATURES, EncodedStore, row_digest
 from training.data.examples import Choices, Example
 from training.data.features import Encoded
-from training.data.loading import DataSource
+from training.data.loading import DataSource, stream
 from training.errors import DataError, StorageFullError
 from training.models.backbone import load_tokenizer
 from training.tasks.row import Kind, TaskRow
@@ -43,7 +44,12 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         found.append((task, split))
         return load(self, task, split, language)
 
+    def spied_stream(source: DataSource, split: str, language: str) -> Iterator[Example]:
+        found.append((source.row.name, split))
+        return stream(source, split, language)
+
     monkeypatch.setattr(Corpus, "examples", spied)
+    monkeypatch.setattr(training.data.corpus, "stream", spied_stream)
     return found
 
 
