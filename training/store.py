@@ -9,18 +9,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
+from training.claims import claim, set_aside
 from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
 from training.identity import PhaseIdentity
@@ -95,24 +93,12 @@ class PhaseStore:
             return None
 
     def _set_aside(self, folder: Path, cause: str) -> None:
-        with storage_errors(folder):
-            damaged = self.root / "damaged"
-            damaged.mkdir(exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # another process was first
-                folder.rename(damaged / f"{folder.name}.{uuid.uuid4().hex[:6]}")
+        set_aside(self.root, folder)
         self.on_damage(folder, cause)
 
-    @contextlib.contextmanager
-    def claim(self, key: str, poll: float = 0.2) -> Iterator[None]:
+    def claim(self, key: str, poll: float = 0.2) -> contextlib.AbstractContextManager[None]:
         """Hold the right to train a phase; waits while another process does (it may find the phase there afterwards)."""
-        locks = self.root / ".claims"
-        with contextlib.ExitStack() as held:
-            with storage_errors(locks):
-                locks.mkdir(parents=True, exist_ok=True)
-                stream = held.enter_context((locks / key).open("w"))
-                while not _locked(stream):
-                    time.sleep(poll)
-            yield
+        return claim(self.root, key, poll)
 
     def checkpoint_path(self, key: str) -> Path:
         """Where the in-phase checkpoint of an unfinished phase lives."""
@@ -146,15 +132,6 @@ class PhaseStore:
         for file in files:
             file.unlink(missing_ok=True)
         return len(folders) + len(files)
-
-
-def _locked(stream: IO[str]) -> bool:
-    """Try to take the lock of an open file."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_manifest(folder: Path) -> None:

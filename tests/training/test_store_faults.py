@@ -88,7 +88,7 @@ def test_claim_waits_for_a_holder_that_lets_go(tmp_path: Path, monkeypatch: pyte
             if len(waits) == 3:
                 fcntl.flock(other, fcntl.LOCK_UN)
 
-        monkeypatch.setattr("training.store.time.sleep", wait)
+        monkeypatch.setattr("training.claims.time.sleep", wait)
         with store.claim(KEY, poll=0.5):
             assert waits == [0.5] * 3
 

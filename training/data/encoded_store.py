@@ -10,16 +10,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from typing import Any
 import tokenizers
 import transformers
 
+from training.claims import claim, set_aside
 from training.codec import canonical, digest, from_payload
 from training.data.columns import Columns
 from training.data.encode import Block
@@ -131,7 +129,7 @@ class EncodedStore:
         """
         found = self.find(identity)
         if found is None:
-            with self._claim(identity.key):
+            with claim(self.root, identity.key, poll=0.1):
                 found = self.find(identity)
                 if found is None:
                     self._publish(identity, make())
@@ -153,24 +151,8 @@ class EncodedStore:
             return None
 
     def _set_aside(self, folder: Path, cause: str) -> None:
-        with storage_errors(folder):
-            damaged = self.root / "damaged"
-            damaged.mkdir(exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # another process was first
-                folder.rename(damaged / f"{folder.name}.{uuid.uuid4().hex[:6]}")
+        set_aside(self.root, folder)
         self.on_damage(folder, cause)
-
-    @contextlib.contextmanager
-    def _claim(self, key: str, poll: float = 0.1) -> Iterator[None]:
-        """Hold the right to make a folder; waits while another process does."""
-        locks = self.root / ".claims"
-        with contextlib.ExitStack() as held:
-            with storage_errors(locks):
-                locks.mkdir(parents=True, exist_ok=True)
-                stream = held.enter_context((locks / key).open("w"))
-                while not _locked(stream.fileno()):
-                    time.sleep(poll)
-            yield
 
     def _publish(self, identity: EncodingIdentity, blocks: Iterable[Block]) -> None:
         final = self.root / identity.folder
@@ -189,15 +171,6 @@ class EncodedStore:
                 temporary.rename(final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _locked(descriptor: int) -> bool:
-    """Try to take the lock of an open file."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write(path: Path, identity: EncodingIdentity, blocks: Iterable[Block]) -> EncodedManifest:

@@ -14,7 +14,7 @@ from typing import Any
 
 from training.data.examples import Mention
 from training.data.files import candidates, lines, locate, read_text
-from training.data.records import JsonError, json_value
+from training.data.records import JsonError, json_value, read_json
 from training.data.request import Findings, ReadRequest, is_text
 from training.data.streamed import streamed_lines
 from training.tasks.row import Split
@@ -192,14 +192,10 @@ def _labels_path(request: ReadRequest) -> Path | None:
 def _labels(path: Path) -> dict[str, str]:
     """Gold entity by example id from `{example id: [entity id]}`; "" where it was taken out."""
     findings = Findings(path)
-    try:
-        document = json_value(read_text(path))
-    except JsonError as error:
-        line, cause = error.args
-        findings.add(line, cause, "", "fetch the file again")
-        document = {}
+    document = read_json(path, findings)
     if not isinstance(document, dict):
-        findings.add(1, "not a JSON object", document, "write {example id: [entity id]}")
+        if not findings.count:
+            findings.add(1, "not a JSON object", document, "write {example id: [entity id]}")
         document = {}
     for name, gold in document.items():
         if not isinstance(gold, list) or len(gold) != 1 or not _text_or_blank(gold[0]):

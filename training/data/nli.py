@@ -19,18 +19,7 @@ def read_anli(request: ReadRequest) -> list[Sentences]:
 
     Raises DataError or Faults.
     """
-    path = request.path()
-    findings = Findings(path)
-    examples = []
-    for number, record in records(lines(read_text(path)), findings):
-        try:
-            premise, hypothesis = text_of(record, "context"), text_of(record, "hypothesis")
-            label = _label(request, record, "label", _ANLI)
-        except FieldError as fault:
-            findings.add(number, *fault.args)
-            continue
-        examples.append(Sentences(request.id_of(number - 1), premise, hypothesis, label, group=premise))
-    return findings.settle(examples)
+    return _pairs(request, ("context", "hypothesis", "label"), _ANLI)
 
 
 def read_snli(request: ReadRequest) -> list[Sentences]:
@@ -39,16 +28,20 @@ def read_snli(request: ReadRequest) -> list[Sentences]:
     A line whose gold label is "-" has none, since its annotators reached no majority: as everywhere, such lines are left out
     (785 of the train file's 550,152), and `undecided` counts them. Raises DataError or Faults.
     """
+    return _pairs(request, ("sentence1", "sentence2", "gold_label"), {name: name for name in request.row.labels}, _UNDECIDED)
+
+
+def _pairs(request: ReadRequest, keys: tuple[str, str, str], names: Mapping[str, str], undecided: str = "") -> list[Sentences]:
+    """Pairs from the keys of premise, hypothesis and label; lines labelled `undecided` are left out."""
     path = request.path()
     findings = Findings(path)
     examples = []
-    names = {name: name for name in request.row.labels}
     for number, record in records(lines(read_text(path)), findings):
-        if record.get("gold_label") == _UNDECIDED:
+        if undecided and record.get(keys[2]) == undecided:
             continue
         try:
-            premise, hypothesis = text_of(record, "sentence1"), text_of(record, "sentence2")
-            label = _label(request, record, "gold_label", names)
+            premise, hypothesis = text_of(record, keys[0]), text_of(record, keys[1])
+            label = _label(request, record, keys[2], names)
         except FieldError as fault:
             findings.add(number, *fault.args)
             continue

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.data.examples import SentenceQuestion
-from training.data.files import read_text
-from training.data.records import JsonError, json_value
+from training.data.records import read_json
 from training.data.request import Findings, ReadRequest, is_text
 
 _REMEDY = "write the file as SQuAD JSON with `sentence_breaks`, as github.com/google-research-datasets/lareqa has it"
@@ -21,11 +20,8 @@ def read_xquad_r(request: ReadRequest) -> list[SentenceQuestion]:
     """
     path = request.path()
     findings = Findings(path)
-    try:
-        document = json_value(read_text(path))
-    except JsonError as error:
-        line, cause = error.args
-        findings.add(line, cause, "", "fetch the file again")
+    document = read_json(path, findings)
+    if findings.count:
         return findings.settle([])
     reader = _Reader(request.language, findings)
     for index, article in enumerate(_items(document, "data", "", findings)):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from training.data.files import read_text
 from training.data.request import Findings, is_text
 from training.tasks.row import Split
 
@@ -87,3 +89,13 @@ def choice_of(value: object, choices: int, split: str, names: str = "0123456789"
         return number
     remedy = f"give one of {', '.join(names[:choices])}" if names[0].isalpha() else f"give a number from 0 to {choices - 1}"
     raise FieldError("a label outside the endings", "" if value is None else value, remedy)
+
+
+def read_json(path: Path, findings: Findings) -> Any:
+    """The value of a whole JSON file, or None with a finding where it is none; raises DataError when it can't be read."""
+    try:
+        return json_value(read_text(path))
+    except JsonError as error:
+        line, cause = error.args
+        findings.add(line, cause, "", "fetch the file again")
+        return None

@@ -6,8 +6,7 @@ from collections import Counter
 from typing import Any
 
 from training.data.examples import Answer, Question
-from training.data.files import read_text
-from training.data.records import JsonError, json_value
+from training.data.records import read_json
 from training.data.request import Findings, ReadRequest, is_text
 from training.tasks.row import Split
 
@@ -25,11 +24,8 @@ def read_squad(request: ReadRequest) -> list[Question]:
     """
     path = request.path()
     findings = Findings(path)
-    try:
-        document = json_value(read_text(path))
-    except JsonError as error:
-        line, cause = error.args
-        findings.add(line, cause, "", "fetch the file again")
+    document = read_json(path, findings)
+    if findings.count:
         return findings.settle([])
     reader = _Reader(request, findings)
     for index, article in enumerate(_items(document, "data", "", findings)):
