@@ -173,7 +173,7 @@ def _target(result: TargetResult) -> Iterator[RenderableType]:
 
 
 def _summary(result: TargetResult) -> str:
-    text = f"mean {result.mean:.2f} (every language, English included)"
+    text = f"mean {result.mean:.2f} ({'every language, English included' if ENGLISH in result.languages else 'every language'})"
     if result.mean_non_english is None:
         return text
     text += f"   non-English {result.mean_non_english:.2f}"

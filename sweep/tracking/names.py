@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from training.record import PhaseTrace, TrialRecord
+from training.record import ENGLISH, PhaseTrace, TrialRecord
 
 NAME_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
 """MLflow's own limits, in characters."""
@@ -104,7 +104,8 @@ def note(record: TrialRecord) -> str:
     lines = [" → ".join([record.model, *way, "evaluated on " + ", ".join(record.targets)])]
     unclean = {result.task: " (oracle: thresholds from target-language gold)" for result in record.results if result.oracle}
     lines += [
-        f"**{result.task}** {result.mean:.2f} on average, English included{unclean.get(result.task, '')}"
+        f"**{result.task}** {result.mean:.2f} on average{', English included' if ENGLISH in result.languages else ''}"
+        f"{unclean.get(result.task, '')}"
         for result in record.results
     ]
     lines += [f"**{record.status.value}**: {record.reason}"] if record.reason else []

@@ -34,7 +34,7 @@ class Memory:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.content = b""
-        monkeypatch.setattr(files, "_reading", lambda path: self._open(path))
+        monkeypatch.setattr(files, "opened", lambda path: self._open(path))
 
     def _open(self, path: Path) -> Any:
         stream = io.BytesIO(self.content)

@@ -38,7 +38,7 @@ def locate(root: Path, relative: str) -> Path:
 
 def read_bytes(path: Path) -> bytes:
     """Content of a plain or gzipped file; raises DataError when it can't be read, is empty or is damaged gzip."""
-    with _reading(path) as stream:
+    with opened(path) as stream:
         content = _guarded(path, stream, -1)
     if not content:
         raise DataError(f"{path}: the file is empty", "", _REDO)
@@ -76,7 +76,7 @@ def lines(text: str) -> list[str]:
 def content_digest(path: Path) -> str:
     """Hex sha256 of a file's content after decompression, so that `x` and `x.gz` agree; raises DataError when damaged."""
     total = hashlib.sha256()
-    with _reading(path) as stream:
+    with opened(path) as stream:
         while chunk := _guarded(path, stream, _CHUNK):
             total.update(chunk)
     return total.hexdigest()
@@ -91,7 +91,8 @@ def cached_digest(path: Path) -> str:
     return _DIGESTS[key]
 
 
-def _reading(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
+    """Stream of a plain or gzipped file's content; raises DataError when it can't be opened."""
     try:
         return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:

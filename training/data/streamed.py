@@ -6,8 +6,8 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 
+from training.data import files
 from training.errors import DataError
 
 _CHUNK = 1 << 20
@@ -20,7 +20,7 @@ def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0  # of the last whole line
     try:
-        with _opened(path) as stream:
+        with files.opened(path) as stream:
             for line in stream:
                 text = line.decode("utf-8").removesuffix("\n").removesuffix("\r")
                 number += 1
@@ -39,13 +39,9 @@ def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
 def count_lines(path: Path) -> int:
     """Line ends in a plain or gzipped file; raises DataError when it can't be read."""
     try:
-        with _opened(path) as stream:
+        with files.opened(path) as stream:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(_CHUNK), b""))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path}: can't be read", str(error), "check the path, its permissions, and that it is whole"
         ) from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
