@@ -22,7 +22,7 @@ from reports.table import transfer_markdown
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import tables_of
-from sweep.plan import Plan
+from sweep.planning.plan import Plan
 from training.chain import ChainJob, run_chain
 from training.data.corpus import Corpus
 from training.data.examples import Bitext, Question

@@ -18,6 +18,7 @@ from search_spaces.schema import (
     Retrieval,
     Search,
     Space,
+    Stopping,
     Training,
 )
 from search_spaces.values import Part
@@ -53,6 +54,7 @@ _PLACES: tuple[tuple[str, type[Part]], ...] = (
     ("`models.<name>.pretrain`", Pretrain),
     ("`intermediates`: the options of a mixture", Intermediate),
     ("`search`", Search),
+    ("`search.stopping`", Stopping),
     ("`search.space`", Space),
     ("`search.space.intermediate`, `search.space.target`, `space` of a mixture", PhaseSpace),
     ("`data.<task>`", Data),

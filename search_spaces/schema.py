@@ -179,6 +179,26 @@ class Space(Part):
     """{lr, epochs} of the target phase"""
 
 
+class Stopping(Part):
+    """Early stopping by English dev: of settings inside the target phase, and of settings before they get further seeds.
+
+    It is the same for every pair and for the baseline, so the tuning budgets stay equal.
+    """
+
+    rungs: Several[Share] = (0.125, 0.375)
+    """shares of the target phase after which settings are compared, above 0 and below 1, in rising order"""
+    keep: Share = 0.34
+    """the share of the compared settings that goes on, above 0 and below 1; always one at least"""
+    seeds: Literal["all", "best"] = "best"
+    """best (a setting gets its next seed while it is among the best) or all"""
+
+    @model_validator(mode="after")
+    def _rises(self) -> Stopping:
+        if list(self.rungs) != sorted(self.rungs):
+            raise PydanticCustomError("rungs", "`rungs` must rise", {"remedy": "write them from the smallest to the largest"})
+        return self
+
+
 class Search(Part):
     """The tuning budget of one pair, the same for every pair and for the baseline."""
 
@@ -192,6 +212,8 @@ class Search(Part):
     """settings a study asks for before it waits for their results, a whole number from 1"""
     space: Space = Space()
     """{intermediate: {lr, epochs}, target: {lr, epochs}}"""
+    stopping: Stopping | None = None
+    """{rungs, keep, seeds}, or nothing to run every setting to its end with every seed"""
 
 
 class Data(Part):
@@ -218,8 +240,12 @@ class Training(Part):
 
     batch: Count = 32
     """examples an optimiser step, a whole number from 1"""
+    schedule: Literal["linear", "wsd"] = "linear"
+    """linear, or wsd (warm-up, stable, decay), with which settings that differ in epochs alone share most of a phase"""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """the share of the steps that warm the learning rate up, from 0 to below 1"""
+    """the share of the steps (with wsd: of one epoch's) that warm the learning rate up, from 0 to below 1"""
+    decay: Share = 0.2
+    """the share of the steps in which wsd's learning rate falls, above 0 and below 1"""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     """AdamW's weight decay, from 0 to 1"""
     clip: Positive = 1.0
@@ -289,7 +315,7 @@ class Grid(Part):
     search: Search = Search()
     """{trials, sampler, seed, at_once, space}"""
     training: Training = Training()
-    """{batch, warmup, weight_decay, clip, carry_heads, mixing_cap}"""
+    """{batch, schedule, warmup, decay, weight_decay, clip, carry_heads, mixing_cap}"""
     retrieval: Retrieval = Retrieval()
     """{layer, pooling}"""
     resources: Resources = Resources()

@@ -6,9 +6,9 @@ from typing import Any
 
 import ray.tune
 
-from sweep.plan import Plan
-from sweep.progress import ProgressView
-from sweep.search import Board
+from sweep.planning.plan import Plan
+from sweep.search.board import Board
+from sweep.watch.progress import ProgressView
 from training.errors import UserError
 from training.record import read_record, record_path
 

@@ -88,7 +88,7 @@ def launch(
 def plan(grid: str, data: Path | None, run: Path | None, models: tuple[str, ...], as_json: bool) -> None:
     """Show what a sweep would train, share and reuse, without running it."""
     options = LaunchOptions(grid=grid, data=data_folder(data), run=run, models=model_folders(models))
-    from sweep.overview import print_plan
+    from sweep.planning.overview import print_plan
 
     print_plan(options, as_json=as_json)
 
@@ -99,7 +99,7 @@ def plan(grid: str, data: Path | None, run: Path | None, models: tuple[str, ...]
 def status(run: Path | None, grid: str | None, as_json: bool) -> None:
     """Show how far a sweep is; works while it runs."""
     folder = existing_run(run, grid)
-    from sweep.status import print_status
+    from sweep.watch.status import print_status
 
     print_status(folder, as_json=as_json)
 

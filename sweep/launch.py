@@ -17,7 +17,7 @@ from rich.console import Console
 from search_spaces.reading import load_grid
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of, print_outcome
-from sweep.plan import Plan, make_plan
+from sweep.planning.plan import Plan, make_plan
 from sweep.preflight import check_data, check_resources, node_resources
 from sweep.runfolder import hold, open_run, read_mark, refuse_foreign, write_mark
 from sweep.sources import resolve_models, resolve_sources
@@ -95,10 +95,10 @@ def _records(plan: Plan, console: Console) -> list[TrialRecord]:
 
 def _search(plan: Plan, records: list[TrialRecord], console: Console) -> int:
     """Open the studies, start Ray and run what is left."""
-    from sweep.progress import ProgressView
-    from sweep.search import Board
-    from sweep.study import open_storage
+    from sweep.search.board import Board
+    from sweep.search.study import open_storage
     from sweep.tracking import MirrorQueue, open_tracker
+    from sweep.watch.progress import ProgressView
 
     url = os.environ.get("SWEEP_OPTUNA_STORAGE") or f"sqlite:///{plan.run / 'optuna.db'}"
     board = Board.open(plan, open_storage(url), records, read_mark(plan.run).sweep)
@@ -134,7 +134,7 @@ def _tune(plan: Plan, board: Any, queue: Any, view: Any) -> str:
     import ray.tune
 
     from sweep.callbacks import Ears, StopWhenFatal
-    from sweep.search import PairSearcher
+    from sweep.search.searcher import PairSearcher
     from sweep.trial import INLINE, run_trial
 
     executor = executor_of(plan)

@@ -12,7 +12,7 @@ from rich.console import Console
 from reports.cells import Pair
 from reports.frame import Expectation, TransferTable, transfer_tables
 from reports.table import render_transfer
-from sweep.plan import Plan
+from sweep.planning.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
 from sweep.tidy import readable_records
 from sweep.tracking import open_tracker, ui_command

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.schema import Grid
-from sweep.plan import needed_splits
+from sweep.planning.plan import needed_splits
 from training.data.checking import count_examples
 from training.data.loading import DataSource
 from training.errors import UserError

@@ -9,7 +9,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from sweep.plan import Plan
+from sweep.planning.plan import Plan
 
 PACKAGES = ("ray", "torch", "transformers", "tokenizers", "optuna", "mlflow", "numpy")
 

@@ -21,9 +21,9 @@ import ray.train
 import ray.tune
 from ray.train.torch import TorchTrainer
 
-from sweep.live import LiveFile
-from sweep.plan import Plan, StudySpec
+from sweep.planning.plan import Plan, StudySpec
 from sweep.provenance import provenance
+from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.codec import canonical, from_payload
 from training.errors import DivergedError, StorageFullError, UserError

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from training.memory import release_memory
 from training.models.backbone import RANDOM, TOKENIZER_FILES, check_fit, load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.phase import train_phase, vocabulary_of
-from training.record import ENGLISH, CarryReport, PhaseTrace, Selection, TargetResult
+from training.record import ENGLISH, CarryReport, PhaseTrace, RungScore, Selection, TargetResult
 from training.store import WEIGHTS, PhaseStore, StoredPhase
 from training.tasks.row import Split, TaskRow
 from training.tensorfile import write_tensors
@@ -69,7 +69,10 @@ class ChainJob:
     """A chain with everything needed to run it here: the model's folder, the data, the store, and how to run.
 
     `pretrain_threads` are the CPU threads of a pretraining phase (0: as every other); `encoded` is where tokenised data is kept
-    for other chains (None: in memory alone).
+    for other chains (None: in memory alone). `until` below 1 stops the chain after that share of the last phase's steps, where
+    it leaves an in-phase checkpoint and its English dev score. `branches` are the epochs, by role, that other wsd phases of this
+    grid may have: the trunk is kept where they branch off. With `wait` off, a phase that another process trains raises
+    PhaseBusyError instead of being waited for.
     """
 
     identity: ChainIdentity
@@ -79,13 +82,17 @@ class ChainJob:
     runtime: Runtime
     pretrain_threads: int = 0
     encoded: Path | None = None
+    until: float = 1.0
+    branches: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
+    wait: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChainOutcome:
     """What came of a chain: traces of its phases, the number it is chosen by, scores, and times in seconds.
 
-    `damaged` names the phases and checkpoints that were found damaged, set aside and trained again.
+    `rung` is set, its number left 0, where the chain stopped before its end; there are no results then. `damaged` names the
+    phases and checkpoints that were found damaged, set aside and trained again.
     """
 
     phases: tuple[PhaseTrace, ...]
@@ -93,6 +100,7 @@ class ChainOutcome:
     results: tuple[TargetResult, ...]
     timing: Mapping[str, float]
     damaged: tuple[str, ...] = ()
+    rung: RungScore | None = None
 
 
 class _Walk:

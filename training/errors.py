@@ -69,3 +69,7 @@ class StorageFullError(StoreError):
 
 class DivergedError(UserError):
     """A training loss became NaN or infinite."""
+
+
+class PhaseBusyError(UserError):
+    """Another process trains the phase (`value` is its key); whoever holds a GPU should do something else meanwhile."""

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from training.codec import digest
+from training.codec import digest, to_payload
 
 NUMERICS_VERSION = 1
 """Raised when a change of code changes the weights that the same identity leads to."""
+
+
+WSD = "wsd"
+"""The schedule of warm-up, stable and decay (arXiv 2404.06395)."""
 
 
 class Role(StrEnum):
@@ -84,6 +89,8 @@ class PhaseIdentity:
     """One training run: everything that its weights depend on besides its parent's weights.
 
     `epochs` counts passes over the (mixed) training set, `batch` examples an optimiser step, `warmup` a fraction of all steps.
+    `schedule` wsd warms up over `warmup` of one epoch, stays, and falls over the last `decay` of all steps, so that phases
+    which differ in epochs alone share their trunk; the other schedules warm up over `warmup` of all steps, without `decay`.
     `mask_rate` is the share of tokens that masked language modelling predicts. `length_pool` batches are cut together from
     examples sorted by length (0: batches are drawn at random, and padded more).
     """
@@ -96,6 +103,7 @@ class PhaseIdentity:
     seed: int
     schedule: str = "linear"
     warmup: float = 0.1
+    decay: float = 0.2
     weight_decay: float = 0.01
     adam_eps: float = 1e-8
     clip: float = 1.0
@@ -114,7 +122,20 @@ class PhaseIdentity:
 
 def phase_key(parent: str, phase: PhaseIdentity) -> str:
     """Key of a phase that starts from the weights named `parent` (a phase key or a model key)."""
-    return digest({"parent": parent, "phase": phase})
+    return digest({"parent": parent, "phase": _deciding(phase)})
+
+
+def trunk_key(parent: str, phase: PhaseIdentity) -> str:
+    """Key of the trunk (warm-up and stable part) that wsd phases share when they differ in epochs alone."""
+    return digest({"parent": parent, "trunk": _deciding(phase) | {"epochs": 0}})
+
+
+def _deciding(phase: PhaseIdentity) -> dict[str, Any]:
+    """The fields of a phase that decide its weights: `decay` does so only where the schedule has one."""
+    fields: dict[str, Any] = to_payload(phase)
+    if phase.schedule != WSD:
+        del fields["decay"]
+    return fields
 
 
 @dataclass(frozen=True, kw_only=True)

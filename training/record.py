@@ -16,15 +16,19 @@ from training.errors import OtherVersionError, StoreError
 from training.identity import PhaseIdentity
 from training.storage import write_atomically
 
-RECORD_SCHEMA = 2
+RECORD_SCHEMA = 3
+READABLE_SCHEMAS = (2, RECORD_SCHEMA)
+"""Schema 2 is 3 without early stopping."""
 ENGLISH = "en"
 
 
 class Status(StrEnum):
-    """How a trial ended."""
+    """How a trial ended: with scores, early at a rung, or with a fault. `PAUSED` ones wait at a rung and have no record yet."""
 
     FINISHED = "finished"
+    STOPPED = "stopped"
     FAILED = "failed"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +92,21 @@ class Selection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RungScore:
+    """English dev score at a rung, in percent, after `step` of the last phase's `steps`; `rung` counts from 0."""
+
+    rung: int
+    step: int
+    steps: int
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialRecord:
     """One trial. `hyperparameters` are the searched values (`intermediate.lr`, `target.epochs` ...); `timing` is in seconds.
 
-    `study` names the Optuna study, `number` the setting inside it; settings are repeated over seeds.
+    `study` names the Optuna study, `number` the setting inside it; settings are repeated over seeds. `rungs` are the scores at
+    which early stopping looked; a stopped trial has no results, and its selection is its last rung's score.
     """
 
     schema: int
@@ -109,6 +124,7 @@ class TrialRecord:
     phases: tuple[PhaseTrace, ...] = ()
     selection: Selection | None = None
     results: tuple[TargetResult, ...] = ()
+    rungs: tuple[RungScore, ...] = ()
     reason: str = ""
     started: str = ""
     timing: Mapping[str, float] = field(default_factory=dict)
@@ -118,6 +134,16 @@ class TrialRecord:
 def record_path(folder: Path, trial: str) -> Path:
     """Where the record of a trial lives below a run folder."""
     return folder / "records" / f"{trial}.json"
+
+
+def paused_path(folder: Path, trial: str) -> Path:
+    """Where a trial that waits at a rung is kept, below a run folder."""
+    return folder / "rungs" / f"{trial}.json"
+
+
+def write_paused(folder: Path, record: TrialRecord) -> None:
+    """Write a trial that waits at a rung, atomically; raises StoreError."""
+    write_atomically(paused_path(folder, record.trial), canonical(record) + b"\n")
 
 
 def write_record(folder: Path, record: TrialRecord) -> Path:
@@ -134,8 +160,9 @@ def read_record(path: Path) -> TrialRecord:
     except (OSError, ValueError) as error:
         raise StoreError(f"the record {path} can't be read ({error})", "", "delete it: the trial will run again") from error
     schema = payload.get("schema") if isinstance(payload, dict) else None
-    if schema != RECORD_SCHEMA:
-        remedy = f"this version reads schema {RECORD_SCHEMA}: give another --run, or use the version that wrote this one"
+    if schema not in READABLE_SCHEMAS:
+        known = " and ".join(map(str, READABLE_SCHEMAS))
+        remedy = f"this version reads schema {known}: give another --run, or use the version that wrote this one"
         kind = OtherVersionError if isinstance(schema, int) else StoreError
         raise kind(f"the record {path} has another schema", schema, remedy)
     record = from_payload(TrialRecord, payload, f"record {path}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.live import read_live
+from sweep.watch.live import read_live
 from tests.sweep.launches import Launch, begin, end_session, eventually, leftovers, run_to_end, scores, tables, weights
 from training.record import read_records
 from training.store import verify

@@ -20,7 +20,7 @@ IDENTITY = {
     "Mixing": {"kind", "cap", "temperature", "weights", "alpha", "batches", "loss_scaling"},
     "PhaseIdentity": {
         *("role", "tasks", "lr", "epochs", "batch", "seed", "schedule", "warmup", "weight_decay", "adam_eps", "clip"),
-        *("carry_heads", "mask_rate", "length_pool", "mixing", "numerics"),
+        *("decay", "carry_heads", "mask_rate", "length_pool", "mixing", "numerics"),
     },
     "EvaluationIdentity": {"task", "version", "split", "languages", "data", "max_length", "stride", "layer", "pooling"},
     "ChainIdentity": {"model", "phases", "selection", "evaluations"},
@@ -49,7 +49,7 @@ def test_identity_holds_no_runtime() -> None:
 
 
 _USE = TaskUse(task="mnli", version=1, head="nli3", data="d", max_length=128, stride=0)
-_PHASE = PhaseIdentity(role=Role.TARGET, tasks=(_USE,), lr=1e-5, epochs=2, batch=32, seed=1)
+_PHASE = PhaseIdentity(role=Role.TARGET, tasks=(_USE,), lr=1e-5, epochs=2, batch=32, seed=1, schedule="wsd")
 
 
 @pytest.mark.parametrize("field", sorted(IDENTITY["PhaseIdentity"]))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sweep.runfolder import is_held
-from sweep.status import status_of
+from sweep.watch.status import status_of
 from tests.sweep.launches import begin, eventually, run_to_end
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from unittest.mock import patch
 
-import sweep.plan
+import sweep.planning.plan
 import sweep.sources
 from search_spaces.reading import read_grid
 from search_spaces.schema import Grid
-from sweep.plan import Plan, StudySpec, make_plan
+from sweep.planning.plan import Plan, StudySpec, make_plan
 from sweep.sources import ResolvedModel, resolve_sources
 from training.identity import ModelIdentity
 from training.record import RECORD_SCHEMA, Selection, Status, TrialRecord
@@ -52,9 +52,12 @@ def plan_of(text: str = SMALL, run: Path = Path("run"), digest: Digest = name_di
     }
 
     def digests(grid: Grid, sources: Mapping[str, object]) -> dict[str, str]:
-        return {item[0]: digest(item[0]) for item in sweep.plan.needed_splits(grid, sources)}  # type: ignore[arg-type]
+        return {item[0]: digest(item[0]) for item in sweep.planning.plan.needed_splits(grid, sources)}  # type: ignore[arg-type]
 
-    with patch.object(sweep.sources, "mini_world", lambda: Path("world")), patch.object(sweep.plan, "_digests", digests):
+    with (
+        patch.object(sweep.sources, "mini_world", lambda: Path("world")),
+        patch.object(sweep.planning.plan, "_digests", digests),
+    ):
         return make_plan(grid, models, resolve_sources(grid, Path()), run)
 
 

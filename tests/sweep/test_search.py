@@ -12,8 +12,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from sweep.plan import Plan
-from sweep.search import Ask, Board, PairSearcher
+from sweep.planning.plan import Plan
+from sweep.search.board import Ask, Board
+from sweep.search.searcher import PairSearcher
 from tests.sweep.plans import SMALL, plan_of, score_record
 from training.record import TrialRecord, read_records, record_path, write_record
 

@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 
 from search_spaces.schema import Intermediate
 from search_spaces.values import EpochsChoices, EpochsRange, LearningRateChoices, LearningRateRange
-from sweep.plan import Setting, StudySpec
-from sweep.study import StudyBook, open_book, open_storage
+from sweep.planning.plan import Setting, StudySpec
+from sweep.search.study import StudyBook, open_book, open_storage
 from tests.sweep.plans import score_record
 from training.errors import UserError
 from training.record import TrialRecord

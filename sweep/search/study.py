@@ -25,7 +25,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState, create_trial
 
 from search_spaces.values import Choices, Range
-from sweep.plan import Setting, StudySpec
+from sweep.planning.plan import Setting, StudySpec
 from training.errors import UserError
 from training.record import Status, TrialRecord
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sweep.live import doing, read_live
-from sweep.plan import Plan
+from sweep.planning.plan import Plan
+from sweep.watch.live import doing, read_live
 from training.record import Status, TrialRecord
 
 REFRESH = 0.5

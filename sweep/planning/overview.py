@@ -17,7 +17,7 @@ from search_spaces.values import Choices
 from sweep.launch import executor_of, prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of
-from sweep.plan import Plan, StudySpec, learned_for
+from sweep.planning.plan import Plan, StudySpec, learned_for
 from sweep.runfolder import RunMark
 from sweep.words import listing
 from training.identity import Role

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from sweep.live import doing, read_live
 from sweep.outcome import current_records
 from sweep.runfolder import is_held, read_mark
+from sweep.watch.live import doing, read_live
 from training.record import Status
 
 STALE = 30.0
