@@ -70,7 +70,7 @@ class ChainJob:
 
     `pretrain_threads` are the CPU threads of a pretraining phase (0: as every other); `encoded` is where tokenised data is kept
     for other chains (None: in memory alone). `until` below 1 stops the chain after that share of the last phase's steps, where
-    it leaves an in-phase checkpoint and its English dev score. `branches` are the epochs, by role, that other wsd phases of this
+    it leaves an in-phase checkpoint and its English dev score. `branches` are the epochs, by role, that other wsd phases of the
     grid may have: the trunk is kept where they branch off. With `wait` off, a phase that another process trains raises
     PhaseBusyError instead of being waited for.
     """
