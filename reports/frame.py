@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reports.cells import BASELINE, Cell, Pair, pair_cell, result_of, spread, with_delta
+from reports.cells import BASELINE, Cell, Pair, gave_up, pair_cell, result_of, spread, with_delta
 from training.record import Status, TrialRecord
 
 __all__ = ["BASELINE", "Average", "Cell", "Expectation", "Pair", "TransferTable", "transfer_tables"]
@@ -18,10 +18,14 @@ __all__ = ["BASELINE", "Average", "Cell", "Expectation", "Pair", "TransferTable"
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What the plan foresees: the seeds, and the number of settings a pair (in the order in which the grid names the pairs)."""
+    """What the plan foresees: the seeds, and the number of settings a pair (in the order in which the grid names the pairs).
+
+    Settings are tried with the first of the seeds; with `stopping` they may be stopped early, and few get every seed.
+    """
 
     seeds: tuple[int, ...]
     settings: Mapping[Pair, int]
+    stopping: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,8 @@ def _table(model: str, records: Sequence[TrialRecord], expected: Expectation | N
     intermediates = _in_order([pair.intermediate for pair in planned], [record.intermediate for record in records])
     intermediates.sort(key=lambda name: name != BASELINE)
     targets = _in_order([pair.target for pair in planned], [target for record in records for target in record.targets])
-    columns = {target: _column(Pair(model, "", target), intermediates, records, expected) for target in targets}
+    of_targets = _by_target(records)
+    columns = {target: _column(Pair(model, "", target), intermediates, of_targets[target], expected) for target in targets}
     retrieval = [target for target in targets if any(cell.layer is not None for cell in columns[target].values())]
     targets.sort(key=lambda target: target in retrieval)
     cells = {name: {target: columns[target][name] for target in targets} for name in intermediates}
@@ -93,22 +98,39 @@ def _in_order(planned: Iterable[str], seen: Iterable[str]) -> list[str]:
     return first + sorted(set(seen) - set(first))
 
 
+def _by_target(records: Sequence[TrialRecord]) -> Mapping[str, list[TrialRecord]]:
+    found: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        for target in record.targets:
+            found[target].append(record)
+    return found
+
+
 def _column(
-    where: Pair, intermediates: Sequence[str], records: Sequence[TrialRecord], expected: Expectation | None
+    where: Pair, intermediates: Sequence[str], of_target: Sequence[TrialRecord], expected: Expectation | None
 ) -> dict[str, Cell]:
     """All pairs of one target: seeds and budgets are compared inside it, deltas are against its baseline."""
-    of_target = [record for record in records if where.target in record.targets]
-    seeds = frozenset(expected.seeds if expected else (record.seed for record in of_target))
+    seeds = expected.seeds if expected else tuple(sorted({record.seed for record in of_target}))
+    stopping = expected.stopping if expected else any(_was_compared(record) for record in of_target)
+    of_pair: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in of_target:
+        of_pair[record.intermediate].append(record)
     column: dict[str, Cell] = {}
     for name in intermediates:
-        cell = pair_cell(name, where.target, [record for record in of_target if record.intermediate == name], seeds)
         planned = expected.settings.get(where._replace(intermediate=name), 0) if expected else 0
+        counted = [record for record in of_pair[name] if not planned or record.number < planned]
+        cell = pair_cell(name, where.target, counted, seeds, stopping=stopping)
         column[name] = replace(cell, settings_expected=planned)
     most = max((cell.settings_tried for cell in column.values() if not cell.fixed), default=0)
     for name, cell in column.items():
         column[name] = replace(cell, settings_expected=cell.settings_expected or (1 if cell.fixed else most))
     baseline = column.get(BASELINE)
     return {name: with_delta(cell, baseline) for name, cell in column.items()}
+
+
+def _was_compared(record: TrialRecord) -> bool:
+    """Whether early stopping looked at a trial."""
+    return record.status is Status.STOPPED or bool(record.rungs)
 
 
 def _average(cells: Sequence[Cell]) -> Average:
@@ -138,7 +160,9 @@ def _notes(table: TransferTable, records: Sequence[TrialRecord]) -> Iterator[str
             yield from _cell_notes(cell)
         yield from _column_notes(target, column)
     for record in records:
-        if record.status is Status.FAILED:
+        if gave_up(record):
+            yield f"given up: {record.trial}: {record.reason.splitlines()[0]}"
+        elif record.status is Status.FAILED:
             yield f"failed trial: {record.trial}"
         for result in record.results:
             if result_of(record, result.task) is not result:
@@ -151,7 +175,7 @@ def _cell_notes(cell: Cell) -> Iterator[str]:
         yield f"{where}: {cell.reason}"
         return
     if cell.unequal:
-        yield f"{where}: chosen from {cell.settings_complete} of {cell.settings_expected} settings, an unequal tuning budget"
+        yield f"{where}: chosen from {cell.budget} of {cell.settings_expected} settings, an unequal tuning budget"
     if cell.collapsed:
         yield f"{where}: collapse ({cell.delta:+.1f} points)"
     if cell.selection is not None and cell.selection.oracle:
@@ -170,3 +194,24 @@ def _column_notes(target: str, column: Sequence[Cell]) -> Iterator[str]:
     ):
         if len(seen) > 1:
             yield f"{target}: scored on different {what}: {'; '.join(sorted(seen))}"
+    yield from _rung_notes(target, [cell for cell in scored if cell.settings_tried > 1])
+
+
+def _rung_notes(target: str, tuned: list[Cell]) -> Iterator[str]:
+    """Pairs that were stopped early at other rungs than others, or not at all, had another tuning budget."""
+    looked = [cell for cell in tuned if cell.rungs]
+    if not looked:
+        return
+    count = max(len(cell.rungs) for cell in looked)
+    differ = [cell for cell in tuned if len(cell.rungs) < count]
+    for rung in range(count):
+        shares = [cell.rungs[rung] for cell in looked if rung < len(cell.rungs)]
+        if max(least for least, _ in shares) > min(most for _, most in shares):
+            differ = tuned
+    if differ:
+        said = "; ".join(f"{cell.intermediate} {_rungs_shown(cell)}" for cell in tuned)
+        yield f"{target}: tuned under different rules of early stopping, an unequal tuning budget: rungs {said}"
+
+
+def _rungs_shown(cell: Cell) -> str:
+    return ", ".join(f"{50 * (least + most):.0f} %" for least, most in cell.rungs) or "none"

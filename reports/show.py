@@ -17,7 +17,6 @@ from training.record import (
     ENGLISH,
     CarryReport,
     PhaseTrace,
-    Selection,
     Status,
     TargetResult,
     TrialRecord,
@@ -28,6 +27,7 @@ from training.record import (
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 16
 NAMES_SHOWN = 4
+COLOURS = {Status.FINISHED: "green", Status.STOPPED: "yellow", Status.PAUSED: "yellow", Status.FAILED: "bold red"}
 
 
 def find_record(folder: Path, trial: str) -> TrialRecord:
@@ -51,7 +51,8 @@ def render_trial(record: TrialRecord) -> RenderableType:
     """Everything a record holds, in the order in which the chain went."""
     parts: list[RenderableType] = [_header(record)]
     parts += [_phases(record.phases), *(_carried(index, phase.carry) for index, phase in enumerate(record.phases, 1))]
-    parts += [_selection(record.selection), *(part for result in record.results for part in _target(result))]
+    parts += list(_rungs(record))
+    parts += [_selection(record), *(part for result in record.results for part in _target(result))]
     parts += list(_provenance(record))
     return Group(*parts)
 
@@ -81,7 +82,7 @@ def _header(record: TrialRecord) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    colour = "green" if record.status is Status.FINISHED else "bold red"
+    colour = COLOURS[record.status]
     rows = [
         ("trial", f"[bold]{escape(record.trial)}[/bold]"),
         ("status", f"[{colour}]{record.status.value}[/{colour}]"),
@@ -140,7 +141,23 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + (f", … {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
 
 
-def _selection(selection: Selection | None) -> RenderableType:
+def _rungs(record: TrialRecord) -> Iterator[RenderableType]:
+    """What early stopping saw of the trial."""
+    if not record.rungs:
+        return
+    yield Text("\nEnglish dev score at the rungs of early stopping")
+    table = _table()
+    for column in ("rung", "step", "of", "score"):
+        table.add_column(column, justify="right")
+    for rung in record.rungs:
+        table.add_row(str(rung.rung), str(rung.step), str(rung.steps), f"{rung.score:.2f}")
+    yield table
+
+
+def _selection(record: TrialRecord) -> RenderableType:
+    selection = record.selection
+    if record.status is Status.STOPPED:
+        return Text("\nstopped early: no result, and not to be chosen", "yellow")
     if selection is None:
         return Text("\nselection: nothing to choose by", "dim")
     where = f"{selection.task}/{selection.split}/{selection.language}"

@@ -33,7 +33,8 @@ ALL, TRAINED = "average", "average_without_retrieval"
 CLEAN_MEASURES = {"tag_f1": "token accuracy", "squad": "answers by language", "mlqa": "answers by language"}
 """What the clean scorer measures, by the metric of a row."""
 CSV_COLUMNS = (
-    "model intermediate target split score score_sd non_english delta delta_sd setting seeds settings settings_expected failed "
+    "model intermediate target split score score_sd non_english delta delta_sd setting seeds settings settings_tried "
+    "settings_stopped settings_expected failed "
     "layer pooling collapse synthetic oracle labelled reason"
 ).split()
 
@@ -79,7 +80,9 @@ def caption_lines(table: TransferTable) -> tuple[str, ...]:
     tuned = [cell for cell in scored if not cell.fixed]
     splits = {target: sorted({cell.split for cell in scored if cell.target == target}) for target in table.targets}
     seeds = sorted({len(cell.seeds) for cell in tuned} or {len(cell.seeds) for cell in scored})
-    settings = sorted({cell.settings_complete for cell in tuned})
+    settings = sorted({cell.budget for cell in tuned})
+    complete = sorted({cell.settings_complete for cell in tuned})
+    stopping = f" ({_counts(complete)} of them with every seed)" if any(c.stopping for c in tuned) else ""
     uneven = " (unequal inside a target: see below)" if any(cell.unequal for cell in scored) else ""
     by_split: dict[str, list[str]] = {}
     for target, names in splits.items():
@@ -88,7 +91,7 @@ def caption_lines(table: TransferTable) -> tuple[str, ...]:
         f"Row '{BASELINE}': score in percent. Other rows: points above or below it. Each score is the XTREME average:"
         " unweighted over languages, English included.",
         "Scored on " + "; ".join(f"{split}: {', '.join(names)}" for split, names in sorted(by_split.items())) + ".",
-        f"Seeds: {_counts(seeds)}. Settings a pair: {_counts(settings)}{uneven}, chosen on English dev data."
+        f"Seeds: {_counts(seeds)}. Settings a pair: {_counts(settings)}{stopping}{uneven}, chosen on English dev data."
         + (" ± is the standard deviation over seeds." if max(seeds, default=0) >= 2 else ""),
     ]
     if table.retrieval:
@@ -268,6 +271,8 @@ def _csv_cell(cell: Cell) -> dict[str, object]:
         "setting": "" if cell.setting is None else cell.setting,
         "seeds": " ".join(str(seed) for seed in cell.seeds),
         "settings": cell.settings_complete,
+        "settings_tried": cell.settings_tried,
+        "settings_stopped": cell.settings_stopped,
         "settings_expected": cell.settings_expected,
         "failed": cell.failed,
         "layer": "" if cell.layer is None else cell.layer,

@@ -1,4 +1,4 @@
-"""What the launching process hears from Tune: finished trials go to the tracker and the view, fatal faults stop the sweep."""
+"""What the launching process hears from Tune: what ended goes to the tracker and the view, what is to end the sweep does."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ import ray.tune
 
 from sweep.planning.plan import Plan
 from sweep.search.board import Board
+from sweep.search.settle import settle
+from sweep.steer import StopRequest
+from sweep.trial import give_up_record
+from sweep.watch.live import is_saved, read_live
 from sweep.watch.progress import ProgressView
 from training.errors import UserError
-from training.record import read_record, record_path
+from training.record import TrialRecord, read_record, record_path
+
+HOPELESS = 3
+"""Trials that are given up before any has ended: the machine or the code is at fault, not the settings."""
 
 
-class StopWhenFatal(ray.tune.Stopper):
-    """Stops the whole experiment on a fault that every other trial would meet too (a full disk, a damaged data file)."""
+class StopWhenOver(ray.tune.Stopper):
+    """Stops the whole experiment on a fault that every other trial would meet too, and when the user wants it to end now."""
 
-    def __init__(self) -> None:
-        self.fatal = ""
+    def __init__(self, plan: Plan, request: StopRequest) -> None:
+        self.plan, self.request, self.fatal, self._told = plan, request, "", False
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Never stops a single trial."""
@@ -25,45 +32,83 @@ class StopWhenFatal(ray.tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Whether a fatal fault was heard of."""
-        return bool(self.fatal)
+        """Whether a fatal fault was heard of, or everything that runs has its checkpoint after `sweep stop --now`."""
+        return bool(self.fatal) or self.request.must_end(is_saved(state) for state in read_live(self.plan.run))
 
 
 class Ears(ray.tune.Callback):
-    """Passes finished trials on."""
+    """Passes on what has ended."""
 
-    def __init__(self, plan: Plan, board: Board, queue: Any, view: ProgressView) -> None:
-        self.plan, self.board, self.queue, self.view = plan, board, queue, view
+    def __init__(self, board: Board, queue: Any, view: ProgressView, stopper: StopWhenOver) -> None:
+        self.plan, self.board, self.queue, self.view, self.stopper = board.plan, board, queue, view, stopper
+        self.ended, self.given_up = 0, 0
+        self._said_stopping = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its callbacks; ours is made anew at each launch."""
         return {}
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Keep the view alive between results."""
+        """Keep the view alive between results, and say once that the sweep was asked to stop."""
         self.view.refresh(len(self.board.running))
+        request = self.stopper.request.request
+        if request is not None and not self._said_stopping:
+            self._said_stopping = True
+            self.view.stopping(request.now)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial has ended: mirror its record and show it."""
-        self._ended(str(trial.config["trial"]))
+        """A leg has ended: mirror the records that it led to, and show them."""
+        self._pass_on(str(trial.config["trial"]))
+        self.settle()
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial's worker was lost, and it goes on in another."""
+        """A leg's worker was lost, and it goes on in another."""
         text = f"a worker of {trial.config['trial']} was lost, another goes on from what it left (loss {trial.num_failures})"
-        self.view.console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        self.view.say(text, style="yellow")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial was given up after its retries; one whose record was written before counts as ended."""
-        name = str(trial.config["trial"])
-        if not self._ended(name):
-            self.view.lost(name, str(getattr(trial, "error_file", "") or ""))
+        """A leg was lost too often: its trial is given up with a record that says so, unless it had written one before."""
+        if self._pass_on(str(trial.config["trial"])):
+            return
+        self.given_up += 1
+        reason = _reason(trial)
+        if self.given_up >= HOPELESS and not self.ended:
+            self.stopper.fatal = f"{self.given_up} trials were given up and none has ended; the last: {reason}"
+            return
+        try:
+            give_up_record(self.plan, trial.config, reason)
+        except UserError as fault:
+            self.stopper.fatal = str(fault)
+            return
+        self.board.concede(str(trial.config["leg"]))
+        self._pass_on(str(trial.config["trial"]))
+        self.settle()
 
-    def _ended(self, name: str) -> bool:
+    def settle(self) -> None:
+        """Write, mirror and show the records of trials that early stopping has ended."""
+        try:
+            for record in settle(self.board):
+                self._show(record)
+        except UserError as fault:
+            self.stopper.fatal = str(fault)
+
+    def _pass_on(self, name: str) -> bool:
         """Mirror and show a trial's record; False when it has none."""
         try:
             record = read_record(record_path(self.plan.run, name))
         except UserError:
             return False
+        self.ended += 1
+        self._show(record)
+        return True
+
+    def _show(self, record: TrialRecord) -> None:
         self.queue.put(record)
         self.view.ended(record)
-        return True
+
+
+def _reason(trial: Any) -> str:
+    """Why Tune gave a leg up: how often it was lost, and the last line of the last fault."""
+    fault = trial.get_error() if hasattr(trial, "get_error") else None
+    last = next((line.strip() for line in reversed(str(fault or "").splitlines()) if line.strip()), "no reason was left")
+    return f"lost {trial.num_failures} times; {last[:300]}"

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from sweep.data_verbs import data as data_verbs
-from sweep.options import LaunchOptions, data_folder, existing_run, model_folders
+from sweep.flags import budget_flags, json_flag, launch_flags, price_flag, run_flags
+from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
 from sweep.score_verb import score
-from sweep.words import Verbs, complete_grid, complete_trial, listing
+from sweep.simulate.verb import simulate
+from sweep.steer_verbs import gc, resume, status, stop
+from sweep.words import Verbs, complete_trial, listing
 from sweep.words import print_rich as _show
-
-Verb = TypeVar("Verb", bound=Callable[..., Any])
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
@@ -45,70 +43,95 @@ def main() -> None:
     """
 
 
-def _launch_options(verb: Verb) -> Verb:
-    """Options that `launch` and `plan` share."""
-    grid = _grid_option("A shipped grid, or a file.", required=True)
-    data = click.option("--data", type=_FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")
-    run = click.option("--run", type=_FOLDER, metavar="DIR", help="The run folder; else runs/NAME.")
-    model = click.option("--model", "models", multiple=True, metavar="NAME=DIR", help="Take a model of the grid from a folder.")
-    return grid(data(run(model(verb))))
-
-
-def _run_options(verb: Verb) -> Verb:
-    """Options that name a run folder to read; without them it is the only one below `runs`."""
-    run = click.option("--run", type=_FOLDER, metavar="DIR", help="The run folder.")
-    return run(_grid_option("The grid whose run folder is runs/NAME.")(verb))
-
-
-def _grid_option(says: str, required: bool = False) -> Callable[[Verb], Verb]:
-    return click.option("--grid", required=required, metavar="NAME", shell_complete=complete_grid, help=says)
-
-
-def _as_json(verb: Verb) -> Verb:
-    return click.option("--json", "as_json", is_flag=True, help="For a program to read.")(verb)
-
-
 @main.command()
-@_launch_options
+@launch_flags
 @click.option("--executor", type=click.Choice(["auto", "inline", "train"]), help="How trials run; else as the grid says.")
+@click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
+@budget_flags
 @click.pass_context
 def launch(
-    ctx: click.Context, grid: str, data: Path | None, run: Path | None, models: tuple[str, ...], executor: str | None
+    ctx: click.Context,
+    grid: str,
+    data: Path | None,
+    run: Path | None,
+    store: Path | None,
+    models: tuple[str, ...],
+    executor: str | None,
+    notify: str | None,
+    budget_gpu_hours: float | None,
+    max_cost: float | None,
+    price: float | None,
+    deadline: str | None,
 ) -> None:
     """Run a sweep; the same command again goes on where it stopped."""
-    options = LaunchOptions(grid=grid, data=data_folder(data), run=run, executor=executor, models=model_folders(models))
+    options = LaunchOptions(
+        grid=grid,
+        data=data_folder(data),
+        run=run,
+        executor=executor,
+        models=model_folders(models),
+        store=store_folder(store),
+        notify=notify_address(notify),
+        budget_gpu_hours=budget_gpu_hours,
+        max_cost=max_cost,
+        price=gpu_price(price),
+        deadline=deadline,
+    )
+    from sweep.planning.limits import limits_of
+
+    limits_of(options)
     from sweep.launch import launch as run_sweep
 
     ctx.exit(run_sweep(options))
 
 
 @main.command()
-@_launch_options
-@_as_json
-def plan(grid: str, data: Path | None, run: Path | None, models: tuple[str, ...], as_json: bool) -> None:
-    """Show what a sweep would train, share and reuse, without running it."""
-    options = LaunchOptions(grid=grid, data=data_folder(data), run=run, models=model_folders(models))
-    from sweep.planning.overview import print_plan
+@launch_flags
+@price_flag
+@click.option("--gpu", metavar="NAME", help="Estimate for this GPU, A100 or H200 say; else that of this machine.")
+@click.option(
+    "--calibrate", type=float, metavar="SECONDS", help="Measure this machine by training for so long; stores nothing."
+)
+@click.option("--compare", is_flag=True, help="Count the tokens of this and of other ways to run the grid.")
+@json_flag
+def plan(
+    grid: str,
+    data: Path | None,
+    run: Path | None,
+    store: Path | None,
+    models: tuple[str, ...],
+    price: float | None,
+    gpu: str | None,
+    calibrate: float | None,
+    compare: bool,
+    as_json: bool,
+) -> None:
+    """Show what a sweep would train, share, reuse and cost, without running it; data need not be here."""
+    options = LaunchOptions(
+        grid=grid,
+        data=data_folder(data),
+        run=run,
+        models=model_folders(models),
+        store=store_folder(store),
+        price=gpu_price(price),
+    )
+    from sweep.planning.showing import print_comparison, print_plan
 
-    print_plan(options, as_json=as_json)
+    if compare:
+        print_comparison(options, as_json=as_json)
+    else:
+        print_plan(options, as_json=as_json, gpu=gpu, calibrate=calibrate)
+
+
+for verb in (status, stop, resume):
+    main.add_command(verb)
 
 
 @main.command()
-@_run_options
-@_as_json
-def status(run: Path | None, grid: str | None, as_json: bool) -> None:
-    """Show how far a sweep is; works while it runs."""
-    folder = existing_run(run, grid)
-    from sweep.watch.status import print_status
-
-    print_status(folder, as_json=as_json)
-
-
-@main.command()
-@_run_options
+@run_flags
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For a document, every language with it.")
-@_as_json
+@json_flag
 def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, as_json: bool) -> None:
     """Show the transfer table: what each intermediate task gives to each target."""
     folder = existing_run(run, grid)
@@ -127,8 +150,8 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, a
 
 @main.command()
 @click.argument("trial", shell_complete=complete_trial)
-@_run_options
-@_as_json
+@run_flags
+@json_flag
 def show(trial: str, run: Path | None, grid: str | None, as_json: bool) -> None:
     """Show one TRIAL: its phases, settings, selection and scores. The beginning of its name is enough."""
     folder = existing_run(run, grid)
@@ -143,7 +166,7 @@ def show(trial: str, run: Path | None, grid: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@_run_options
+@run_flags
 @click.option("--uri", metavar="URI", help="The tracker; else the one of the run folder.")
 @click.pass_context
 def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None) -> None:
@@ -160,6 +183,8 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     ctx.exit(1 if report.failed else 0)
 
 
+main.add_command(gc)
+main.add_command(simulate)
 main.add_command(score)
 
 

@@ -1,42 +1,45 @@
-"""`sweep launch`: from a grid to its transfer table, in one Tune experiment; the same command again goes on where it was.
+"""`sweep launch`: from a grid to its transfer table; the same command again goes on where it was.
 
-What is finished is known from records, settings from Optuna's storage, trained phases from the store. Nothing else is restored:
-each launch is a fresh Tune experiment over what is left, so there is no state that a kill could leave half-written.
+A launch holds its run folder from beginning to end. It says what a changed grid changes before anything starts, runs what is
+left, and writes down how it ended.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from search_spaces.reading import load_grid
+from sweep.amend import changes, read_snapshot, write_snapshot
+from sweep.closing import close_launch, open_launch, tell
+from sweep.ending import Ending, EndState, LeftOut
+from sweep.experiment import executor_of, run_experiment
 from sweep.options import LaunchOptions
-from sweep.outcome import current_records, mark_of, print_outcome
+from sweep.outcome import current_records, mark_of
+from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
-from sweep.preflight import check_data, check_resources, node_resources
-from sweep.runfolder import hold, open_run, read_mark, refuse_foreign, write_mark
+from sweep.preflight import check_data
+from sweep.runfolder import RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.sources import resolve_models, resolve_sources
-from sweep.tidy import readable_records, remove_leftovers
+from sweep.steer import StopRequest
+from sweep.tidy import readable_records, waiting_trials
+from training.errors import UserError
 from training.record import Status, TrialRecord
 
-RAY_QUIET = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from sweep.planning.budget import Budget
+    from sweep.planning.costs import Costs
+    from sweep.search.board import Board
+
+__all__ = ["executor_of", "launch", "prepare"]
+
+INCOMPLETE, INTERRUPTED = 3, 130
 
 
 def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
@@ -51,152 +54,164 @@ def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
     models = resolve_models(grid, options.models)
     if read_data:
         check_data(grid, sources)
-    return make_plan(grid, models, sources, options.folder.resolve())
-
-
-def executor_of(plan: Plan) -> str:
-    """`train` on GPUs, `inline` elsewhere, unless the grid or the command says otherwise."""
-    asked = plan.grid.resources.executor
-    return str(asked) if asked != "auto" else ("train" if plan.grid.resources.gpu else "inline")
+    return make_plan(grid, models, sources, options.folder.resolve(), options.store)
 
 
 def launch(options: LaunchOptions, console: Console | None = None) -> int:
-    """Run a grid to its end; returns the exit code (0 done, 1 with failed trials or a fatal fault, 130 interrupted).
+    """Run a grid to its end; returns the exit code.
 
-    Everything that can be checked is checked before the run folder is touched; raises UserError or Faults on what does not fit.
+    0: every trial has its record. 1: some failed, or a fault stopped the sweep. 3: it ended before (a budget, a deadline,
+    `sweep stop`). 130: interrupted. Everything that can be checked is checked before the run folder is touched.
+
+    Raises UserError or Faults on what does not fit.
     """
     console = console or Console()
-    began = time.monotonic()
     try:
         refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
+        limits_of(options)  # before anything takes time
         plan = prepare(options, read_data=True)
         with hold(plan.run):
-            write_mark(plan.run, mark_of(plan, open_run(plan.run, plan.grid.name)))
-            remove_leftovers(plan.run)
-            code = _search(plan, _records(plan, console), console)
-            print_outcome(plan, console, time.monotonic() - began)
-            return code
+            return _Launch(plan, options, console).run()
     except KeyboardInterrupt:
-        _say_interrupted(console)
+        console.print(_GO_ON, highlight=False)
         return INTERRUPTED
 
 
-def _say_interrupted(console: Console) -> None:
-    console.print("stopped; what is finished is kept. The same command goes on from here.", highlight=False)
+_GO_ON = "stopped; what is finished is kept. The same command goes on from here."
 
 
-def _records(plan: Plan, console: Console) -> list[TrialRecord]:
-    """Records of earlier launches; says which were damaged."""
-    records, damaged = readable_records(plan.run)
-    for line in damaged:
-        console.print(line, style="yellow", highlight=False, markup=False)
-    return records
+@dataclass(frozen=True)
+class _Found:
+    """What earlier launches left: every record, and the trials that wait at a rung."""
+
+    records: list[TrialRecord]
+    paused: list[TrialRecord]
 
 
-def _search(plan: Plan, records: list[TrialRecord], console: Console) -> int:
-    """Open the studies, start Ray and run what is left."""
-    from sweep.search.board import Board
-    from sweep.search.study import open_storage
-    from sweep.tracking import MirrorQueue, open_tracker
-    from sweep.watch.progress import ProgressView
+class _Launch:
+    """One launch in a run folder that it holds."""
 
-    url = os.environ.get("SWEEP_OPTUNA_STORAGE") or f"sqlite:///{plan.run / 'optuna.db'}"
-    board = Board.open(plan, open_storage(url), records, read_mark(plan.run).sweep)
-    warn = partial(console.print, style="yellow", highlight=False, markup=False)
-    queue = MirrorQueue(open_tracker(plan.run), warn=warn)
-    view = ProgressView(plan, console, done=sum(len(book.scores) for book in board.books))
-    fatal = ""
-    try:
-        for record in records:
-            queue.put(record)
-        if board.finished:
-            console.print("nothing to run: every trial of this grid has its record", highlight=False)
-        else:
-            fatal = _tune(plan, board, queue, view)
-    finally:
-        view.close()
-        queue.close(timeout=120.0)
-    if fatal:
-        console.print(f"error: {fatal}", style="red", highlight=False, markup=False)
-        return 1
-    if not board.finished:
-        _say_interrupted(console)
+    def __init__(self, plan: Plan, options: LaunchOptions, console: Console) -> None:
+        self.plan, self.options, self.console = plan, options, console
+        self.began = time.monotonic()
+
+    def run(self) -> int:
+        """From taking up what is there to the outcome."""
+        before = open_run(self.plan.run, self.plan.grid.name)
+        found = self._take_up()
+        for line in changes(read_snapshot(self.plan.run), before, self.plan, found.records):
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        mark = mark_of(self.plan, before)
+        write_mark(self.plan.run, mark)
+        write_snapshot(self.plan)
+        request = open_launch(self.plan, self.options, mark)
+        try:
+            ending = self._searched(found, mark, request)
+        except UserError as fault:
+            ending = Ending(state=EndState.FAILED, reason=str(fault), seconds=time.monotonic() - self.began)
+            tell(self.plan, self.options, self.console, ending)
+            raise
+        request.honoured()
+        close_launch(self.plan, self.options, self.console, ending)
+        return self._code(ending, mark)
+
+    def _take_up(self) -> _Found:
+        """Records and waiting trials of earlier launches; says which were damaged."""
+        records, damaged = readable_records(self.plan.run)
+        paused, more = waiting_trials(self.plan.run)
+        for line in damaged + more:
+            self._warn(line)
+        return _Found(records, paused)
+
+    def _searched(self, found: _Found, mark: RunMark, request: StopRequest) -> Ending:
+        """Open the studies, start Ray and run what is left."""
+        from sweep.callbacks import Ears, StopWhenOver
+        from sweep.planning.budget import budget_of
+        from sweep.search.board import Board
+        from sweep.search.storage import VARIABLE, open_storage
+        from sweep.tracking import MirrorQueue, open_tracker
+        from sweep.watch.progress import ProgressView
+
+        plan = self.plan
+        budget = budget_of(plan, self.options, found.records)
+        costs = budget.costs if budget else _costs(plan, found.records)
+        url = os.environ.get(VARIABLE) or f"sqlite:///{plan.run / 'optuna.db'}"
+        storage = open_storage(url, self._warn)
+        gates: tuple[Any, ...] = (request, budget) if budget else (request,)
+        board = Board.open(plan, storage, found.records, found.paused, mark.sweep, seconds=costs.likely, gates=gates)
+        queue = MirrorQueue(open_tracker(plan.run), warn=self._warn)
+        view = ProgressView(plan, self.console, found.records, budget=partial(_spent, budget))
+        stopper = StopWhenOver(plan, request)
+        ears = Ears(board, queue, view, stopper)
+        try:
+            for record in found.records:
+                queue.put(record)
+            ears.settle()
+            if board.finished:
+                self.console.print("nothing to run: every trial of this grid has its record", highlight=False)
+            elif not stopper.fatal:
+                run_experiment(plan, board, ears, stopper)
+        finally:
+            view.close()
+            queue.close(timeout=120.0)
+            storage.close()
+        fault = stopper.fatal or str((budget.fault() if budget else None) or "")
+        state = _state(board, fault, request, budget)
+        asked = state is EndState.STOPPED and request.request is not None
+        return Ending(
+            state=state,
+            reason=fault or (_ASKED if asked else ""),
+            seconds=time.monotonic() - self.began,
+            left_out=tuple(_left_out(board)) if state is EndState.LEFT_OUT else (),
+            budget=_spent(budget),
+        )
+
+    def _code(self, ending: Ending, mark: RunMark) -> int:
+        if ending.state is EndState.FAILED:
+            self.console.print(f"error: {ending.reason}", style="red", highlight=False, markup=False)
+            return 1
+        if ending.state is EndState.FINISHED:
+            records = current_records(self.plan.run, mark)
+            return 1 if any(record.status is Status.FAILED for record in records) else 0
+        if ending.state is EndState.LEFT_OUT or ending.reason == _ASKED:
+            return INCOMPLETE
+        self.console.print(_GO_ON, highlight=False)
         return INTERRUPTED
-    remove_leftovers(plan.run)
-    return 1 if any(record.status is Status.FAILED for record in current_records(plan.run, read_mark(plan.run))) else 0
+
+    def _warn(self, line: str) -> None:
+        self.console.print(line, style="yellow", highlight=False, markup=False)
 
 
-def _tune(plan: Plan, board: Any, queue: Any, view: Any) -> str:
-    """One Tune experiment over all open trials; returns a fatal fault's text, or nothing."""
-    for name, value in RAY_QUIET.items():
-        os.environ.setdefault(name, value)
-    import ray
-    import ray.tune
-
-    from sweep.callbacks import Ears, StopWhenFatal
-    from sweep.search.searcher import PairSearcher
-    from sweep.trial import INLINE, run_trial
-
-    executor = executor_of(plan)
-    start_ray(executor)
-    try:
-        resources = plan.grid.resources
-        wanted = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
-        nodes = node_resources(ray.nodes())
-        check_resources(wanted, nodes)
-        fits = sum(int(min(node.get(name, 0.0) // amount for name, amount in wanted.items())) for node in nodes)
-        at_once = max(1, min(resources.trials_at_once or fits, fits))
-        stopper = StopWhenFatal()
-        tuner = ray.tune.Tuner(
-            ray.tune.with_resources(
-                ray.tune.with_parameters(run_trial, plan=plan, executor=executor),
-                wanted if executor == INLINE else driver_resources(),
-            ),
-            tune_config=ray.tune.TuneConfig(
-                metric="score",
-                mode="max",
-                search_alg=PairSearcher(board),
-                num_samples=-1,
-                max_concurrent_trials=at_once,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: str(trial.config["trial"]),
-                trial_name_creator=lambda trial: str(trial.config["trial"]),
-            ),
-            run_config=ray.tune.RunConfig(
-                name="tune",
-                storage_path=str(plan.run),
-                stop=stopper,
-                verbose=0,
-                callbacks=[Ears(plan, board, queue, view)],
-                failure_config=ray.tune.FailureConfig(max_failures=resources.max_failures),
-            ),
-        )
-        tuner.fit()
-        return stopper.fatal or view.fatal
-    finally:
-        ray.shutdown()
+_ASKED = "asked to stop"
 
 
-def driver_resources() -> dict[str, float]:
-    """What the driver of a `train` trial holds: a token of the head, never a CPU or a GPU."""
-    return {"trial_driver": 1}
+def _costs(plan: Plan, records: list[TrialRecord]) -> Costs:
+    """Likely seconds of everything in the plan: from earlier trials, else assumed."""
+    from sweep.planning.costs import costs_of
+    from sweep.planning.sizes import sizes_of
+
+    return costs_of(plan, sizes_of(plan, records=records), records)
 
 
-def start_ray(executor: str) -> None:
-    """Connect to the cluster of `RAY_ADDRESS`, or start Ray in this process."""
-    import ray
+def _state(board: Board, fault: str, request: StopRequest, budget: Budget | None) -> EndState:
+    if fault:
+        return EndState.FAILED
+    if board.finished:
+        return EndState.FINISHED
+    return EndState.LEFT_OUT if budget is not None and budget.refused and request.request is None else EndState.STOPPED
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by `Ears`, in one line
-    if ray.is_initialized():
-        return
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": RAY_QUIET})
-    else:
-        ray.init(
-            address="local",
-            resources={"trial_driver": 1000},
-            include_dashboard=executor == "train",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+
+def _left_out(board: Board) -> Iterator[LeftOut]:
+    from sweep.planning.budget import left_out
+
+    for item in left_out(board):
+        pair, reason = f"{item.study} ({', '.join(item.targets)})", "might not have finished in time or money"
+        yield LeftOut(pair=pair, trials=item.trials, reason=reason)
+
+
+def _spent(budget: Budget | None) -> str:
+    """What is spent of what is allowed; nothing without a limit."""
+    if budget is None:
+        return ""
+    allowed = f" of {budget.limits.hours:.2f}" if budget.limits.hours is not None else ""
+    return f"{budget.spent():.2f}{allowed} GPU-hours"

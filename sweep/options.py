@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from training.errors import UserError
 
-DATA_VARIABLE = "SWEEP_DATA"
+DATA_VARIABLE, STORE_VARIABLE, NOTIFY_VARIABLE = "SWEEP_DATA", "SWEEP_STORE", "SWEEP_NOTIFY"
+PRICE_VARIABLE = "SWEEP_GPU_PRICE"
 RUNS = Path("runs")
 
 
@@ -23,6 +25,10 @@ class LaunchOptions:
         run: the run folder, or None for the grid's own below `runs`.
         executor: auto, inline or train.
         models: a folder for each model of the grid whose weights are at hand.
+        store: a phase store that sweeps share, or None for the run folder's own.
+        notify: an address that is told of the end, or None. It may hold a secret: it is never shown nor written down.
+        budget_gpu_hours, max_cost, price: GPU-hours and money in all that may be spent, and what a GPU-hour costs; or None.
+        deadline: a duration from the start of a launch or an ISO time, as the user wrote it; or None.
     """
 
     grid: str
@@ -30,6 +36,12 @@ class LaunchOptions:
     run: Path | None = None
     executor: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)
+    store: Path | None = None
+    notify: str | None = field(default=None, repr=False)
+    budget_gpu_hours: float | None = None
+    max_cost: float | None = None
+    price: float | None = None
+    deadline: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -51,6 +63,56 @@ def data_folder(given: Path | None) -> Path | None:
         remedy = f"correct {where}, or leave it out: the mini world needs none"
         raise UserError(f"the data folder that {where} names is not there", folder, remedy)
     return folder
+
+
+def store_folder(given: Path | None) -> Path | None:
+    """The shared phase store: what was given, else the environment's SWEEP_STORE, else none; it need not be there yet.
+
+    Raises UserError when it is a file.
+    """
+    named = os.environ.get(STORE_VARIABLE, "")
+    folder = given or (Path(named) if named else None)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        where = "--store" if given else STORE_VARIABLE
+        raise UserError(f"the store that {where} names is not a folder", folder, "name a folder; a new one is made")
+    return folder.expanduser().absolute() if folder is not None else None
+
+
+def notify_address(given: str | None) -> str | None:
+    """The address to tell of the end: what was given, else the environment's SWEEP_NOTIFY, else none.
+
+    Raises UserError, which does not show the address, when it is none of http or https.
+    """
+    address = given or os.environ.get(NOTIFY_VARIABLE) or None
+    if address is not None and not _is_web_address(address):
+        where = "--notify" if given else NOTIFY_VARIABLE
+        remedy = "for example https://hooks.example.org/services/..."
+        raise UserError(f"{where} is no http or https address with a host", address.partition(":")[0][:10], remedy)
+    return address
+
+
+def _is_web_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def gpu_price(given: float | None) -> float | None:
+    """What a GPU-hour costs: what was given, else the environment's SWEEP_GPU_PRICE, else None.
+
+    Raises UserError on what is no number above 0.
+    """
+    named = os.environ.get(PRICE_VARIABLE, "")
+    try:
+        price = float(named) if given is None and named else given
+    except ValueError:
+        raise UserError(f"{PRICE_VARIABLE} is no number", named, "for example 2.5") from None
+    if price is not None and not 0 < price < float("inf"):
+        where = PRICE_VARIABLE if given is None else "--price"
+        raise UserError(f"{where} must be a number above 0", price, "for example 2.5")
+    return price
 
 
 def model_folders(given: Iterable[str]) -> Mapping[str, str]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from reports.cells import Pair
 from reports.frame import Expectation, TransferTable, transfer_tables
 from reports.table import render_transfer
+from sweep.ending import Ending, EndState
 from sweep.planning.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
 from sweep.tidy import readable_records
 from sweep.tracking import open_tracker, ui_command
+from sweep.watch.wording import amount, duration, several
 from training.errors import UserError
 from training.record import Status, TrialRecord
+
+MOST_FAILED = 10
+"""Failed trials that are named one by one."""
 
 
 def mark_of(plan: Plan, mark: RunMark) -> RunMark:
@@ -33,38 +40,49 @@ def mark_of(plan: Plan, mark: RunMark) -> RunMark:
         trials=plan.trials(),
         seeds=tuple(plan.grid.seeds),
         pairs=pairs,
+        budgets={study.label: plan.settings_of(study) for study in plan.studies},
+        chained=tuple(sorted({row.train_first for row in plan.grid.rows.values() if row.train_first})),
+        store="" if plan.store == plan.run / "phases" else str(plan.store),
+        resources={"gpu": plan.grid.resources.gpu, "cpu": plan.grid.resources.cpu},
+        stopping=plan.grid.search.stopping is not None,
     )
 
 
 def current_records(run: Path, mark: RunMark) -> list[TrialRecord]:
     """Records of the studies of the latest launch: those of an earlier form of the grid stay on disk and out of its tables."""
-    records, _ = readable_records(run, set_aside=False)
-    return [record for record in records if record.study in mark.studies and record.seed in mark.seeds]
+    return current_of(readable_records(run, set_aside=False)[0], mark)
+
+
+def current_of(records: Iterable[TrialRecord], mark: RunMark) -> list[TrialRecord]:
+    """Those of the studies and seeds of the latest launch."""
+    studies, seeds = set(mark.studies), set(mark.seeds)
+    return [record for record in records if record.study in studies and record.seed in seeds]
+
+
+def expectation_of(mark: RunMark) -> Expectation:
+    """What the latest launch foresees, for the transfer tables."""
+    settings = {Pair(pair.model, pair.intermediate, pair.target): pair.settings for pair in mark.pairs}
+    return Expectation(seeds=mark.seeds, settings=settings, stopping=mark.stopping)
 
 
 def tables_of(run: Path) -> list[TransferTable]:
     """The transfer tables of a run folder, with what is still missing; raises UserError when it is not one."""
     mark = read_mark(run)
-    settings = {Pair(pair.model, pair.intermediate, pair.target): pair.settings for pair in mark.pairs}
-    return transfer_tables(current_records(run, mark), Expectation(seeds=mark.seeds, settings=settings))
+    return transfer_tables(current_records(run, mark), expectation_of(mark))
 
 
-def print_outcome(plan: Plan, console: Console, seconds: float) -> None:
-    """Table, counts, and the next commands."""
+def print_outcome(plan: Plan, console: Console, seconds: float, ending: Ending | None = None) -> None:
+    """Table, counts, what went wrong or was left out, and the next commands."""
     mark = read_mark(plan.run)
     records = current_records(plan.run, mark)
     console.print()
     console.print(render_transfer(tables_of(plan.run)))
-    trained = {phase.key for record in records for phase in record.phases if phase.outcome == "trained"}
-    needed = sum(len(record.phases) for record in records)
-    failed = sum(record.status is Status.FAILED for record in records)
-    console.print(
-        f"\n{len(records)} of {mark.trials} trials have a record"
-        + (f", {failed} of them failed" if failed else "")
-        + f"; {needed} phases needed, {len(trained)} trained; this launch took {seconds:.0f} s",
-        highlight=False,
-    )
+    console.print()
+    for line in [*count_lines(records, mark, seconds), *trouble_lines(records, ending)]:
+        console.print(line, highlight=False, markup=False)
     run = _shown(plan.run)
+    if ending is not None and ending.state is not EndState.FINISHED:
+        console.print(f"go on:         sweep resume --run {run}", highlight=False, soft_wrap=True)
     example = next((record.trial for record in records if record.results), None)
     if example:
         console.print(f"per language:  sweep show {shlex.quote(example)} --run {run}", highlight=False, soft_wrap=True)
@@ -72,6 +90,68 @@ def print_outcome(plan: Plan, console: Console, seconds: float) -> None:
     console.print(f"MLflow UI:     {ui_command(plan.run)}", highlight=False, soft_wrap=True)
     with contextlib.suppress(UserError):
         console.print(f"               then open {open_tracker(plan.run).page()}", highlight=False, soft_wrap=True)
+
+
+def count_lines(records: Sequence[TrialRecord], mark: RunMark, seconds: float) -> list[str]:
+    """What there is and what it took; `seconds` is the time of this launch."""
+    trained = {phase.key: phase.tokens for record in records for phase in record.phases if phase.outcome == "trained"}
+    needed = [phase for record in records for phase in record.phases]
+    counts = {status: sum(record.status is status for record in records) for status in Status}
+    said = [f"{counts[Status.STOPPED]} of them stopped early"] if counts[Status.STOPPED] else []
+    said += [f"{counts[Status.FAILED]} of them failed"] if counts[Status.FAILED] else []
+    hours = sum(record.timing.get("seconds", 0.0) for record in records) * mark.share / 3600
+    saved = sum(phase.tokens for phase in needed) - sum(trained.values())
+    return [
+        ", ".join([f"{len(records)} of {mark.trials} trials have a record", *said])
+        + f"; {len(needed)} phases needed, {len(trained)} trained; this launch took {duration(seconds)}",
+        f"{amount(hours)} {mark.unit} in all, {amount(sum(trained.values()))} tokens trained"
+        + (f", {amount(saved)} saved by sharing" if saved > 0 else ""),
+    ]
+
+
+def trouble_lines(records: Sequence[TrialRecord], ending: Ending | None) -> list[str]:
+    """Failed trials with their reasons, settings that were given up, and what was left out."""
+    failed = [record for record in records if record.status is Status.FAILED]
+    lines = [f"failed: {record.trial}: {record.reason.splitlines()[0] if record.reason else ''}" for record in failed]
+    if len(lines) > MOST_FAILED:
+        lines = [*lines[:MOST_FAILED], f"and {len(lines) - MOST_FAILED} other failed trials"]
+    if ending is None:
+        return lines
+    lines += [f"given up: {text}" for text in ending.given_up]
+    lines += [f"left out: {left.pair}, {several(left.trials, 'trial')}: {left.reason}" for left in ending.left_out]
+    return lines + ([ending.budget] if ending.budget else [])
+
+
+def message_of(run: Path, ending: Ending) -> dict[str, Any]:
+    """What an address is told of the end of a sweep: the grid, how it ended, counts, the best of each target, what is next."""
+    mark = read_mark(run)
+    records = current_records(run, mark)
+    go_on = "table" if ending.state is EndState.FINISHED else "resume"
+    return {
+        "sweep": mark.sweep,
+        "grid": mark.grid,
+        "state": str(ending.state),
+        "reason": ending.reason,
+        "trials": mark.trials,
+        "records": len(records),
+        **{str(status): sum(record.status is status for record in records) for status in (Status.STOPPED, Status.FAILED)},
+        "left_out": sum(left.trials for left in ending.left_out),
+        "seconds": round(ending.seconds, 1),
+        "best": [best for table in transfer_tables(records, expectation_of(mark)) for best in _best(table)],
+        "next": f"sweep {go_on} --run {shlex.quote(str(run))}",
+    }
+
+
+def _best(table: TransferTable) -> Iterator[dict[str, Any]]:
+    """The best row of each target."""
+    for target in table.targets:
+        cells = [table.cells[name][target] for name in table.intermediates]
+        scored = [(cell.score, cell) for cell in cells if cell.score is not None]
+        if scored:
+            score, cell = max(scored, key=lambda pair: pair[0])
+            delta = None if cell.delta is None else round(cell.delta, 2)
+            place = {"model": table.model, "target": target, "intermediate": cell.intermediate}
+            yield {**place, "score": round(score, 2), "delta": delta, "synthetic": cell.synthetic}
 
 
 def _shown(run: Path) -> str:

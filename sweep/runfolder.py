@@ -12,11 +12,12 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from sweep.heartbeat import HEARTBEAT, beating, refuse_beating
 from training.codec import canonical, from_payload
 from training.errors import UserError
 from training.storage import storage_errors, write_atomically
@@ -40,7 +41,13 @@ class PairMark:
 
 @dataclass(frozen=True, kw_only=True)
 class RunMark:
-    """What `sweep.json` says; `studies` are the labels of the grid's studies, `trials` how many trials they have in all."""
+    """What `sweep.json` says of the latest launch.
+
+    `studies` are the labels of the grid's studies, `trials` how many trials they have at most, `budgets` the settings of each
+    study by its label. `chained` names the tasks that another target's chain goes on from. `store` is the folder of a phase
+    store that sweeps share (empty: the run folder's own), `resources` what a trial holds (`gpu`, `cpu`), `stopping` whether
+    settings may be stopped early.
+    """
 
     schema: int
     sweep: str
@@ -49,6 +56,27 @@ class RunMark:
     trials: int = 0
     seeds: tuple[int, ...] = ()
     pairs: tuple[PairMark, ...] = ()
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    chained: tuple[str, ...] = ()
+    store: str = ""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    stopping: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What a trial's hours are counted in: GPU-hours, or CPU-hours where it holds no GPU."""
+        return "GPU-hours" if self.resources.get("gpu") else "CPU-hours"
+
+    @property
+    def share(self) -> float:
+        """GPUs (or CPU cores, where it holds no GPU) of a trial."""
+        return self.resources.get("gpu") or self.resources.get("cpu") or 1.0
+
+
+def store_of(run: Path, mark: RunMark | None = None) -> Path:
+    """The phase store of a run folder: its own, or one that sweeps share; raises UserError when it is no run folder."""
+    named = (mark or read_mark(run)).store
+    return Path(named) if named else run / "phases"
 
 
 def read_mark(run: Path) -> RunMark:
@@ -78,7 +106,7 @@ def refuse_foreign(run: Path, grid: str) -> None:
 
 def _is_first_trace(name: str) -> bool:
     """Whether a launch that is killed before it has marked its folder leaves this."""
-    return name == LOCK or (name.startswith(f".{MARK}.") and name.endswith(".tmp"))
+    return name in (LOCK, HEARTBEAT) or (name.startswith(f".{MARK}.") and name.endswith(".tmp"))
 
 
 def open_run(run: Path, grid: str) -> RunMark:
@@ -100,7 +128,8 @@ def write_mark(run: Path, mark: RunMark) -> None:
 def hold(run: Path) -> Iterator[None]:
     """Hold the run folder for this launch; raises UserError naming the holder while another launch has it.
 
-    The kernel drops the lock when its process dies, so a killed launch leaves nothing to clean.
+    The kernel drops the lock when its process dies, so a killed launch leaves nothing to clean. Where locks are one machine's
+    own, `sweep.heartbeat` tells of a launch on another; where there are none, the folder is refused.
     """
     with storage_errors(run):
         run.mkdir(parents=True, exist_ok=True)
@@ -111,10 +140,13 @@ def hold(run: Path) -> Iterator[None]:
             holder = stream.read().strip() or "unknown"
             remedy = "wait for it, stop it, or give another --run; `sweep status` shows how far it is"
             raise UserError(f"another launch is using the run folder {run}", holder, remedy)
+        refuse_beating(run)
+        holder = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
         stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        stream.write(holder)
         stream.flush()
-        yield
+        with beating(run, holder):
+            yield
 
 
 def _taken(stream: IO[str]) -> bool:
@@ -127,6 +159,9 @@ def _taken(stream: IO[str]) -> bool:
             if time.monotonic() > until:
                 return False
             time.sleep(PATIENCE / 10)
+        except OSError as error:
+            remedy = "mount it with locks (Lustre: -o flock), or give a --run on another file system"
+            raise UserError("the run folder's file system has no locks", error.strerror or error, remedy) from error
         else:
             return True
 

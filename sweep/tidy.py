@@ -4,42 +4,99 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from training.errors import OtherVersionError, UserError
-from training.record import TrialRecord, read_record
-from training.store import PhaseStore
+from training.claims import claim
+from training.errors import OtherVersionError, PhaseBusyError, UserError
+from training.record import TrialRecord, paused_path, read_record, record_path
+from training.storage import is_unreachable, storage_errors
 
 SCRATCH = ("live", "outcomes", "train", "tune")
 """Folders that only a running launch needs."""
+STANDING = "standing.json"
+"""What a running launch leaves for other shells."""
+REMOVING = ".removing-"
+"""Beginning of the names of what `sweep gc` is removing from a store."""
 
 
 def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
     """All records that can be read, and a line for each that can't: renamed to `.damaged`, unless the caller only looks.
 
-    Raises OtherVersionError, and touches nothing, where another version of the project wrote one.
+    Raises OtherVersionError, and touches nothing, where another version of the project wrote one; StoreError where the system
+    refuses to read one, which says nothing of what is in it.
     """
+    return _readable(run / "records", "a damaged record was set aside, its trial will run again", set_aside)
+
+
+def waiting_trials(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
+    """Trials that wait at a rung, and a line for each file that can't be read; as `readable_records`.
+
+    One that has its record does not wait: a kill came between the two. Its file is removed, unless the caller only looks.
+    """
+    found, lines = _readable(run / "rungs", "a damaged trial at a rung was set aside, it will run to it again", set_aside)
+    ended = {trial.trial for trial in found if record_path(run, trial.trial).exists()}
+    for name in ended if set_aside else ():
+        paused_path(run, name).unlink(missing_ok=True)
+    return [trial for trial in found if trial.trial not in ended], lines
+
+
+def _readable(folder: Path, said: str, set_aside: bool) -> tuple[list[TrialRecord], list[str]]:
     records, lines = [], []
-    for path in sorted((run / "records").glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         try:
             records.append(read_record(path))
         except OtherVersionError:
             raise
         except UserError as fault:
+            if is_unreachable(fault):
+                raise
             if set_aside:
-                path.replace(path.with_suffix(".damaged"))
-            lines.append(f"a damaged record was set aside, its trial will run again: {str(fault).splitlines()[0]}")
+                with storage_errors(path), contextlib.suppress(FileNotFoundError):
+                    path.replace(path.with_suffix(".damaged"))
+            lines.append(f"{said}: {str(fault).splitlines()[0]}")
     return records, lines
 
 
-def remove_leftovers(run: Path) -> None:
-    """Remove what a killed launch left half-written; only safe for the launch that holds the run folder."""
-    store = PhaseStore(run / "phases")
-    store.sweep_leftovers()
+def remove_leftovers(run: Path, phases: Path | None = None) -> None:
+    """Remove what killed launches left half-written; only for the launch that holds the run folder.
+
+    `phases` is a store that other sweeps may be writing to at this moment (None: the run folder's own): what somebody holds the
+    claim of stays there.
+    """
     for name in SCRATCH:
         shutil.rmtree(run / name, ignore_errors=True)
-    half_written = [*run.glob(".*.tmp"), *run.glob("records/.*.tmp")]
-    published = [path for path in store.root.glob(".inflight/*.safetensors") if store.has(path.stem)]
-    for path in half_written + published:
+    for path in (run / STANDING, *run.glob(".*.tmp"), *run.glob("records/.*.tmp"), *run.glob("rungs/.*.tmp")):
         with contextlib.suppress(OSError):
-            path.unlink()
+            path.unlink(missing_ok=True)
+    store = phases or run / "phases"
+    for path, key in half_written(store):
+        _remove_claimed(store, key, path)
+    for path in store.glob(".inflight/*.safetensors"):
+        if next(store.glob(f"*--{path.stem}"), None) is not None:
+            _remove_claimed(store, path.stem, path)
+    for path in store.glob(f"{REMOVING}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def half_written(store: Path) -> Iterator[tuple[Path, str]]:
+    """(path, key of the phase or trunk) of what is being written to a store, or was by a process that died."""
+    for path in sorted(store.glob(".writing-*-*")):
+        yield path, path.name.removeprefix(".writing-").rpartition("-")[0]
+    for room in (".inflight", ".trunks"):
+        for path in sorted((store / room).glob(".*.tmp")):
+            yield path, path.name[1:].partition(".")[0].partition("@")[0]
+
+
+def drop_checkpoint(store: Path, key: str) -> None:
+    """Remove the checkpoint of a phase that will never be trained to its end (its trial was stopped early)."""
+    _remove_claimed(store, key, store / ".inflight" / f"{key}.safetensors")
+
+
+def _remove_claimed(store: Path, key: str, path: Path) -> None:
+    """Remove a file or a folder, unless another process holds the claim of its phase."""
+    with contextlib.suppress(PhaseBusyError, OSError), claim(store, key, poll=0.0, wait=False):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

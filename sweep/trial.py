@@ -1,104 +1,218 @@
-"""One trial: a Tune driver that runs a chain through Ray Train and writes its record, last.
+"""A leg of a trial: a chain run to a rung or to its end, and what it leaves: a paused trial, or the record, written last.
 
-* `inline`: the driver holds the trial's resources and runs the chain in Ray Train's local mode, in a Tune actor used again.
-* `train`: the driver holds no GPU and no CPU; one `fit` of a Ray Train worker group runs the whole chain.
-Both run `training.chain.run_chain` on the same job, so they give the same weights.
+Both executors call `run_leg` in the process that trains: `inline` in the Tune actor, `train` in a Ray Train worker. So they give
+the same weights, and what a leg answers is the same small report.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import ray.train
-import ray.tune
-from ray.train.torch import TorchTrainer
 
 from sweep.planning.plan import Plan, StudySpec
 from sweep.provenance import provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
-from training.codec import canonical, from_payload
-from training.errors import DivergedError, StorageFullError, UserError
-from training.record import RECORD_SCHEMA, Status, TrialRecord, read_record, record_path, write_record
+from training.errors import DivergedError, PhaseBusyError, UserError
+from training.record import (
+    RECORD_SCHEMA,
+    RungScore,
+    Status,
+    TrialRecord,
+    paused_path,
+    read_record,
+    record_path,
+    write_paused,
+    write_record,
+)
 
-INLINE, TRAIN = "inline", "train"
+Report = dict[str, Any]
+LONGEST_WAIT = 86_400.0
+"""Seconds; a leg that seems to have waited longer for a worker has seen a clock jump."""
+LOWEST = float("-inf")
+"""The score that Tune is told of a leg that has none: it must be told one."""
+FIRST = ("start", "to_first_step")
+"""Times that are the first leg's own."""
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What a driver needs to know of its trial; `asked` is when the search gave it out (seconds since the epoch)."""
+    """One leg: a trial's study, setting and seed, where the leg ends, and when it was `asked` for (seconds since the epoch).
+
+    `rung` is None for a leg that goes to the end of the chain; `until` is the share of the last phase's steps that it goes to.
+    """
 
     name: str
+    leg: str
     spec: StudySpec
     number: int
     seed: int
     setting: dict[str, float]
     asked: float
+    rung: int | None = None
+    until: float = 1.0
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a worker leaves for the driver: the chain's outcome, and when it began (seconds since the epoch)."""
+class Clock:
+    """A leg's durations in seconds, which clocks that are set while it runs don't spoil: never below 0, never huge.
 
-    outcome: ChainOutcome
-    entered: float
-
-
-def run_trial(config: dict[str, Any], plan: Plan, executor: str) -> None:
-    """Tune's trainable: run the chain, write the record, report the score. Diverged trials end with a failed record.
-
-    A fault of the user's that other trials would meet too is reported as `fatal`, and stops the sweep. A worker that was lost
-    after it wrote the record leaves nothing to do.
+    Only the time from when the search gave the leg out until it began is taken from two processes' wall clocks.
     """
-    spec = next(study for study in plan.studies if study.label == config["study"])
-    task = TrialTask(config["trial"], spec, config["number"], config["seed"], dict(config["setting"]), config["asked"])
+
+    def __init__(self, asked: float) -> None:
+        waited = time.time() - asked
+        self.waited = waited if 0.0 <= waited <= LONGEST_WAIT else 0.0
+        self._begun = time.monotonic()
+
+    def seconds(self) -> float:
+        """Since the leg was given out."""
+        return self.waited + time.monotonic() - self._begun
+
+
+def task_of(plan: Plan, config: Mapping[str, Any]) -> TrialTask:
+    """The leg that a Tune trial's configuration describes."""
+    return TrialTask(
+        name=config["trial"],
+        leg=config.get("leg", config["trial"]),
+        spec=next(study for study in plan.studies if study.label == config["study"]),
+        number=config["number"],
+        seed=config["seed"],
+        setting=dict(config["setting"]),
+        asked=config["asked"],
+        rung=config.get("rung"),
+        until=config.get("until", 1.0),
+    )
+
+
+def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | None = None) -> Report:
+    """Run a leg; returns its report, after everything that it names is on disk.
+
+    * `score` with `rung`: the trial waits at that rung; without: it has its record (`failed` if it has no scores).
+    * `busy`: another process trains the phase with this key; nothing was done that is not in the store.
+    * `fatal`: a fault of the user's that other trials would meet too.
+
+    A trial that diverges ends with a failed record. What is there already is reported and not made again. `urgent` is asked
+    between steps; where it turns true, a checkpoint is written at once.
+    """
+    task = task_of(plan, config)
     live = LiveFile(plan.run, task.name)
+    report: Report = {"trial": task.name, "leg": task.leg, "score": LOWEST, "failed": False}
     try:
-        record = _recorded(plan, task, executor)
+        return report | _known_or_run(plan, task, live, urgent)
+    except PhaseBusyError as error:
+        return report | {"busy": str(error.value)}
     except UserError as error:
-        ray.tune.report({"trial": task.name, "score": float("-inf"), "failed": True, "fatal": str(error)})
-        return
+        return report | {"failed": True, "fatal": str(error)}
     finally:
         live.remove()
-    score = record.selection.score if record.selection else 0.0
-    ray.tune.report({"trial": task.name, "score": score, "failed": record.status is Status.FAILED})
 
 
-def _recorded(plan: Plan, task: TrialTask, executor: str) -> TrialRecord:
-    """Run the trial and write its record, unless it is there."""
+def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[[], bool] | None) -> Report:
     with contextlib.suppress(UserError):
-        return read_record(record_path(plan.run, task.name))
-    job = plan.job(task.spec, task.setting, task.seed)
-    found, reason = None, ""
+        return _ended(read_record(record_path(plan.run, task.name)))
+    paused = _paused(plan, task.name)
+    score = _rung_score(paused, task.rung)
+    if score is not None:
+        return {"rung": task.rung, "score": score}
+    job = plan.job(task.spec, task.setting, task.seed, until=task.until)
+    outcome, reason, clock = None, "", Clock(task.asked)
     try:
-        found = _fit(job, plan, task, executor)
+        outcome = run_chain(job, live, urgent=lambda: live.urgent() or (urgent is not None and urgent()))
     except DivergedError as error:
         reason = str(error)
-    record = _record(plan, task, job, found, reason)
+    record = _record(plan, task, job, outcome, reason, paused, _timing(clock, outcome, paused))
+    if outcome is not None and outcome.rung is not None:
+        write_paused(plan.run, record)
+        return {"rung": task.rung, "score": outcome.rung.score}
+    return _ended(_settle(plan, record))
+
+
+def give_up_record(plan: Plan, config: Mapping[str, Any], reason: str) -> TrialRecord:
+    """Write the record of a trial that was tried too often: failed, with the reason; one that has a record keeps it.
+
+    Raises StoreError when it can't be written.
+    """
+    task = task_of(plan, config)
+    with contextlib.suppress(UserError):
+        return read_record(record_path(plan.run, task.name))
+    job, paused = plan.job(task.spec, task.setting, task.seed), _paused(plan, task.name)
+    timing = _timing(Clock(task.asked), None, paused)
+    return _settle(plan, _record(plan, task, job, None, f"given up: {reason}", paused, timing))
+
+
+def _settle(plan: Plan, record: TrialRecord) -> TrialRecord:
+    """Write a record; the trial waits at no rung any more."""
     write_record(plan.run, record)
+    paused_path(plan.run, record.trial).unlink(missing_ok=True)
     return record
 
 
-def _timing(task: TrialTask, found: Found | None) -> dict[str, float]:
-    """Seconds: in all, until the chain began to run (`start`), and until its first training step was done (`to_first_step`)."""
-    timing = {"seconds": round(time.time() - task.asked, 3)}
-    if found is not None:
-        timing |= {**found.outcome.timing, "start": round(found.entered - task.asked, 3)}
-        if "first_step" in found.outcome.timing:
-            timing["to_first_step"] = round(timing["start"] + timing.pop("first_step"), 3)
-    return timing
+def report_of(config: Mapping[str, Any], record: TrialRecord) -> Report:
+    """The report of a leg whose trial has its record."""
+    return {"trial": record.trial, "leg": config.get("leg", record.trial)} | _ended(record)
 
 
-def _record(plan: Plan, task: TrialTask, job: ChainJob, found: Found | None, reason: str) -> TrialRecord:
-    outcome = found.outcome if found else None
+def _ended(record: TrialRecord) -> Report:
+    score = record.selection.score if record.selection else 0.0
+    return {"score": score, "failed": record.status is Status.FAILED}
+
+
+def _paused(plan: Plan, trial: str) -> TrialRecord | None:
+    """What earlier legs have left; a file that can't be used counts for nothing, and its rungs are measured again."""
+    path = paused_path(plan.run, trial)
+    try:
+        return read_record(path) if path.exists() else None
+    except UserError:
+        with contextlib.suppress(OSError):
+            path.replace(path.with_suffix(".damaged"))
+        return None
+
+
+def _rung_score(paused: TrialRecord | None, rung: int | None) -> float | None:
+    if paused is None or rung is None:
+        return None
+    return next((found.score for found in paused.rungs if found.rung == rung), None)
+
+
+def _rungs(task: TrialTask, outcome: ChainOutcome | None, paused: TrialRecord | None) -> tuple[RungScore, ...]:
+    """The scores of every rung so far; the leg knows the number of the one that it ended at."""
+    earlier = paused.rungs if paused else ()
+    if outcome is None or outcome.rung is None:
+        return earlier
+    return (*earlier, replace(outcome.rung, rung=task.rung or 0))
+
+
+def _status(outcome: ChainOutcome | None) -> Status:
+    if outcome is None:
+        return Status.FAILED
+    return Status.PAUSED if outcome.rung is not None else Status.FINISHED
+
+
+def _timing(clock: Clock, outcome: ChainOutcome | None, paused: TrialRecord | None) -> dict[str, float]:
+    """Seconds: of all legs together, of the first leg until its chain began (`start`) and until its first step was done."""
+    earlier = dict(paused.timing) if paused else {}
+    timing = {"seconds": clock.seconds(), "start": clock.waited}
+    for name, seconds in (outcome.timing if outcome else {}).items():
+        timing["to_first_step" if name == "first_step" else name] = seconds + (clock.waited if name == "first_step" else 0.0)
+    for name, seconds in earlier.items():
+        timing[name] = seconds if name in FIRST else timing.get(name, 0.0) + seconds
+    return {name: round(seconds, 3) for name, seconds in timing.items()}
+
+
+def _record(
+    plan: Plan,
+    task: TrialTask,
+    job: ChainJob,
+    outcome: ChainOutcome | None,
+    reason: str,
+    paused: TrialRecord | None,
+    timing: dict[str, float],
+) -> TrialRecord:
+    earlier = paused.phases if paused else ()
     return TrialRecord(
         schema=RECORD_SCHEMA,
         trial=task.name,
@@ -110,92 +224,21 @@ def _record(plan: Plan, task: TrialTask, job: ChainJob, found: Found | None, rea
         study=task.spec.label,
         number=task.number,
         seed=task.seed,
-        status=Status.FINISHED if outcome else Status.FAILED,
+        status=_status(outcome),
         hyperparameters=task.setting,
-        phases=outcome.phases if outcome else (),
+        phases=outcome.phases if outcome else earlier,
         selection=outcome.selection if outcome else None,
         results=outcome.results if outcome else (),
+        rungs=_rungs(task, outcome, paused),
         reason=reason,
-        started=datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
-        timing=_timing(task, found),
-        provenance=provenance(plan) | ({"damaged": "; ".join(outcome.damaged)} if outcome and outcome.damaged else {}),
+        started=paused.started if paused else datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
+        timing=timing,
+        provenance=provenance(plan) | _damage(outcome, paused),
     )
 
 
-def _fit(job: ChainJob, plan: Plan, task: TrialTask, executor: str) -> Found:
-    """Run the chain as one Ray Train `fit`; errors of the user's come back as what they are."""
-    resources = plan.grid.resources
-    shared: dict[str, Any] = {"job": job, "run": plan.run, "name": task.name}
-    if executor == INLINE:
-        scaling = ray.train.ScalingConfig(num_workers=0, use_gpu=resources.gpu > 0)
-        running = ray.train.RunConfig()
-    else:
-        wanted = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
-        scaling = ray.train.ScalingConfig(num_workers=1, use_gpu=resources.gpu > 0, resources_per_worker=wanted)
-        # Ray would otherwise restart its controller for ever, silently.
-        limits: dict[str, Any] = {"max_failures": resources.max_failures, "controller_failure_limit": 3}
-        running = ray.train.RunConfig(
-            name=f"{task.name}-{os.getpid()}-{int(time.time())}",
-            storage_path=str((plan.run / "train").resolve()),
-            failure_config=ray.train.FailureConfig(**limits),
-        )
-    trainer = TorchTrainer(train_loop, train_loop_config=shared, scaling_config=scaling, run_config=running)
-    try:
-        result = trainer.fit()
-    except Exception as error:
-        _raise_full_disk(error)
-        raise
-    if result.error is not None:
-        raise result.error
-    return read_outcome(plan.run, task.name)
-
-
-def _raise_full_disk(error: Exception) -> None:
-    """A worker on a full disk can't leave its outcome there, so its fault arrives inside Ray's own error, as text."""
-    if not isinstance(error, UserError) and StorageFullError.__name__ in str(error):
-        remedy = "free some space, then give the same command again: what is finished is kept"
-        raise StorageFullError("no space left on the run folder's disk", "", remedy) from error
-
-
-def train_loop(config: dict[str, Any]) -> None:
-    """What a Ray Train worker runs: the chain, then its outcome to the run folder."""
-    run, name, job = config["run"], config["name"], config["job"]
-    live, entered = LiveFile(run, name), time.time()
-    answer: dict[str, Any]
-    try:
-        answer = {"outcome": run_chain(job, live), "entered": entered}
-    except UserError as error:
-        answer = {
-            "error": type(error).__name__,
-            "cause": error.cause,
-            "value": error.value,
-            "remedy": error.remedy,
-            "text": str(error),
-        }
-    write_outcome(run, name, answer)
-
-
-def _outcome_path(run: Path, name: str) -> Path:
-    return run / "outcomes" / f"{name}.json"
-
-
-def write_outcome(run: Path, name: str, answer: dict[str, Any]) -> None:
-    """Leave what a worker found for the driver; raises StoreError."""
-    from training.storage import write_atomically
-
-    write_atomically(_outcome_path(run, name), canonical(answer))
-
-
-def read_outcome(run: Path, name: str) -> Found:
-    """What a worker found; raises the user's error it met. The file is gone afterwards."""
-    from training import errors
-
-    path = _outcome_path(run, name)
-    answer = json.loads(path.read_bytes())
-    path.unlink()
-    if "error" not in answer:
-        return from_payload(Found, answer, f"outcome of {name}")
-    kind: Callable[..., UserError] = getattr(errors, answer["error"], UserError)
-    if kind is errors.Faults:
-        raise UserError(answer["text"])
-    raise kind(answer["cause"], answer["value"], answer["remedy"])
+def _damage(outcome: ChainOutcome | None, paused: TrialRecord | None) -> dict[str, str]:
+    """What was found damaged by this leg and by earlier ones."""
+    earlier = paused.provenance.get("damaged", "") if paused else ""
+    found = [*filter(None, [earlier]), *(outcome.damaged if outcome else ())]
+    return {"damaged": "; ".join(found)} if found else {}

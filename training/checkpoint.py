@@ -6,7 +6,9 @@ phase with and without an interruption gives the same weights, bit for bit on on
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from torch import Tensor
 from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
 from training.models.carry import ChainModel
-from training.storage import replacing
+from training.storage import is_unreachable, persevere, replace_with
 from training.tensorfile import write_tensors
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -42,27 +44,39 @@ class Position:
 
 
 def save_checkpoint(path: Path, model: ChainModel, optimiser: torch.optim.AdamW, position: Position) -> None:
-    """Write a checkpoint atomically; raises StoreError (StorageFullError on a full disk)."""
+    """Write a checkpoint atomically, again after a fleeting fault; raises StoreError (StorageFullError on a full disk)."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors(model, optimiser)}
     note = {"position": canonical(position).decode(), "crc32": _checksum(tensors)}
-    with replacing(path) as temporary:
-        write_tensors(temporary, tensors, note)
+    replace_with(path, lambda temporary: write_tensors(temporary, tensors, note))
 
 
 def load_checkpoint(
-    path: Path, model: ChainModel, optimiser: torch.optim.AdamW, on_damage: Callable[[Path, str], None]
+    path: Path,
+    model: ChainModel,
+    optimiser: torch.optim.AdamW,
+    on_damage: Callable[[Path, str], None],
+    *,
+    most: int = sys.maxsize,
 ) -> Position | None:
-    """Restore a checkpoint into model and optimiser; None when there is none.
+    """Restore a checkpoint into model and optimiser; None when there is none, or when it is further than `most` steps.
 
-    One that is damaged or does not fit is set aside and reported (path, cause), with model and optimiser as they were.
+    One that is damaged or does not fit is set aside and reported (path, cause), with model and optimiser as they were. Raises
+    StoreError where the storage is out of reach.
     """
     if not path.is_file():
         return None
     try:
-        position, tensors = _read(path, model)
+        position, tensors = persevere(lambda: _read(path, model), path)
+    except FileNotFoundError:
+        return None
     except (SafetensorError, KeyError, ValueError, OSError, StoreError, Faults) as error:
-        path.replace(path.with_suffix(".damaged"))
+        if is_unreachable(error):
+            raise StoreError(f"the checkpoint {path} can't be read", error, "check the storage, then try again") from error
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(path.with_suffix(".damaged"))
         on_damage(path, str(error).splitlines()[0])
+        return None
+    if position.step > most:
         return None
     model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
     for name, parameter in model.named_parameters():
@@ -70,7 +84,22 @@ def load_checkpoint(
             optimiser.state[parameter] = {
                 moment: tensors[f"adam.{moment}.{name}"].to(parameter.device, copy=True) for moment in MOMENTS
             }
+        else:
+            optimiser.state.pop(parameter, None)
     return position
+
+
+def peek_step(path: Path) -> int | None:
+    """Steps that a checkpoint says it holds, from its first bytes alone; None when there is none, -1 when it can't be read."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(str(path), "pt") as stream:
+            return int(json.loads((stream.metadata() or {})["position"])["step"])
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError):
+        return -1
 
 
 def _tensors(model: ChainModel, optimiser: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:

@@ -10,38 +10,58 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from training.errors import PhaseBusyError
 from training.storage import storage_errors
+
+PATIENCE, BRIEFLY = 3, 0.02
+"""How often a claim that is not waited for is asked for again, and after how many seconds: `is_claimed` has it for a moment."""
 
 
 @contextlib.contextmanager
-def claim(root: Path, name: str, poll: float) -> Iterator[None]:
+def claim(root: Path, name: str, poll: float, *, wait: bool = True) -> Iterator[None]:
     """Hold the right to make `name` below `root`; asks again every `poll` seconds while another process has it.
 
-    The kernel drops the lock of a process that dies. Raises StoreError where the lock file can't be made.
+    With `wait` off it gives up soon. The kernel drops the lock of a process that dies. Raises StoreError where the lock file
+    can't be made, PhaseBusyError (`value` is the name) where it gave up.
     """
     locks = root / ".claims"
     with contextlib.ExitStack() as held:
         with storage_errors(locks):
             locks.mkdir(parents=True, exist_ok=True)
             stream = held.enter_context((locks / name).open("w"))
+            tries = 0
             while not _locked(stream):
-                time.sleep(poll)
+                tries += 1
+                if not wait and tries > PATIENCE:
+                    raise PhaseBusyError("another process trains it", name, "ask again when it is done")
+                time.sleep(poll if wait else BRIEFLY)
         yield
 
 
-def set_aside(root: Path, folder: Path) -> None:
-    """Move a damaged folder to `root/damaged`; nothing happens where another process was first."""
+def is_claimed(root: Path, name: str) -> bool:
+    """Whether another holds the right to make `name`; looks without waiting, and makes nothing. Raises StoreError."""
+    path = root / ".claims" / name
+    with storage_errors(path), contextlib.suppress(FileNotFoundError), path.open("r") as stream:
+        return not _locked(stream, fcntl.LOCK_SH)
+    return False
+
+
+def set_aside(root: Path, folder: Path) -> bool:
+    """Move a damaged folder to `root/damaged`; False, and nothing happens, where another process was first."""
     with storage_errors(folder):
         damaged = root / "damaged"
         damaged.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             folder.rename(damaged / f"{folder.name}.{uuid.uuid4().hex[:6]}")
+        except FileNotFoundError:
+            return False
+    return True
 
 
-def _locked(stream: IO[str]) -> bool:
+def _locked(stream: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
     """Try to take the lock of an open file."""
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(stream, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

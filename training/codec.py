@@ -16,15 +16,20 @@ import types
 import typing
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
+from training.building import Misfit, builder, hints_of
 from training.errors import Faults, UserError
 
 T = TypeVar("T")
+_PLAIN = {str, int, bool, type(None)}
+"""Types that are their own JSON values; their subclasses may not be."""
 
 
 def to_payload(value: object) -> Any:
     """Turn dataclasses, mappings, sequences, enums and scalars into JSON values; raises TypeError on anything else."""
+    if type(value) in _PLAIN:  # most values are: a plan of thousands of trials is digested field by field
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: _field_payload(getattr(value, name), real) for name, real in _fields_of(type(value))}
     if isinstance(value, Enum):
@@ -54,7 +59,14 @@ def digest(value: object) -> str:
 
 
 def from_payload(kind: type[T], payload: object, subject: str) -> T:
-    """Build `kind` from JSON values; raises `Faults` naming every field of `subject` that does not fit."""
+    """Build `kind` from JSON values; raises `Faults` naming every field of `subject` that does not fit.
+
+    What fits is built straight on; only what does not is gone through again, to name its faults.
+    """
+    try:
+        return typing.cast("T", builder(typing.cast("Any", kind))(payload))
+    except Misfit:
+        pass
     faults: list[UserError] = []
     built = _build(kind, payload, "", faults)
     if faults:
@@ -65,7 +77,7 @@ def from_payload(kind: type[T], payload: object, subject: str) -> T:
 @functools.cache
 def _fields_of(kind: type) -> tuple[tuple[str, bool], ...]:
     """Names of a dataclass's fields, and whether each holds a real number."""
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     return tuple((item.name, float in (hints[item.name], *get_args(hints[item.name]))) for item in dataclasses.fields(kind))
 
 
@@ -103,7 +115,7 @@ def _build(kind: Any, value: Any, where: str, faults: list[UserError]) -> Any:
 def _build_dataclass(kind: type, value: Any, where: str, faults: list[UserError]) -> Any:
     if not isinstance(value, Mapping):
         return _fault(faults, where, "must be an object", value)
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     fields = {item.name: item for item in dataclasses.fields(kind)}
     before = len(faults)
     for name in sorted(value.keys() - fields.keys()):

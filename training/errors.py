@@ -59,6 +59,10 @@ class StoreError(UserError):
     """A phase or a record can't be written to, or read from, storage."""
 
 
+class PhaseLostError(StoreError):
+    """A phase that was whole a moment ago can't be read any more: it was damaged, or set aside, meanwhile."""
+
+
 class OtherVersionError(StoreError):
     """What another version of the project wrote: not damaged, so it must not be set aside or written over."""
 
@@ -73,3 +77,7 @@ class DivergedError(UserError):
 
 class PhaseBusyError(UserError):
     """Another process trains the phase (`value` is its key); whoever holds a GPU should do something else meanwhile."""
+
+
+class OutOfMemoryFault(UserError):
+    """Memory does not suffice even for the smallest piece of work (a micro-batch of one example)."""

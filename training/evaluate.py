@@ -19,6 +19,7 @@ from training.data.batches import collate, mask_tokens
 from training.data.corpus import Corpus
 from training.data.examples import Question, Tagged
 from training.data.features import IGNORED, Encoded, Feature
+from training.fitting import Notes
 from training.identity import EvaluationIdentity, Runtime
 from training.losses import Vocabulary
 from training.metrics.scores import gold_of, score
@@ -27,7 +28,7 @@ from training.models.heads import head_name
 from training.record import ENGLISH, TargetResult
 from training.retrieval import SCHEMES, where_to_look
 from training.tasks.row import Kind, TaskRow
-from training.vectors import TextVectors, length_batches
+from training.vectors import TextVectors, batch_fit, each_batch
 
 MAX_ANSWER_TOKENS = 30
 MAY_ABSTAIN = "squad_v2"
@@ -36,10 +37,12 @@ Floats = NDArray[np.float32]
 
 
 class Evaluator:
-    """Scores one model; `model` holds the heads of its last phase."""
+    """Scores one model; `model` holds the heads of its last phase, `notes` know how large a batch may be."""
 
-    def __init__(self, model: ChainModel, corpus: Corpus, vocabulary: Vocabulary, runtime: Runtime) -> None:
-        self.model, self.corpus, self.vocabulary, self.runtime = model, corpus, vocabulary, runtime
+    def __init__(
+        self, model: ChainModel, corpus: Corpus, vocabulary: Vocabulary, runtime: Runtime, notes: Notes | None = None
+    ) -> None:
+        self.model, self.corpus, self.vocabulary, self.runtime, self.notes = model, corpus, vocabulary, runtime, notes
         self.device = torch.device(runtime.device)
 
     def evaluate(self, target: EvaluationIdentity) -> TargetResult:
@@ -54,7 +57,7 @@ class Evaluator:
     def _retrieved(self, target: EvaluationIdentity, row: TaskRow) -> TargetResult:
         layer, pooling = where_to_look(self.corpus, target, self.model)
         encoder = self.corpus.encoder(target.task)
-        vectors = TextVectors(self.model, encoder, self.vocabulary, self.runtime, layer, pooling)
+        vectors = TextVectors(self.model, encoder, self.vocabulary, self.runtime, layer, pooling, self.notes)
         found = SCHEMES[row.reader](self.corpus, target, row, vectors).retrieve()
         scored = {
             language: (score(row, language, predictions, found.gold[language]), found.examples[language])
@@ -84,7 +87,8 @@ class Evaluator:
         """What each feature's head says, as small arrays, in the order of `features`."""
         outputs: list[Any] = [None] * len(features)
         head = self.model.heads[head_name(row)]
-        for places in length_batches(features, self.runtime.evaluation_tokens):
+
+        def forward(places: list[int]) -> None:
             batch = [features[place] for place in places]
             labels = None
             if row.kind is Kind.MLM:
@@ -99,6 +103,8 @@ class Evaluator:
             )
             for place, value in zip(places, found, strict=True):
                 outputs[place] = value
+
+        each_batch(features, batch_fit(self.runtime, row.kind.value, self.notes), forward)
         return outputs
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Any
 
 from training.codec import digest, to_payload
@@ -120,6 +121,7 @@ class PhaseIdentity:
         return f"{tasks}-lr{self.lr:.3g}-ep{self.epochs}-s{self.seed}"
 
 
+@lru_cache(maxsize=4096)
 def phase_key(parent: str, phase: PhaseIdentity) -> str:
     """Key of a phase that starts from the weights named `parent` (a phase key or a model key)."""
     return digest({"parent": parent, "phase": _deciding(phase)})
@@ -166,7 +168,7 @@ class ChainIdentity:
     selection: tuple[EvaluationIdentity, ...]
     evaluations: tuple[EvaluationIdentity, ...]
 
-    @property
+    @cached_property
     def phase_keys(self) -> tuple[str, ...]:
         """Keys of the phases, first to last."""
         keys: list[str] = []

@@ -1,4 +1,4 @@
-"""AdamW with the study's settings, and the learning-rate schedule."""
+"""AdamW with the study's settings."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ def build_optimiser(model: nn.Module, phase: PhaseIdentity) -> torch.optim.AdamW
     return torch.optim.AdamW(groups, lr=phase.lr, eps=phase.adam_eps, fused=True)
 
 
-def rate_at(phase: PhaseIdentity, step: int, steps: int) -> float:
-    """Learning rate of optimiser step `step` (from 0) of `steps`.
+def allocate_moments(optimiser: torch.optim.AdamW) -> None:
+    """Make the moments that are not there yet, with the values that AdamW itself would give them at a parameter's first step.
 
-    It rises linearly over the warm-up, without a step of rate 0, and then falls linearly towards 0, or stays (`constant`).
-    Raises ValueError on a schedule of another name.
+    So the memory is taken before the first step, and an update needs no more of it: it can't fail half-way for want of memory.
     """
-    if phase.schedule not in ("linear", "constant"):
-        raise ValueError(f"no schedule is named {phase.schedule!r}")
-    warm = round(phase.warmup * steps)
-    if step < warm:
-        return phase.lr * (step + 1) / (warm + 1)
-    if phase.schedule == "constant":
-        return phase.lr
-    return phase.lr * (steps - step) / max(1, steps - warm)
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            if not optimiser.state[parameter]:
+                optimiser.state[parameter] = {
+                    "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                    "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                }
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -6,30 +6,29 @@ masks from (seed, step), so a resumed phase goes on exactly as it would have.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from training.checkpoint import Position, load_checkpoint, save_checkpoint
-from training.data.batches import unit_features, unit_lengths
-from training.data.draws import Draw, TaskUnits, epoch_draws
+from training.course import CALMER, Course
+from training.data.batches import unit_lengths
+from training.data.draws import Draw, epoch_draws
 from training.data.features import Encoded
 from training.data.joined import Joined
 from training.errors import DataError, DivergedError
+from training.fitting import MORE_MEMORY, Fit, Notes
 from training.identity import PhaseIdentity, Runtime
-from training.losses import MicroBatch, Vocabulary, loss_of, loss_scale, micro_batches
+from training.losses import Vocabulary
 from training.models.carry import ChainModel
-from training.optimiser import build_optimiser, rate_at, set_rate
-from training.tasks.row import TaskRow
+from training.optimiser import allocate_moments, build_optimiser
+from training.resume import Checkpoints, Notice, Trunk
+from training.schedule import curve_every, rate_at
+from training.steps import Steps
 
 Progress = Callable[[int, int, float], None]
-CURVE_POINTS = 50
 
 
 def silent(step: int, steps: int, loss: float) -> None:
@@ -42,12 +41,17 @@ def unreported(path: Path, cause: str) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run gives besides the model's weights."""
+    """What a training run gives besides the model's weights: what the phase contains by now, whoever trained it.
+
+    `steps` of the phase's `of` steps are done; this run began after `first_step` of them. `tokens` are real tokens.
+    """
 
     steps: int
     tokens: int
     seconds: float
     curve: tuple[tuple[int, float], ...]
+    first_step: int = 0
+    of: int = 0
 
 
 def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
@@ -89,136 +93,57 @@ def train_phase(
     runtime: Runtime,
     *,
     checkpoint: Path | None = None,
+    trunk: Trunk | None = None,
+    until: float = 1.0,
+    notice: Notice | None = None,
+    notes: Notes | None = None,
     progress: Progress = silent,
     on_damage: Callable[[Path, str], None] = unreported,
 ) -> Trained:
-    """Train `model` in place; `data` holds the phase's tasks in order.
+    """Train `model` in place, to the end or as far as the share `until` of its steps; `data` holds the phase's tasks in order.
 
-    Goes on from `checkpoint` where there is one, and rewrites it every `checkpoint_seconds`; `on_damage` hears of one that
-    can't be used. Raises DivergedError on a loss or weights that are not finite, DataError on an empty training set.
+    Goes on from `checkpoint`, or from what `trunk` has, where that is further. `checkpoint` is rewritten every
+    `checkpoint_seconds`, at a `notice`, and where the run ends before the phase does; `on_damage` hears of one that can't be
+    used. `notes` know how large a micro-batch may be.
+
+    Raises DivergedError on a loss or weights that are not finite, DataError on an empty training set, OutOfMemoryFault where a
+    single example is too much, HalfUpdatedError where the model is spoiled and the phase has to be begun again, StoreError
+    where a checkpoint can't be written, what the trunk's claim raises, and torch's own error where the model does not fit.
     """
     device = torch.device(runtime.device)
     model.to(device).train()
     optimiser = build_optimiser(model, phase)
     draws = all_draws(phase, data)
-    found = load_checkpoint(checkpoint, model, optimiser, on_damage) if checkpoint else None
-    course = _Course(phase, found or Position(), device)
-    run = _Run(model, phase, data, vocabulary, runtime, device, optimiser)
-    every = max(1, len(draws) // CURVE_POINTS)
-    first = course.step
-    for step in range(first, len(draws)):
-        course.add(*run.step(draws[step], step, rate_at(phase, step, len(draws))))
-        last = step + 1 == len(draws)
-        if last or (step + 1) % every == 0:
-            progress(step + 1, len(draws), course.close_point())
-        elif step == first:
-            progress(step + 1, len(draws), course.latest())
-        if checkpoint and not last and course.unsaved_seconds() >= runtime.checkpoint_seconds:
-            save_checkpoint(checkpoint, model, optimiser, course.position())
-    _check_weights(model, phase)
+    steps, every = len(draws), curve_every(phase, len(draws))
+    kept = Checkpoints(
+        phase, steps, until, checkpoint, trunk, runtime.checkpoint_seconds, notice or Notice(), on_damage=on_damage
+    )
+    with kept.begun(model, optimiser) as position:
+        allocate_moments(optimiser)
+        course = Course(phase, position, device)
+        run = Steps(model, phase, data, vocabulary, micro_batch_fit(phase, data, runtime, notes), device, optimiser)
+        for step in range(position.step, kept.stop):
+            course.add(*run.step(draws[step], step, rate_at(phase, step, steps)))
+            if course.step == steps or course.step % every == 0:
+                progress(course.step, steps, course.close_point())
+            elif step == position.step or course.step == kept.stop:
+                progress(course.step, steps, course.latest())
+            kept.after(course, model, optimiser)
+        _check_weights(model, phase)
+        kept.ended(course, model, optimiser)
     done = course.position()
-    return Trained(done.step, done.tokens, done.seconds, done.curve)
+    return Trained(done.step, done.tokens, done.seconds, done.curve, first_step=position.step, of=steps)
+
+
+def micro_batch_fit(phase: PhaseIdentity, data: Sequence[Encoded], runtime: Runtime, notes: Notes | None) -> Fit:
+    """The largest micro-batch of a phase: what was asked for, or less where it is known not to fit."""
+    kinds = "+".join(sorted({encoded.row.kind.value for encoded in data}))
+    longest = max(use.max_length for use in phase.tasks)
+    subject = f"a micro-batch of {kinds} with {longest} tokens"
+    return Fit(runtime.micro_batch, subject, "examples", notes, f"lower the `max_length` of the task, or {MORE_MEMORY}")
 
 
 def _check_weights(model: ChainModel, phase: PhaseIdentity) -> None:
     """The last step may break the weights after its loss was taken."""
     if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
-        raise DivergedError(f"the weights of {phase.name} are not finite after its last step", "", _CALMER)
-
-
-_CALMER = "lower the learning rate of the space, or lengthen the warm-up"
-
-
-class _Course:
-    """How far a run has come, and when it was last saved; losses stay on the device until they are asked for."""
-
-    def __init__(self, phase: PhaseIdentity, start: Position, device: torch.device) -> None:
-        self.phase, self.step, self.tokens = phase, start.step, start.tokens
-        self._curve = list(start.curve)
-        self._recent = [torch.tensor(loss, device=device) for loss in start.recent]
-        self._begun = time.monotonic() - start.seconds
-        self._saved = time.monotonic()
-
-    def add(self, loss: Tensor, tokens: int) -> None:
-        """One more step is done."""
-        self.step += 1
-        self.tokens += tokens
-        self._recent.append(loss)
-
-    def close_point(self) -> float:
-        """Put the mean loss of the steps since the last point into the curve."""
-        losses = self._losses()
-        mean = round(sum(losses) / len(losses), 6)
-        self._curve.append((self.step, mean))
-        self._recent.clear()
-        return mean
-
-    def latest(self) -> float:
-        """The loss of the last step, waited for."""
-        return self._losses()[-1]
-
-    def unsaved_seconds(self) -> float:
-        """Seconds since the last checkpoint, or the start."""
-        return time.monotonic() - self._saved
-
-    def position(self) -> Position:
-        """What a checkpoint keeps; raises DivergedError on a loss that is not finite."""
-        self._saved = time.monotonic()
-        return Position(
-            step=self.step,
-            tokens=self.tokens,
-            seconds=self._saved - self._begun,
-            curve=tuple(self._curve),
-            recent=tuple(self._losses()),
-        )
-
-    def _losses(self) -> list[float]:
-        """The losses since the last point of the curve; raises DivergedError naming the first that is not finite."""
-        values: list[float] = torch.stack(self._recent).tolist() if self._recent else []
-        for place, value in enumerate(values):
-            if not np.isfinite(value):
-                step = self.step - len(values) + place + 1
-                raise DivergedError(f"the loss of {self.phase.name} is not finite at step {step}", value, _CALMER)
-        return values
-
-
-@dataclass(frozen=True)
-class _Run:
-    """The parts of one training run; `step` does one optimiser step."""
-
-    model: ChainModel
-    phase: PhaseIdentity
-    data: Sequence[Encoded]
-    vocabulary: Vocabulary
-    runtime: Runtime
-    device: torch.device
-    optimiser: torch.optim.AdamW
-
-    def step(self, draw: Draw, step: int, rate: float) -> tuple[Tensor, int]:
-        """One optimiser step; returns its mean loss (on the device, not waited for) and its real tokens."""
-        torch.manual_seed(self.phase.seed * 1_000_003 + step)
-        generator = np.random.default_rng([self.phase.seed, step, 104_729])
-        total = torch.zeros((), device=self.device)
-        tokens = 0
-        for part in draw.parts:
-            weight = (
-                len(part.units) / draw.size * loss_scale(self.data[part.source].row, self.phase.mixing, self.vocabulary.size)
-            )
-            for row, batch in self._micro_batches(part, generator):
-                loss = loss_of(self.model, row, batch, self.vocabulary, self.device) * weight
-                torch.autograd.backward(loss)
-                total += loss.detach()
-                tokens += sum(len(feature) for feature in batch.features)
-        if self.phase.clip > 0:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip)
-        set_rate(self.optimiser, rate)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return total, tokens
-
-    def _micro_batches(self, part: TaskUnits, generator: np.random.Generator) -> Iterator[tuple[TaskRow, MicroBatch]]:
-        encoded = self.data[part.source]
-        features = unit_features(encoded, part.units)
-        limit, rate = self.runtime.micro_batch, self.phase.mask_rate
-        for batch in micro_batches(encoded.row, features, encoded.group, limit, self.vocabulary, generator, rate):
-            yield encoded.row, batch
+        raise DivergedError(f"the weights of {phase.name} are not finite after its last step", "", CALMER)

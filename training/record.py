@@ -14,7 +14,7 @@ from pathlib import Path
 from training.codec import canonical, from_payload
 from training.errors import OtherVersionError, StoreError
 from training.identity import PhaseIdentity
-from training.storage import write_atomically
+from training.storage import read_bytes, write_atomically
 
 RECORD_SCHEMA = 3
 READABLE_SCHEMAS = (2, RECORD_SCHEMA)
@@ -156,8 +156,8 @@ def write_record(folder: Path, record: TrialRecord) -> Path:
 def read_record(path: Path) -> TrialRecord:
     """Read one record; raises StoreError on damaged JSON, OtherVersionError on another schema, Faults on unfit fields."""
     try:
-        payload = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        payload = json.loads(read_bytes(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"the record {path} can't be read ({error})", "", "delete it: the trial will run again") from error
     schema = payload.get("schema") if isinstance(payload, dict) else None
     if schema not in READABLE_SCHEMAS:

@@ -4,6 +4,8 @@
   MANIFEST.json with each file's size and sha256. A folder appears by one rename, so it is there whole or not at all.
 * A phase is verified each time it is read. A damaged one is moved to `damaged/`, reported, and trained again.
 * `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (the kernel's lock).
+* `.inflight/` has the checkpoints of unfinished phases. `.trunks/` has what wsd phases share when they differ in epochs alone:
+  `<trunk key>@<E>` is the trunk as far as a phase of E epochs follows it. Such a name is a key, too, for `has` and `claimed`.
 """
 
 from __future__ import annotations
@@ -14,16 +16,16 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.claims import claim, set_aside
+from training.claims import claim, is_claimed, set_aside
 from training.codec import canonical, from_payload
-from training.errors import Faults, StoreError
+from training.errors import Faults, PhaseBusyError, StoreError
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
-from training.storage import storage_errors
+from training.storage import is_unreachable, persevere, read_bytes, storage_errors
 
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "model.safetensors"
@@ -73,45 +75,76 @@ class PhaseStore:
         return found[0] if found else None
 
     def has(self, key: str) -> bool:
-        """Whether a phase is there (not verified)."""
-        return self.folder_of(key) is not None
+        """Whether a phase, or the trunk of a key with @ in it, is there (not verified)."""
+        trunk, _, epochs = key.partition("@")
+        return self.has_trunk(trunk, int(epochs)) if epochs else self.folder_of(key) is not None
 
     def find(self, key: str) -> StoredPhase | None:
-        """The phase of this key, verified; a damaged one is set aside and reported, and None returned."""
+        """The phase of this key, verified; a damaged one is set aside and reported, and None returned.
+
+        Raises StoreError where the storage is out of reach, since nothing is known of the phase then.
+        """
         folder = self.folder_of(key)
         if folder is None:
             return None
         try:
             verify(folder)
-            payload = json.loads((folder / REPORT).read_bytes())
+            payload = json.loads(read_bytes(folder / REPORT))
             trace = from_payload(PhaseTrace, payload, f"the report of phase {folder.name}")
             if trace.key != key:
                 raise StoreError(f"the phase {folder.name} is another's, copied or renamed", trace.key)
             return StoredPhase(folder, trace)
         except (OSError, ValueError, StoreError, Faults) as error:
+            if is_unreachable(error):
+                remedy = "check the disk and the network, then give the same command again"
+                raise StoreError(f"the phase {folder.name} can't be read", error, remedy) from error
             self._set_aside(folder, str(error).splitlines()[0])
             return None
 
     def _set_aside(self, folder: Path, cause: str) -> None:
-        set_aside(self.root, folder)
-        self.on_damage(folder, cause)
+        if set_aside(self.root, folder):  # else another process was first, and reports it
+            self.on_damage(folder, cause)
 
-    def claim(self, key: str, poll: float = 0.2) -> contextlib.AbstractContextManager[None]:
-        """Hold the right to train a phase; waits while another process does (it may find the phase there afterwards)."""
-        return claim(self.root, key, poll)
+    @contextlib.contextmanager
+    def claim(self, key: str, poll: float = 0.2, *, wait: bool = True) -> Iterator[None]:
+        """Hold the right to train a phase or a trunk; waits while another process does (who may have finished it then).
+
+        With `wait` off, raises PhaseBusyError (its value is the key) instead of waiting. A trunk has one claim for all epochs.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(claim(self.root, key.partition("@")[0], poll, wait=wait))
+            except PhaseBusyError as error:
+                raise PhaseBusyError("another process trains the phase", key, error.remedy) from None
+            yield
+
+    def claimed(self, key: str) -> bool:
+        """Whether another holds the claim of a phase or a trunk now; leaves no trace."""
+        return is_claimed(self.root, key.partition("@")[0])
 
     def checkpoint_path(self, key: str) -> Path:
         """Where the in-phase checkpoint of an unfinished phase lives."""
         return self.root / ".inflight" / f"{key}.safetensors"
 
+    def trunk_path(self, trunk: str, epochs: int) -> Path:
+        """Where a trunk is kept as far as a phase of `epochs` epochs follows it: a checkpoint, as an unfinished phase's."""
+        return self.root / ".trunks" / f"{trunk}@{epochs}.safetensors"
+
+    def has_trunk(self, trunk: str, epochs: int) -> bool:
+        """Whether a trunk is kept that far (not verified)."""
+        return self.trunk_path(trunk, epochs).is_file()
+
     def publish(self, key: str, identity: PhaseIdentity, trace: PhaseTrace, write: Callable[[Path], None]) -> StoredPhase:
         """Write a phase: `write` fills a temporary folder, which is then renamed into place; the in-phase checkpoint goes.
+
+        Fleeting faults of the storage are tried again, from the beginning.
 
         Raises StoreError, or StorageFullError on a full disk; nothing half-written stays.
         """
         final = self.root / f"{identity.name[:_NAME_LENGTH]}--{key}"
-        temporary = self.root / f".writing-{key}-{uuid.uuid4().hex[:8]}"
-        with storage_errors(final):
+
+        def once() -> None:
+            temporary = self.root / f".writing-{key}-{uuid.uuid4().hex[:8]}"
             try:
                 temporary.mkdir(parents=True)
                 write(temporary)
@@ -121,12 +154,16 @@ class PhaseStore:
                 temporary.rename(final)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
+
+        with storage_errors(final):
+            persevere(once, final)
         self.checkpoint_path(key).unlink(missing_ok=True)
         return StoredPhase(final, trace)
 
     def sweep_leftovers(self) -> int:
         """Remove what killed processes were still writing; returns how much. Only safe while no phase is being trained."""
-        folders, files = list(self.root.glob(".writing-*")), list(self.root.glob(".inflight/.*.tmp"))
+        folders = list(self.root.glob(".writing-*"))
+        files = [path for kind in (".inflight", ".trunks") for path in self.root.glob(f"{kind}/.*.tmp")]
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         for file in files:
@@ -145,7 +182,7 @@ def _write_manifest(folder: Path) -> None:
 def verify(folder: Path) -> None:
     """Compare a phase's files with its manifest; raises StoreError naming the first that differs."""
     try:
-        manifest = from_payload(Manifest, json.loads((folder / MANIFEST).read_bytes()), MANIFEST)
+        manifest = from_payload(Manifest, json.loads(read_bytes(folder / MANIFEST)), MANIFEST)
     except (OSError, ValueError, Faults) as error:
         raise StoreError(f"the phase {folder.name} has no readable manifest", str(error)) from error
     for name in (WEIGHTS, REPORT):
@@ -160,5 +197,8 @@ def verify(folder: Path) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    def digested() -> str:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    return persevere(digested, path)

@@ -1,33 +1,74 @@
-"""`sweep plan`: what a grid would run, and what of it is there already; trains nothing."""
+"""`sweep plan`: what a grid would run, what of it is there already, and what the rest takes; trains nothing.
+
+What is to be trained is counted by a rehearsal of the search (`rehearsal`): where a space is continuous, settings of later
+rounds follow from scores that nobody knows yet, so counts of tokens and hours are those of a likely course, not of the very
+one.
+"""
 
 from __future__ import annotations
 
-import json
-import shlex
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
-
-import click
-from rich.console import Console
-from rich.markup import escape
 
 from search_spaces.schema import PhaseSpace
 from search_spaces.values import Choices
-from sweep.launch import executor_of, prepare
-from sweep.options import LaunchOptions
+from sweep.launch import executor_of
 from sweep.outcome import current_records, mark_of
+from sweep.planning.costs import NOTHING, Costs, Span, costs_of, money
+from sweep.planning.nominal import NominalPlan
 from sweep.planning.plan import Plan, StudySpec, learned_for
+from sweep.planning.rehearsal import Rehearsal, rehearse
+from sweep.planning.sizes import Sizes, sizes_of
 from sweep.runfolder import RunMark
-from sweep.words import listing
+from sweep.search.index import StoreIndex
+from sweep.tidy import readable_records
+from training.errors import UserError
 from training.identity import Role
+from training.record import TrialRecord, read_record
 from training.store import PhaseStore
 
+AT = (1, 8, 64)
+"""Numbers of GPUs for which the time is told."""
+Sample = tuple[str, tuple[str, ...], float, float]
 
-def overview(plan: Plan) -> dict[str, Any]:
-    """Studies, trials and phases of a plan. Target phases of a continuous space are counted, not named: no two are alike."""
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What a run folder and its store hold: records of this grid and of any other, trials that wait at a rung, stored nodes."""
+
+    records: tuple[TrialRecord, ...]
+    earlier: tuple[TrialRecord, ...]
+    paused: tuple[TrialRecord, ...]
+    stored: frozenset[str]
+
+
+def state_of(plan: Plan) -> State:
+    """Look at a run folder, changing nothing; a new one has nothing."""
     mark = mark_of(plan, RunMark(schema=1, sweep="", grid=plan.grid.name))
-    done = Counter(record.study for record in current_records(plan.run, mark))
+    paused = []
+    for path in sorted((plan.run / "rungs").glob("*.json")):
+        with contextlib.suppress(UserError):
+            paused.append(read_record(path))
+    index = StoreIndex(PhaseStore(plan.store))
+    return State(
+        records=tuple(current_records(plan.run, mark)),
+        earlier=tuple(readable_records(plan.run, set_aside=False)[0]),
+        paused=tuple(paused),
+        stored=frozenset(index.refresh()),
+    )
+
+
+def overview(
+    found: NominalPlan, *, price: float | None = None, gpu: str | None = None, calibrated: Iterable[Sample] = ()
+) -> dict[str, Any]:
+    """Studies, trials, phases, work and costs of a plan. Target phases of a continuous space are counted, not named."""
+    plan, state = found.plan, state_of(found.plan)
+    sizes = sizes_of(plan, found.splits, state.earlier)
+    costs = costs_of(plan, sizes, state.earlier, gpu=gpu, calibrated=calibrated)
+    done = Counter(record.study for record in state.records)
     seeds = len(plan.grid.seeds)
     studies = [
         {
@@ -40,20 +81,80 @@ def overview(plan: Plan) -> dict[str, Any]:
         }
         for study in plan.studies
     ]
-    bounds = dict(_phase_bounds(plan))
-    store = PhaseStore(plan.store)
     return {
         "grid": plan.grid.name,
         "run": str(plan.run),
         "executor": executor_of(plan),
         "models": {name: str(model.folder) for name, model in plan.models.items()},
+        "gpu": plan.grid.resources.gpu,
         "synthetic": any(source.row.synthetic for source in plan.sources.values()),
+        "nominal": {"tasks": list(found.tasks), "models": list(found.models)},
         "studies": studies,
         "trials": plan.trials(),
-        "done": sum(done.values()),
-        "phases": bounds,
+        "done": len(state.records),
+        "paused": len(state.paused),
+        "phases": dict(_phase_bounds(plan)),
         "phases_unshared": _unshared(plan),
-        "phases_in_store": len(list(store.root.glob("*--*"))) if store.root.is_dir() else 0,
+        "phases_in_store": sum("@" not in key for key in state.stored),
+        "sizes_assumed": sizes.assumed(),
+        **_work(plan, sizes, costs, state, price),
+    }
+
+
+def _work(plan: Plan, sizes: Sizes, costs: Costs, state: State, price: float | None) -> dict[str, Any]:
+    """What is left to run, and what it takes: tokens, GPU-hours, money, hours on some GPUs, bytes."""
+    runs = {gpus: _rehearsed(plan, sizes, costs, state, gpus) for gpus in AT}
+    one = runs[AT[0]]
+    seconds = sum((costs.leg(ask) for ask in one.legs), NOTHING)
+    hours = costs.gpu_hours(seconds)
+    return {
+        "left": _left(one, state.stored),
+        "tokens": round(one.work),
+        "gpu_hours": hours.payload(),
+        "gpu_hours_basis": costs.basis(one.nodes),
+        "money": money(hours, price),
+        "hours_at": {str(gpus): _like(seconds, run.makespan).scaled(1 / 3600).payload() for gpus, run in runs.items()},
+        "storage_bytes": costs.storage(one, sum("@" not in key for key in state.stored), _slots(costs, AT[1])),
+    }
+
+
+def _rehearsed(plan: Plan, sizes: Sizes, costs: Costs, state: State, gpus: int) -> Rehearsal:
+    return rehearse(
+        plan,
+        sizes.node_tokens,
+        seconds=costs.likely,
+        extra=lambda ask: costs.besides(ask).likely,
+        slots=_slots(costs, gpus),
+        stored=state.stored,
+        records=state.records,
+        paused=state.paused,
+    )
+
+
+def _slots(costs: Costs, gpus: int) -> int:
+    """Trials that run at once on some GPUs."""
+    most = costs.plan.grid.resources.trials_at_once
+    slots = max(1, int(gpus / costs.gpus))
+    return min(slots, most) if most else slots
+
+
+def _like(seconds: Span, makespan: float) -> Span:
+    """A time with the range that the work has."""
+    return seconds.scaled(makespan / seconds.likely) if seconds.likely else NOTHING
+
+
+def _left(run: Rehearsal, stored: frozenset[str]) -> dict[str, int]:
+    """Trials and phases of what is left: how many are in the store, to be trained, trained in part, and shared."""
+    chains = {ask.name: [node.key for node in ask.nodes if not node.is_trunk] for ask in run.legs}
+    distinct = {key for keys in chains.values() for key in keys}
+    cached, trained = len(distinct & stored), sum(not node.is_trunk for node in run.nodes)
+    return {
+        "trials": len(chains),
+        "stopped_early": run.stopped,
+        "phases_cached": cached,
+        "phases_to_train": trained,
+        "phases_stopped_early": len(distinct) - cached - trained,
+        "phases_shared": sum(map(len, chains.values())) - len(distinct),
     }
 
 
@@ -93,40 +194,3 @@ def _unshared(plan: Plan) -> int:
 
 def _target_phases(plan: Plan, study: StudySpec) -> int:
     return len(learned_for(plan.sources[study.group].row))
-
-
-def print_plan(options: LaunchOptions, *, as_json: bool) -> None:
-    """Print the overview for a person or a program."""
-    found = overview(prepare(options))
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-        return
-    console = Console()
-    table = listing("study", "targets", "settings", "seeds", "trials", "done")
-    for study in found["studies"]:
-        table.add_row(
-            escape(study["study"]),
-            ", ".join(study["targets"]),
-            *(str(study[name]) for name in ("settings", "seeds", "trials", "done")),
-        )
-    console.print(table)
-    phases = found["phases"]
-    synthetic = ", SYNTHETIC data (mini world)" if found["synthetic"] else ""
-    counts = f"{len(found['studies'])} studies, {found['trials']} trials ({found['done']} done)"
-    console.print(f"\n{found['grid']}: {counts}, executor {found['executor']}{synthetic}", highlight=False)
-    console.print(
-        f"phases: at most {sum(phases.values())} to train ({', '.join(f'{count} {role}' for role, count in phases.items())}) "
-        f"where unshared chains would train {found['phases_unshared']}; {found['phases_in_store']} in the store",
-        highlight=False,
-    )
-    console.print(f"run it: {_command(options)}", highlight=False, soft_wrap=True)
-
-
-def _command(options: LaunchOptions) -> str:
-    """The launch that this plan is of."""
-    words = ["sweep", "launch", "--grid", options.grid]
-    for flag, folder in (("--data", options.data), ("--run", options.run)):
-        words += [flag, str(folder)] if folder else []
-    for name, folder_name in options.models.items():
-        words += ["--model", f"{name}={folder_name}"]
-    return shlex.join(words)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
 from search_spaces.values import Choices, EpochsRange
+from sweep.planning.tree import Branches, Node, nodes_of
 from sweep.sources import ResolvedModel, cache_folder
 from training.chain import ChainJob
 from training.codec import digest
 from training.data.checking import together
 from training.data.loading import DataSource, data_digest
 from training.errors import Faults, UserError
-from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, Runtime, TaskUse
+from training.identity import WSD, ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, Runtime, TaskUse
 from training.models.heads import head_name
 from training.record import ENGLISH
 from training.tasks.row import Kind, Split, TaskRow
@@ -55,11 +56,12 @@ class Plan:
     digests: Mapping[str, str]
     run: Path
     studies: tuple[StudySpec, ...]
+    phases: Path | None = None
 
     @property
     def store(self) -> Path:
-        """Where the phases are."""
-        return self.run / "phases"
+        """Where the phases are: a store that sweeps share (`phases`), or the run folder's own."""
+        return self.phases or self.run / "phases"
 
     def settings_of(self, study: StudySpec) -> int:
         """Settings that a study tries: the grid's number, or fewer where its axes have fewer values (one without any)."""
@@ -74,8 +76,19 @@ class Plan:
         """The chain of a setting and a seed."""
         return _Chains(self.grid, self.models, self.sources, self.digests).chain(study, setting, seed)
 
-    def job(self, study: StudySpec, setting: Setting, seed: int) -> ChainJob:
-        """The chain with all it needs to run."""
+    def branches_of(self, study: StudySpec) -> Branches:
+        """The epochs that phases of a study, or of another study with its intermediate setting, may have; none without wsd."""
+        if self.grid.training.schedule != WSD:
+            return {}
+        found = {role: epochs_of(study.axes.get(f"{role}.epochs")) for role in (Role.INTERMEDIATE, Role.TARGET)}
+        return {role: epochs for role, epochs in found.items() if epochs}
+
+    def nodes_of(self, study: StudySpec, chain: ChainIdentity) -> tuple[Node, ...]:
+        """The pieces of training that a chain of a study needs, in order."""
+        return nodes_of(chain, self.branches_of(study), study.model)
+
+    def job(self, study: StudySpec, setting: Setting, seed: int, until: float = 1.0) -> ChainJob:
+        """The chain with all it needs to run, to its end or to a share of its last phase; it waits for nobody's phase."""
         resources = self.grid.resources
         runtime = Runtime(
             device=resources.device,
@@ -90,6 +103,9 @@ class Plan:
             sources=self.sources,
             runtime=runtime,
             encoded=cache_folder() / "encoded",
+            until=until,
+            branches=self.branches_of(study),
+            wait=False,
         )
 
 
@@ -98,6 +114,13 @@ def _values_of(axis: object) -> float:
     if isinstance(axis, Choices):
         return len(axis.values)
     return axis.high - axis.low + 1 if isinstance(axis, EpochsRange) else math.inf
+
+
+def epochs_of(axis: object) -> tuple[int, ...]:
+    """Every number of epochs that an axis has; none where there is no axis."""
+    if isinstance(axis, Choices):
+        return tuple(sorted(int(value) for value in axis.values))
+    return tuple(range(axis.low, axis.high + 1)) if isinstance(axis, EpochsRange) else ()
 
 
 def trial_name(study: StudySpec, number: int, seed: int, chain: ChainIdentity) -> str:
@@ -216,9 +239,20 @@ class _Chains:
         )
 
 
-def make_plan(grid: Grid, models: Mapping[str, ResolvedModel], sources: Mapping[str, DataSource], run: Path) -> Plan:
-    """Put a plan together; raises DataError when a file that the grid needs is missing."""
-    digests = _digests(grid, sources)
+def make_plan(
+    grid: Grid,
+    models: Mapping[str, ResolvedModel],
+    sources: Mapping[str, DataSource],
+    run: Path,
+    phases: Path | None = None,
+    *,
+    digests: Mapping[str, str] | None = None,
+) -> Plan:
+    """Put a plan together; raises DataError when a file that the grid needs is missing.
+
+    `phases` is a store that several sweeps share, where it is not the run folder's own; `digests` names data that is not here.
+    """
+    digests = _digests(grid, sources) if digests is None else digests
     studies = []
     for model in grid.models:
         for intermediate in grid.intermediates:
@@ -226,7 +260,7 @@ def make_plan(grid: Grid, models: Mapping[str, ResolvedModel], sources: Mapping[
                 axes = _axes(grid, intermediate, sources[group].row.trained)
                 spec = StudySpec(model=model, intermediate=intermediate, group=group, targets=targets, axes=axes, label="")
                 studies.append(_labelled(spec, _Chains(grid, models, sources, digests)))
-    return Plan(grid=grid, models=models, sources=sources, digests=digests, run=run, studies=tuple(studies))
+    return Plan(grid=grid, models=models, sources=sources, digests=digests, run=run, studies=tuple(studies), phases=phases)
 
 
 def target_groups(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, tuple[str, ...]]:
@@ -299,11 +333,13 @@ def _labelled(spec: StudySpec, chains: _Chains) -> StudySpec:
     search = chains.grid.search
     axes = {name: axis.model_dump(mode="json") for name, axis in spec.axes.items()}  # type: ignore[attr-defined]
     probe = {name: 1.0 for name in spec.axes}
-    payload = {
+    payload: dict[str, object] = {
         "axes": axes,
         "sampler": search.sampler,
         "seed": search.seed,
         "at_once": search.at_once,
         "chain": chains.chain(spec, probe, 0),
     }
+    if search.stopping is not None:
+        payload["stopping"] = search.stopping.model_dump(mode="json")
     return replace(spec, label=f"{spec.name}~{digest(payload)[:6]}")

@@ -1,27 +1,41 @@
-"""The search over all pairs: many Optuna studies under one Tune experiment.
+"""The search over all pairs: which leg of which trial is started next.
 
-Tune asks for the next trial; the search answers with one whose phases are in the store or in nobody's hands, so that two trials
-never train one phase and none waits for another with its resources held. When every open trial waits for a phase that is being
-trained, it answers "not now", and Tune asks again when something has changed.
+* All studies of a plan are open at once. What can be run now is kept in the order of `levels`; what needs a node that somebody
+  is training waits beside it, holding nothing, and is released when the node is in the store or in nobody's hands any more.
+* So two legs never train one node, and none waits with a GPU in its hands. Where another sweep writes to the same store, its
+  claims are looked at before a leg is handed out, and a leg that meets one all the same is taken back (`busy`).
+* The board is plain Python: Tune drives it in a sweep, the simulator in virtual time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import heapq
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sweep.planning.plan import Plan, Setting, StudySpec, trial_name
+from sweep.planning.tree import Node, until_share
+from sweep.search.index import PhaseIndex, StoreIndex
+from sweep.search.levels import Seconds, bucket, leg_seconds, passes, rounds_left
+from sweep.search.rules import Leg, Rules
 from sweep.search.study import StudyBook, open_book
-from training.record import TrialRecord
+from training.record import Status, TrialRecord
+from training.store import PhaseStore
+
+PATIENCE = 1.0
+"""Seconds between two looks at what another sweep is training."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A trial that could run: its study, its setting's number and values, its seed, its name, and the keys of its phases.
+    """A leg that could run: its study, setting, seed, the trial's name, and the nodes it needs.
 
-    `missing` are the phases that were not in the store when it was handed out.
+    `rung` is the one it ends at (None: the end of the chain); `begun` and `until` are the shares of the last phase at which it
+    begins and ends; `missing` are the keys of the nodes that were not in the store when it was handed out; `level` is its
+    urgency.
     """
 
     spec: StudySpec
@@ -29,87 +43,250 @@ class Ask:
     seed: int
     setting: Setting
     name: str
-    phases: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    rung: int | None = None
+    begun: float = 0.0
+    until: float = 1.0
     missing: tuple[str, ...] = ()
+    level: int = 0
+
+    @property
+    def leg(self) -> str:
+        """Name of what Tune runs: the trial's, with the rung that it ends at."""
+        return self.name if self.rung is None else f"{self.name}.r{self.rung}"
+
+
+class Gate(Protocol):
+    """Decides what may still be started: a budget, a deadline, a request to stop."""
+
+    def admits(self, ask: Ask) -> bool:
+        """Whether the leg may start now; one that may not is asked about again when something has ended."""
+
+    def started(self, ask: Ask) -> None:
+        """A leg was handed out."""
+
+    def ended(self, ask: Ask) -> None:
+        """A leg is over."""
 
 
 @dataclass
 class Board:
-    """All studies of a plan, the trials that are running, and those that this launch has given up."""
+    """All studies of a plan, the legs that are running (by name), and the trials that this launch has given up."""
 
     plan: Plan
     books: list[StudyBook]
-    running: dict[str, Ask]
+    index: PhaseIndex
+    seconds: Seconds = passes
+    gates: tuple[Gate, ...] = ()
+    clock: Callable[[], float] = time.monotonic
+    running: dict[str, Ask] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
-    _asks: dict[tuple[str, int, int], Ask] = field(default_factory=dict, init=False, repr=False)
+    dropped: dict[str, Ask] = field(default_factory=dict)
+    _book_of: dict[str, StudyBook] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[str, set[Leg]] = field(default_factory=lambda: defaultdict(set), init=False, repr=False)
+    _ready: list[tuple[int, float, int, Ask]] = field(default_factory=list, init=False, repr=False)
+    _waiting: dict[str, list[Ask]] = field(default_factory=lambda: defaultdict(list), init=False, repr=False)
+    _refused: list[Ask] = field(default_factory=list, init=False, repr=False)
+    _elsewhere: list[Ask] = field(default_factory=list, init=False, repr=False)
+    _training: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _stopped: dict[str, tuple[StudySpec, int]] = field(default_factory=dict, init=False, repr=False)
+    _reported: set[str] = field(default_factory=set, init=False, repr=False)
+    _places: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _trials: dict[tuple[str, int, int], tuple[str, tuple[Node, ...]]] = field(default_factory=dict, init=False, repr=False)
+    _typical: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _looked: float = field(default=float("-inf"), init=False, repr=False)
 
     @classmethod
-    def open(cls, plan: Plan, storage: Any, records: Iterable[TrialRecord], sweep: str = "") -> Board:
-        """Open every study of the sweep with this id, and take up earlier records."""
-        search, known = plan.grid.search, list(records)
+    def open(
+        cls,
+        plan: Plan,
+        storage: Any,
+        records: Iterable[TrialRecord],
+        paused: Iterable[TrialRecord] = (),
+        sweep: str = "",
+        *,
+        index: PhaseIndex | None = None,
+        seconds: Seconds = passes,
+        gates: tuple[Gate, ...] = (),
+    ) -> Board:
+        """Open every study of the sweep with this id, and take up earlier records and the trials that wait at a rung."""
+        search, ended = plan.grid.search, list(records)
+        known = {record.trial: record for record in paused} | {record.trial: record for record in ended}
+        by_study: dict[str, list[TrialRecord]] = defaultdict(list)
+        for record in known.values():
+            by_study[record.study].append(record)
         books = []
         for spec in plan.studies:
-            book = open_book(
-                spec,
-                storage,
-                wanted=plan.settings_of(spec),
-                seeds=tuple(plan.grid.seeds),
-                sampler=search.sampler,
-                search_seed=search.seed,
-                at_once=search.at_once,
-                sweep=sweep,
-            )
-            book.restore(known)
+            rules = Rules.of(plan.grid, plan.settings_of(spec), trained=plan.sources[spec.group].row.trained)
+            book = open_book(spec, storage, rules, sampler=search.sampler, search_seed=search.seed, sweep=sweep)
+            book.restore(by_study[spec.label])
             books.append(book)
-        return cls(plan, books, {})
+        board = cls(plan, books, index or StoreIndex(PhaseStore(plan.store)), seconds, gates)
+        board._reported = {record.trial for record in ended if record.status is Status.STOPPED}
+        return board
+
+    def __post_init__(self) -> None:
+        """Take in what every study has open."""
+        self._book_of = {book.spec.label: book for book in self.books}
+        self.index.refresh()
+        for book in self.books:
+            self._take_in(book)
 
     @property
     def finished(self) -> bool:
-        """Whether every trial of the plan has its score; a trial that was given up has none."""
+        """Whether every trial of the plan has its score, or was stopped; a trial that was given up has none."""
         return not self.running and all(book.done for book in self.books)
 
+    @property
+    def left(self) -> int:
+        """How many legs are known that have not ended; studies go on to ask for more."""
+        return sum(len(book.legs()) for book in self.books)
+
+    @property
+    def held_elsewhere(self) -> bool:
+        """Whether a leg waits for a phase that another sweep is training."""
+        return bool(self._elsewhere)
+
+    @property
+    def refused(self) -> list[Ask]:
+        """The legs that a gate has kept from starting."""
+        return list(self._refused)
+
     def next(self) -> Ask | None:
-        """The trial to start now, or None when everything open waits for a running one, or nothing is left for this launch.
+        """The leg to start now, or None when everything open waits for a running one, or nothing is left for this launch."""
+        self._look()
+        while self._ready:
+            ask = heapq.heappop(self._ready)[-1]
+            missing = tuple(node.key for node in _reached(ask) if not self.index.has(node.key))
+            ask = replace(ask, missing=missing)
+            busy = next((key for key in missing if key in self._training), None)
+            if busy is not None:
+                self._waiting[busy].append(ask)
+            elif any(self.index.claimed(key) for key in missing):
+                self._elsewhere.append(ask)
+            elif not all(gate.admits(ask) for gate in self.gates):
+                self._refused.append(ask)
+            else:
+                self._start(ask)
+                return ask
+        return None
 
-        Phases in the store come first (their trials are the cheapest way to a result), then the order of the grid.
-        """
-        stored = _stored(self.plan.store)
-        busy = {key for ask in self.running.values() for key in ask.missing}
-        best: Ask | None = None
-        for ask in self._open():
-            missing = tuple(key for key in ask.phases if key not in stored)
-            if not busy.intersection(missing) and (best is None or len(missing) < len(best.missing)):
-                best = replace(ask, missing=missing)
-        if best is not None:
-            self.running[best.name] = best
-        return best
+    def at_rung(self, leg: str, score: float) -> None:
+        """A leg has ended at its rung with this English dev score."""
+        ask = self._ended(leg)
+        assert ask.rung is not None
+        self._book(ask).note_rung(ask.number, ask.rung, score)
+        self._take_in(self._book(ask))
 
-    def _open(self) -> Iterator[Ask]:
-        for book in self.books:
-            for number, seed, setting in book.open_trials():
-                ask = self._ask(book.spec, number, seed, setting)
-                if ask.name not in self.running and ask.name not in self.given_up:
-                    yield ask
+    def finish(self, leg: str, score: float | None) -> None:
+        """A trial has its record (score None: it failed)."""
+        ask = self._ended(leg)
+        self._trials.pop((ask.spec.label, ask.number, ask.seed), None)
+        self._book(ask).note(ask.number, ask.seed, score)
+        self._take_in(self._book(ask))
 
-    def _ask(self, spec: StudySpec, number: int, seed: int, setting: Setting) -> Ask:
-        place = (spec.label, number, seed)
-        if place not in self._asks:
-            chain = self.plan.chain(spec, setting, seed)
-            self._asks[place] = Ask(spec, number, seed, setting, trial_name(spec, number, seed, chain), chain.phase_keys)
-        return self._asks[place]
+    def drop(self, leg: str) -> None:
+        """Give up a running leg that ended without a record: nothing is told, so the next launch runs it again as it is."""
+        if leg in self.running:
+            ask = self.dropped[leg] = self._ended(leg)
+            self.given_up.add(ask.name)
 
-    def finish(self, name: str, score: float | None) -> None:
-        """Note the end of a trial (None: it failed)."""
-        ask = self.running.pop(name)
-        book = next(book for book in self.books if book.spec is ask.spec)
-        book.note(ask.number, ask.seed, score)
+    def concede(self, leg: str) -> None:
+        """A dropped leg's trial has a record now that says it failed: its study goes on without it."""
+        ask = self.dropped.pop(leg, None)
+        if ask is not None:
+            self.given_up.discard(ask.name)
+            self._book(ask).note(ask.number, ask.seed, None)
+            self._take_in(self._book(ask))
 
-    def drop(self, name: str) -> None:
-        """Give up a running trial that ended without a record: nothing is told, so the next launch runs it again as it is."""
-        if self.running.pop(name, None) is not None:
-            self.given_up.add(name)
+    def busy(self, leg: str) -> None:
+        """Take back a leg that met a phase which another sweep trains; it is offered again when that claim is free."""
+        self._elsewhere.append(self._ended(leg))
+        self._looked = self.clock()
+
+    def committed(self, key: str) -> None:
+        """A node is in the store: what waited for it can start."""
+        self._training.pop(key, None)
+        self._release(key)
+
+    def take_stopped(self) -> list[tuple[str, StudySpec, int]]:
+        """(trial, study, setting) of those that early stopping has ended since the last call."""
+        stopped, self._stopped = self._stopped, {}
+        return [(name, spec, number) for name, (spec, number) in stopped.items()]
+
+    def _start(self, ask: Ask) -> None:
+        self.running[ask.leg] = ask
+        self._training.update(dict.fromkeys(ask.missing, ask.leg))
+        for gate in self.gates:
+            gate.started(ask)
+
+    def _ended(self, leg: str) -> Ask:
+        """A leg is over: what it was training is free, and what a gate refused may be asked about again."""
+        ask = self.running.pop(leg)
+        for gate in self.gates:
+            gate.ended(ask)
+        for key in ask.missing:
+            if self._training.get(key) == leg:
+                del self._training[key]
+                self._release(key)
+        refused, self._refused = self._refused, []
+        for other in refused:
+            self._push(other)
+        return ask
+
+    def _release(self, key: str) -> None:
+        for ask in self._waiting.pop(key, []):
+            self._push(ask)
+
+    def _look(self) -> None:
+        """Take in what has come to the store, and offer again what another sweep was training."""
+        for key in self.index.refresh():
+            self.committed(key)
+        if self._elsewhere and self.clock() - self._looked >= PATIENCE:
+            elsewhere, self._elsewhere, self._looked = self._elsewhere, [], self.clock()
+            for ask in elsewhere:
+                self._push(ask)
+
+    def _book(self, ask: Ask) -> StudyBook:
+        return self._book_of[ask.spec.label]
+
+    def _take_in(self, book: StudyBook) -> None:
+        """Queue the legs of a study that are new, and note the settings it has stopped."""
+        known = self._known[book.spec.label]
+        for leg in book.legs():
+            if leg not in known:
+                known.add(leg)
+                self._push(self._ask(book, leg))
+        for number in sorted(book.stopped):
+            name, _ = self._trial(book, number, book.rules.lead)
+            if name not in self._reported:
+                self._reported.add(name)
+                self._stopped[name] = (book.spec, number)
+
+    def _trial(self, book: StudyBook, number: int, seed: int) -> tuple[str, tuple[Node, ...]]:
+        """Name and nodes of a trial."""
+        place = (book.spec.label, number, seed)
+        if place not in self._trials:
+            chain = self.plan.chain(book.spec, book.setting(number), seed)
+            self._trials[place] = (trial_name(book.spec, number, seed, chain), self.plan.nodes_of(book.spec, chain))
+        return self._trials[place]
+
+    def _ask(self, book: StudyBook, leg: Leg) -> Ask:
+        name, nodes = self._trial(book, leg.number, leg.seed)
+        return Ask(book.spec, leg.number, leg.seed, book.setting(leg.number), name, nodes, leg.rung, leg.begun, leg.until)
+
+    def _push(self, ask: Ask) -> None:
+        """Queue a leg by the likely seconds until its study ends if run alone: this leg's, and a trial a round to come."""
+        if ask.name in self.given_up:
+            return
+        book = self._book(ask)
+        own = leg_seconds(ask.nodes, ask.begun, ask.until, self.index.has, self.seconds)
+        typical = self._typical.setdefault(ask.spec.label, own)
+        level = bucket(own + typical * rounds_left(book.rules, len(book.settings)))
+        place = self._places.setdefault(ask.leg, len(self._places))
+        heapq.heappush(self._ready, (-level, own, place, replace(ask, level=level)))
 
 
-def _stored(store: Path) -> set[str]:
-    """Keys of the phases in a store, whose folders are named `<name>--<key>` (not verified)."""
-    return {path.name.rpartition("--")[2] for path in store.glob("*--*")}
+def _reached(ask: Ask) -> list[Node]:
+    """The nodes that a leg trains or stands on: those after the rung that it ends at are left out."""
+    return [node for node, share in zip(ask.nodes, until_share(ask.nodes, ask.until), strict=True) if share > 0]

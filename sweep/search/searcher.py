@@ -7,29 +7,32 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from sweep.search.board import Board
+from sweep.search.board import Ask, Board
 from sweep.search.study import score_of
 from training.errors import UserError
-from training.record import read_record, record_path
+from training.record import paused_path, read_record, record_path
 
 
 class PairSearcher(Searcher):
-    """Tune's view of the board."""
+    """Gives Tune the board's legs, and tells the board how they ended: what they left on disk decides."""
 
     def __init__(self, board: Board) -> None:
         super().__init__(metric="score", mode="max")
         self.board = board
-        self.names: dict[str, str] = {}
+        self.asks: dict[str, Ask] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        """Configuration of the next trial, None for "not now", or FINISHED."""
+        """Configuration of the next leg, None for "not now", or FINISHED."""
         ask = self.board.next()
         if ask is None:
-            return None if self.board.running else Searcher.FINISHED
-        self.names[trial_id] = ask.name
+            return None if self.board.running or self.board.held_elsewhere else Searcher.FINISHED
+        self.asks[trial_id] = ask
         values = {name.replace(".", "_"): value for name, value in ask.setting.items()}
         return {
             "trial": ask.name,
+            "leg": ask.leg,
+            "rung": ask.rung,
+            "until": ask.until,
             "study": ask.spec.label,
             "number": ask.number,
             "seed": ask.seed,
@@ -39,16 +42,26 @@ class PairSearcher(Searcher):
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the board how a trial ended: its record decides, whatever became of the worker that wrote it."""
-        name = self.names.pop(trial_id, None)
-        if name is None:
+        """Tell the board how a leg ended."""
+        ask = self.asks.pop(trial_id, None)
+        if ask is None or ask.leg not in self.board.running:
             return
         try:
-            record = read_record(record_path(self.board.plan.run, name))
+            record = read_record(record_path(self.board.plan.run, ask.name))
         except UserError:
-            self.board.drop(name)
+            self._without_record(ask, result or {})
         else:
-            self.board.finish(name, score_of(record))
+            self.board.finish(ask.leg, score_of(record))
+
+    def _without_record(self, ask: Ask, result: dict[str, Any]) -> None:
+        """The leg ended at its rung, met a phase that another sweep trains, or was lost."""
+        reached = rung_score(self.board, ask)
+        if reached is not None:
+            self.board.at_rung(ask.leg, reached)
+        elif result.get("busy"):
+            self.board.busy(ask.leg)
+        else:
+            self.board.drop(ask.leg)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its searcher; ours is made anew at each launch, so nothing of it is kept."""
@@ -59,3 +72,14 @@ class PairSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing to restore."""
+
+
+def rung_score(board: Board, ask: Ask) -> float | None:
+    """The score that a leg has left at its rung; None when it has not."""
+    if ask.rung is None:
+        return None
+    try:
+        paused = read_record(paused_path(board.plan.run, ask.name))
+    except UserError:
+        return None
+    return next((rung.score for rung in paused.rungs if rung.rung == ask.rung), None)

@@ -21,8 +21,8 @@ PAUSE = 60.0
 class MirrorQueue:
     """Mirrors records one after the other in a thread of its own.
 
-    After a failure MLflow is left alone for a minute; what was missed is tried once more by `close`, and `warn` is called once,
-    with the command that makes up for it.
+    After a failure MLflow is left alone for a minute, and what was missed is tried again then, and by `close`. `warn` is told
+    of a failure once, with the command that makes up for it, and again when nothing is missed any more.
     """
 
     def __init__(self, tracker: Tracker, warn: Callable[[str], None] | None = None, *, pause: float = PAUSE) -> None:
@@ -61,20 +61,38 @@ class MirrorQueue:
         return tuple(sorted((late | dict(self.failed)).items()))
 
     def _run(self) -> None:
-        while (record := self._waiting.get()) is not None:
-            self._try(record)
-        with self._lock:
-            missed = [record for record, _ in self._missed.values()]
+        while (record := self._next()) is not None:
+            if self._try(record):
+                self._catch_up()
         self._resume_at = 0.0
-        for record in missed:
-            self._try(record)
+        self._catch_up(all_of_them=True)
         if not self.failed:
             try:
                 self._tracker.finish()
             except Exception as error:
                 self._say(_reason(error))
 
-    def _try(self, record: TrialRecord) -> None:
+    def _next(self) -> TrialRecord | None:
+        """The next record, None at the end; while none comes, what was missed is tried again."""
+        while True:
+            pause = max(0.0, self._resume_at - time.monotonic()) if self.failed else None
+            try:
+                return self._waiting.get(timeout=pause)
+            except queue.Empty:
+                self._catch_up()
+
+    def _catch_up(self, *, all_of_them: bool = False) -> None:
+        """Try what was missed, until the first that fails again."""
+        with self._lock:
+            missed = [record for record, _ in self._missed.values()]
+        for record in missed:
+            if not self._try(record) and not all_of_them:
+                return
+        if missed and self._warned and not self.failed:
+            self._warned = False
+            self._warn("MLflow is back, and has the trials that it missed")
+
+    def _try(self, record: TrialRecord) -> bool:
         reason = ""
         if time.monotonic() < self._resume_at:
             reason = "MLflow was not reachable shortly before"
@@ -91,6 +109,7 @@ class MirrorQueue:
                 self._missed[record.trial] = (record, reason)
         if reason:
             self._say(reason)
+        return not reason
 
     def _say(self, reason: str) -> None:
         if self._warned:

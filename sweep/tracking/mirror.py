@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sweep.tracking import names
-from sweep.tracking.place import artifact_root, connect, default_uri, masked, one_writer, read_meta, tracking_errors
+from sweep.tracking.place import (
+    artifact_root,
+    connect,
+    database_file,
+    database_path,
+    default_uri,
+    masked,
+    one_writer,
+    read_meta,
+    tracking_errors,
+)
 from sweep.tracking.weights import drop_models, log_model
 from training.codec import digest, from_payload, to_payload
 from training.errors import UserError
-from training.record import Status, TrialRecord, read_records
+from training.record import TrialRecord, read_records
 
 PARENT_TAG = "mlflow.parentRunId"
 METRICS_A_CALL, PARAMS_A_CALL = 1000, 100
@@ -45,6 +55,7 @@ class Tracker:
         self.copy_models_below_mb = copy_models_below_mb
         self._meta = read_meta(run_folder)
         self._client: Any = None
+        self._file: tuple[int, int] | None = None
         self._experiment_id = ""
         self._parent_id = ""
 
@@ -88,6 +99,8 @@ class Tracker:
 
     def _open(self) -> None:
         if self._client is not None:
+            if database_file(self.uri) != self._file:  # an open connection would go on writing to what nobody can see
+                raise UserError("the MLflow database was removed or replaced while it was used", database_path(self.uri) or "")
             return
         client = connect(self.uri)
         found = client.get_experiment_by_name(self.experiment)
@@ -100,7 +113,7 @@ class Tracker:
             self._experiment_id = client.create_experiment(self.experiment, artifact_location=root, tags=kind)
         else:
             self._experiment_id = found.experiment_id
-        self._client = client
+        self._client, self._file = client, database_file(self.uri)
 
     def _find(self, wanted: Mapping[str, str]) -> list[Any]:
         clauses = [f"tags.`{name}` = {_quoted(value)}" for name, value in wanted.items()]
@@ -162,7 +175,7 @@ class Tracker:
         for points in _batches(names.points(record), METRICS_A_CALL):
             metrics = [Metric(p.name, p.value, at, p.step, model_id=model if p.headline else None) for p in points]
             client.log_batch(run_id, metrics=metrics)
-        client.set_terminated(run_id, "FINISHED" if record.status is Status.FINISHED else "FAILED", at)
+        client.set_terminated(run_id, names.RUN_STATUS[record.status], at)
         client.set_tag(run_id, names.DIGEST_TAG, _digest(record))
 
 

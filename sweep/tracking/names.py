@@ -2,8 +2,9 @@
 
 Names are stable, so that a chart made for one sweep fits the next: `<target>/<metric>/<language>` (in that order, since MLflow
 makes one group of charts of all that share what comes before the last slash), `<target>/mean`, `<target>/mean_non_english`,
-`selection/score`, and for each phase `phase/<role>/loss` (a curve over optimiser steps), `/seconds` and `/trained` (1, or 0
-where the phase was found in the store). A second phase of one role is `<role>2`.
+`selection/score`, `rung/score` (the English dev scores that early stopping looked at, over steps of the last phase), and for
+each phase `phase/<role>/loss` (a curve over optimiser steps), `/seconds` and `/trained` (1, or 0 where the phase was found in
+the store). A second phase of one role is `<role>2`. A stopped trial has rungs and no selection: that would be of less training.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from training.record import ENGLISH, PhaseTrace, TrialRecord
+from training.record import ENGLISH, PhaseTrace, Status, TrialRecord
 
 NAME_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
 """MLflow's own limits, in characters."""
 
 RUN_TAG, TRIAL_TAG, DIGEST_TAG, KIND_TAG = "sweep.run", "sweep.trial", "sweep.digest", "sweep.kind"
 PHASE_TAG, WEIGHTS_TAG = "sweep.phase", "sweep.weights"
+RUNG_TAG = "stopped_at_rung"
+RUN_STATUS = {Status.FINISHED: "FINISHED", Status.STOPPED: "KILLED", Status.PAUSED: "RUNNING", Status.FAILED: "FAILED"}
+"""MLflow's word for how a trial ended; it calls killed what was neither finished nor failed."""
 
 
 class Point(NamedTuple):
@@ -77,6 +81,8 @@ def tags(record: TrialRecord) -> dict[str, str]:
         "oracle": ",".join(oracles(record)) or "none",
         "mlflow.note.content": note(record),
     }
+    if record.status is Status.STOPPED and record.rungs:
+        values[RUNG_TAG] = str(record.rungs[-1].rung)
     for label, phase in phases(record):
         values[joined("phase", label)] = f"{phase.identity.name}--{phase.key}"
         values |= {joined("data", use.task, "train"): use.data for use in phase.identity.tasks}
@@ -109,6 +115,9 @@ def note(record: TrialRecord) -> str:
         for result in record.results
     ]
     lines += [f"**{record.status.value}**: {record.reason}"] if record.reason else []
+    if record.status is Status.STOPPED and record.rungs:
+        last = record.rungs[-1]
+        lines.append(f"**stopped early** at rung {last.rung}, after {last.step} of {last.steps} steps, with {last.score:.2f}")
     lines += ["SYNTHETIC data (mini world)"] if any(result.synthetic for result in record.results) else []
     return "\n\n".join(lines)
 
@@ -121,11 +130,12 @@ def oracles(record: TrialRecord) -> list[str]:
 
 def points(record: TrialRecord) -> list[Point]:
     """Every metric of a record."""
-    return [*_scores(record), *_phase_points(record)]
+    rungs = [Point("rung/score", rung.score, rung.step, False) for rung in record.rungs]
+    return [*_scores(record), *rungs, *_phase_points(record)]
 
 
 def _scores(record: TrialRecord) -> Iterator[Point]:
-    if record.selection is not None:
+    if record.selection is not None and record.status is not Status.STOPPED:
         yield Point("selection/score", record.selection.score, 0, True)
     for result in record.results:
         yield Point(joined(result.task, "mean"), result.mean, 0, True)

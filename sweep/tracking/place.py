@@ -17,6 +17,7 @@ from typing import Any
 from training.errors import UserError
 
 META_SCHEMA = 1
+SQLITE = "sqlite:///"
 DATABASE, ARTIFACTS, LOCK = "mlflow.db", "mlflow-artifacts", ".mlflow.lock"
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -73,6 +74,21 @@ def default_uri(run_folder: Path) -> str:
 def artifact_root(uri: str, run_folder: Path) -> str | None:
     """Where a new experiment keeps its artifacts: in the run folder, unless a server decides."""
     return None if _is_server(uri) else (run_folder.resolve() / ARTIFACTS).as_uri()
+
+
+def database_path(uri: str) -> Path | None:
+    """The file of a SQLite address; None for any other."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
+
+
+def database_file(uri: str) -> tuple[int, int] | None:
+    """Which file a SQLite address stands for now (device and number); None where it is gone, and for any other address."""
+    path = database_path(uri)
+    try:
+        seen = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (seen.st_dev, seen.st_ino) if seen is not None else None
 
 
 def ui_command(run_folder: Path, uri: str | None = None, port: int = 5000) -> str:

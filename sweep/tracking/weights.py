@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from sweep.runfolder import store_of
 from sweep.tracking import names
 from training.record import Status, TrialRecord
 
@@ -16,7 +17,7 @@ MEGABYTE = 10**6
 
 def phase_folder(run_folder: Path, key: str) -> Path | None:
     """The folder `<name>--<key>` of a finished phase, or None when it is not on this machine."""
-    found = sorted((run_folder / "phases").glob(f"*--{key}/MANIFEST.json"))
+    found = sorted(store_of(run_folder).glob(f"*--{key}/MANIFEST.json"))
     return found[0].parent.resolve() if found else None
 
 

@@ -1,4 +1,8 @@
-"""What a running trial is doing, for `sweep status` in another shell: a small file, rewritten at most twice a second."""
+"""What a running trial is doing, for `sweep status` in another shell: a small file, rewritten at most twice a second.
+
+The way back is here too: a trial whose sweep is to stop now hears of it between two steps, and says when its checkpoint is
+written.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sweep.steer import LOOK, read_request
 from training.chain import Unwatched
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
@@ -25,6 +30,24 @@ class LiveFile(Unwatched):
         self.path = run / "live" / f"{trial}.json"
         self.state: dict[str, Any] = {"trial": trial, "pid": os.getpid(), "started": time.time()}
         self.written = 0.0
+        self.run, self.looked, self.heard = run, time.monotonic(), False
+
+    def urgent(self) -> bool:
+        """Whether a checkpoint is to be written at once: true once, after `sweep stop --now`. To be asked between two steps.
+
+        When it is asked again the checkpoint has been written, which the live file then says.
+        """
+        if self.heard:
+            if not self.state.get("saved"):
+                self.state["saved"] = True
+                self._write(force=True)
+            return False
+        if time.monotonic() - self.looked < LOOK:
+            return False
+        self.looked = time.monotonic()
+        request = read_request(self.run)
+        self.heard = request is not None and request.now
+        return self.heard
 
     def phase_started(self, number: int, phases: int, phase: PhaseIdentity) -> None:
         """Note which phase is being trained."""
@@ -64,6 +87,12 @@ class LiveFile(Unwatched):
                 path.unlink(missing_ok=True)
 
 
+def is_saved(state: Mapping[str, Any]) -> bool:
+    """Whether a live file says that ending the trial now costs no training: it wrote its checkpoint, or trains nothing."""
+    training = state.get("step") and state.get("phase") != "evaluation"
+    return bool(state.get("saved")) or not training
+
+
 def doing(state: Mapping[str, Any]) -> str:
     """What a live file says is being done: a phase and its steps, or a file and how much of it is tokenised; empty at first."""
     encoding = state.get("encoding")
@@ -73,10 +102,10 @@ def doing(state: Mapping[str, Any]) -> str:
     return f"{phase} step {state.get('step', 0)}/{state['steps']}" if phase and state.get("steps") else phase
 
 
-def read_live(run: Path) -> list[dict[str, Any]]:
-    """What the live files say, oldest trial first; unreadable ones (being replaced) are left out."""
+def read_live(run: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """What the live files say (of the first `most`), oldest trial first; unreadable ones (being replaced) are left out."""
     found = []
-    for path in sorted((run / "live").glob("*.json")):
+    for path in sorted((run / "live").glob("*.json"))[:most]:
         with contextlib.suppress(OSError, ValueError):
             found.append(json.loads(path.read_text(encoding="utf-8")))
     return sorted(found, key=lambda state: state.get("started", 0.0))

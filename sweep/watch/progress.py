@@ -1,85 +1,166 @@
-"""How a launch shows itself: one bar with time left on a terminal, a plain line a trial elsewhere."""
+"""How a launch shows itself: a live table on a terminal; elsewhere a line a trial, and one a minute when nothing ends."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from sweep.outcome import mark_of
 from sweep.planning.plan import Plan
+from sweep.runfolder import RunMark
+from sweep.watch.glances import GlanceReader, glance
 from sweep.watch.live import doing, read_live
-from training.record import Status, TrialRecord
+from sweep.watch.standing import INTERVAL, Pace, Standing, write_standing
+from sweep.watch.table import LiveTable
+from sweep.watch.tally import Tally
+from sweep.watch.wording import amount, duration, several
+from training.record import RungScore, Status, TrialRecord
 
 REFRESH = 0.5
+HEARTBEAT = 60.0
+"""Seconds without a line after which a launch that has no terminal says what it is doing."""
+MOST_LIVE = 64
+"""Live files that are read for one drawing."""
 
 
 class ProgressView:
-    """Trials done of all, what is being trained, and time left."""
+    """What the launching process shows. Only its own thread may call it; drawing takes place twice a second at most."""
 
-    def __init__(self, plan: Plan, console: Console, done: int) -> None:
-        self.plan, self.console, self.total, self.done = plan, console, plan.trials(), done
-        self.reused, self.interrupted, self.fatal, self.began, self.shown = done, False, "", time.monotonic(), 0.0
-        head = f"{plan.grid.name}: {len(plan.studies)} studies, {self.total} trials" + (f", {done} done before" if done else "")
-        console.print(head, highlight=False)
-        self.bar: Progress | None = None
+    def __init__(
+        self,
+        plan: Plan,
+        console: Console,
+        records: Iterable[TrialRecord] = (),
+        *,
+        budget: Callable[[], str] = str,
+        left: Callable[[], float | None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take up what earlier launches left.
+
+        `budget` says what is spent of what (nothing: no budget); `left` gives the seconds that are likely left, where something
+        knows better than the pace so far.
+        """
+        self.plan, self.console, self.clock = plan, console, clock
+        self._budget, self._left, self._rungs = budget, left, GlanceReader(plan.run, "rungs")
+        unmarked = RunMark(schema=1, sweep="", grid=plan.grid.name)
+        self.standing = Standing(Tally(mark_of(plan, unmarked)), Pace(clock(), clock))
+        for record in records:
+            self.standing.tally.note(glance(record))
+        self.fatal, self._shown, self._written, self._spoke = "", float("-inf"), float("-inf"), clock()
+        before = self.standing.tally.settled
+        studies = "1 study" if len(plan.studies) == 1 else f"{len(plan.studies)} studies"
+        earlier = f", {before} done before" if before else ""
+        self._say(f"{plan.grid.name}: {studies}, {several(plan.trials(), 'trial')}{earlier}", markup=False)
+        self._table: Live | None = None
         if console.is_terminal:
-            self.bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                console=console,
-                transient=True,
-            )
-            self.task = self.bar.add_task("trials", total=self.total, completed=done)
-            self.bar.start()
+            self._table = Live(console=console, auto_refresh=False, transient=True, get_renderable=self._drawn)
+            self._table.start(refresh=True)
 
     def refresh(self, running: int) -> None:
-        """Say what is being trained."""
-        if self.bar is None or time.monotonic() - self.shown < REFRESH:
+        """Show what is being trained; to be called often. `running` legs are under way."""
+        now = self.clock()
+        if now - self._shown < REFRESH:
             return
-        self.shown = time.monotonic()
-        phases = [text for state in read_live(self.plan.run) if (text := doing(state))]
-        self.bar.update(self.task, description=escape("; ".join(phases[:2]) or "trials"))
+        self._shown = now
+        self.standing.running = running
+        if self._table is not None or now - self._spoke >= HEARTBEAT or now - self._written >= INTERVAL:
+            self._look(now)
+        if self._table is not None:
+            self._table.refresh()
+        elif now - self._spoke >= HEARTBEAT:
+            self._say(self._heartbeat(), markup=False)
 
     def ended(self, record: TrialRecord) -> None:
         """A trial has its record."""
-        self.done += 1
-        trained = sum(phase.outcome == "trained" for phase in record.phases)
-        if record.status is Status.FAILED:
-            what = f"[red]failed[/red]: {escape(record.reason.splitlines()[0] if record.reason else '')}"
-        else:
-            score = f"{record.selection.task} dev {record.selection.score:.1f}" if record.selection else "nothing to choose by"
-            means = ", ".join(f"{result.task} {result.mean:.1f}" for result in record.results)
-            phases = f"{trained} trained, {len(record.phases) - trained} reused"
-            what = escape(f"{score} → {means} ({phases}, {record.timing['seconds']:.1f} s)")
-        self.console.print(
-            f"[{self.done}/{self.total}]".replace("[", "\\[") + f" {escape(record.trial)} {what}{self._left()}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        seen, tally = glance(record), self.standing.tally
+        if tally.note(seen):
+            self.standing.pace.note(seen)
+        place = f"[{tally.settled}/{tally.trials}]".replace("[", "\\[")
+        self._say(f"{place} {escape(record.trial)} {_what(record)}{self._time_left()}")
         if "damaged" in record.provenance:
             cause = f"damaged, set aside and trained again: {record.provenance['damaged']}"
-            self.console.print(cause, style="yellow", highlight=False, markup=False)
-        if self.bar is not None:
-            self.bar.update(self.task, completed=self.done)
-
-    def _left(self) -> str:
-        if self.bar is not None or self.done <= self.reused:
-            return ""
-        rate = (time.monotonic() - self.began) / (self.done - self.reused)
-        return f", about {rate * (self.total - self.done):.0f} s left"
+            self._say(cause, style="yellow", markup=False)
 
     def lost(self, trial: str, where: str) -> None:
         """A trial was given up without a record."""
         self.fatal = self.fatal or f"trial {trial} ended without a result" + (f" (see {where})" if where else "")
-        self.console.print(f"[red]gave up[/red] {escape(trial)} {escape(where)}", highlight=False)
+        self._say(f"[red]gave up[/red] {escape(trial)} {escape(where)}")
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line of its own, above the table."""
+        self._say(text, style=style, markup=False)
+
+    def stopping(self, now: bool) -> None:
+        """Somebody has asked the sweep to end."""
+        self.standing.state = "stopping"
+        what = "running trials write their checkpoints" if now else "running trials go on to their ends, nothing new is started"
+        self.say(f"asked to stop: {what}", style="yellow")
 
     def close(self) -> None:
-        """Take the bar away."""
-        if self.bar is not None:
-            self.bar.stop()
+        """Take the table away."""
+        if self._table is not None:
+            self._table.stop()
+            self._table = None
+
+    def _look(self, now: float) -> None:
+        """Bring the standing up to date with what running trials say of themselves."""
+        standing = self.standing
+        standing.live = read_live(self.plan.run, MOST_LIVE)
+        standing.budget = self._budget()
+        open_trials = standing.tally.trials - standing.tally.settled
+        standing.left = self._left() if self._left is not None else standing.pace.left(open_trials)
+        if now - self._written >= INTERVAL:
+            self._written = now
+            standing.tally.note_paused(self._rungs.read_all())
+            write_standing(self.plan.run, standing)
+
+    def _drawn(self) -> LiveTable:
+        return LiveTable(self.standing)
+
+    def _heartbeat(self) -> str:
+        standing = self.standing
+        busy = [text for state in standing.live if (text := doing(state))]
+        more = f" and {standing.running - 2} others" if standing.running > 2 else ""
+        pace = standing.pace.tokens_a_second
+        parts = [
+            f"{standing.tally.settled} of {standing.tally.trials} trials after {duration(standing.pace.seconds)}",
+            f"{standing.running} running: {'; '.join(busy[:2])}{more}" if busy else f"{standing.running} running",
+            *([f"{amount(pace)} tokens/s"] if pace else []),
+            *([standing.budget] if standing.budget else []),
+            *([f"about {duration(standing.left)} left"] if standing.left is not None else []),
+        ]
+        return ", ".join(parts)
+
+    def _time_left(self) -> str:
+        if self._table is not None:
+            return ""
+        tally = self.standing.tally
+        left = self._left() if self._left is not None else self.standing.pace.left(tally.trials - tally.settled)
+        return f", about {duration(left)} left" if left is not None else ""
+
+    def _say(self, text: str, *, style: str = "", markup: bool = True) -> None:
+        self._spoke = self.clock()
+        self.console.print(text, style=style or None, highlight=False, markup=markup, soft_wrap=True)
+
+
+def _what(record: TrialRecord) -> str:
+    """What came of a trial, in rich's markup."""
+    if record.status is Status.FAILED:
+        return f"[red]failed[/red]: {escape(record.reason.splitlines()[0] if record.reason else '')}"
+    trained = sum(phase.outcome == "trained" for phase in record.phases)
+    score = f"{record.selection.task} dev {record.selection.score:.1f}" if record.selection else "nothing to choose by"
+    if record.status is Status.STOPPED:
+        return escape(f"stopped early: {score}{_at(record.rungs)}")
+    means = ", ".join(f"{result.task} {result.mean:.1f}" for result in record.results)
+    phases = f"{trained} trained, {len(record.phases) - trained} reused"
+    return escape(f"{score} → {means} ({phases}, {record.timing.get('seconds', 0.0):.1f} s)")
+
+
+def _at(rungs: tuple[RungScore, ...]) -> str:
+    """Where a trial was stopped: ` after 3 of 24 steps`."""
+    return f" after {rungs[-1].step} of {rungs[-1].steps} steps" if rungs else ""

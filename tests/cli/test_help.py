@@ -28,7 +28,8 @@ def _completions(words: list[str], incomplete: str) -> list[str]:
 
 def test_help_lists_every_verb_in_the_order_of_use() -> None:
     verbs = [line.split()[0] for line in _output("--help").partition("Commands:")[2].splitlines() if line.strip()]
-    assert verbs == ["launch", "plan", "status", "table", "show", "sync", "score", "grids", "tasks", "data", "completion"]
+    use = ["launch", "plan", "status", "stop", "resume", "table", "show", "sync", "gc"]
+    assert verbs == [*use, "score", "grids", "tasks", "data", "completion"]
 
 
 @pytest.mark.parametrize("verb", list(main.commands))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from training.identity import PhaseIdentity, Role, TaskUse
-from training.record import RECORD_SCHEMA, CarryReport, PhaseTrace, Selection, Status, TargetResult, TrialRecord
+from training.record import RECORD_SCHEMA, CarryReport, PhaseTrace, RungScore, Selection, Status, TargetResult, TrialRecord
 
 LANGUAGES = ("ar", "de", "en", "sw")
 
@@ -57,8 +57,12 @@ def record(
     synthetic: bool = False,
     reason: str = "",
     phases: Sequence[PhaseTrace] | None = None,
+    rungs: Sequence[tuple[int, float]] = (),
 ) -> TrialRecord:
-    """A trial of `intermediate` on the targets in `scores` (target to official average), chosen by `selected`."""
+    """A trial of `intermediate` on the targets in `scores` (target to official average), chosen by `selected`.
+
+    `rungs` are (step of 80, score).
+    """
     targets = tuple(scores)
     study = f"{model}-{intermediate}-{'+'.join(targets)}"
     finished = status is Status.FINISHED
@@ -81,13 +85,14 @@ def record(
         hyperparameters={} if selected is None else {"intermediate.lr": 1e-5 * (number + 1), "target.epochs": 2},
         phases=tuple(phases),
         selection=None
-        if selected is None or not finished
+        if selected is None or status is Status.FAILED
         else Selection(task=targets[0], split="dev", language="en", metric="accuracy", score=selected),
         results=tuple(
             result(task, mean, layer=14 if task in retrieval else None, synthetic=synthetic) for task, mean in scores.items()
         )
         if finished
         else (),
+        rungs=tuple(RungScore(rung=place, step=step, steps=80, score=score) for place, (step, score) in enumerate(rungs)),
         reason=reason,
         started="2026-03-01T12:00:00+00:00",
         timing={"seconds": 33.5, "phases": 25.0},

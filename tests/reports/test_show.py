@@ -84,3 +84,11 @@ def test_find_record_takes_the_exact_name_before_a_prefix(tmp_path: Path) -> Non
 def test_find_record_in_an_empty_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no trial has left a record yet"):
         find_record(tmp_path, "x")
+
+
+def test_page_of_a_stopped_trial_shows_its_rungs_and_no_selection() -> None:
+    text = shown(record("mnli", {"xnli": 0.0}, status=Status.STOPPED, rungs=[(10, 41.25), (30, 47.5)]))
+    rows = [line.split() for line in text.splitlines()]
+    assert ["0", "10", "80", "41.25"] in rows and ["1", "30", "80", "47.50"] in rows
+    assert ["status", "stopped"] in rows and "stopped early: no result" in text and "selection:" not in text
+    assert "rungs" not in shown(record("mnli", {"xnli": 60.0}))

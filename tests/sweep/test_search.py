@@ -38,7 +38,7 @@ def _end(board: Board, ask: Ask, score: float | None = 50.0) -> None:
     """A trial trains its phases, leaves its record, and the board hears of it."""
     _store(board.plan, ask.missing)
     write_record(board.plan.run, _record(ask, score))
-    board.finish(ask.name, score)
+    board.finish(ask.leg, score)
 
 
 def _started(board: Board) -> list[Ask]:
@@ -48,24 +48,32 @@ def _started(board: Board) -> list[Ask]:
 def test_two_running_trials_never_miss_the_same_phase(tmp_path: Path) -> None:
     board = _board(tmp_path)
     (first,) = _started(board)
-    assert len(first.missing) == 1
-    _store(board.plan, first.missing)
+    assert [node.phase.role for node in first.nodes if node.key in first.missing] == ["pretrain", "intermediate", "target"]
+    _store(board.plan, first.missing[:1])
     running = [first, *_started(board)]
     assert len(running) == 3
-    assert not any(set(one.missing) & set(other.missing) for one, other in itertools.combinations(running, 2))
+    assert not any(set(one.missing[1:]) & set(other.missing) for one, other in itertools.combinations(running, 2))
 
 
-def test_trial_with_the_fewest_missing_phases_comes_first_then_the_order_of_the_grid(tmp_path: Path) -> None:
+def test_phase_that_is_in_the_store_releases_what_waited_for_it_while_its_trial_goes_on(tmp_path: Path) -> None:
     board = _board(tmp_path)
     (first,) = _started(board)
-    assert first.spec.name == "mini.none.mini_tatoeba"
-    _end(board, first)
-    through_nli = next(ask for ask in board._open() if ask.spec.name == "mini.mini_nli.mini_udpos")
-    _store(board.plan, through_nli.phases)
-    assert [(ask.spec.name, len(ask.missing)) for ask in _started(board)] == [
-        ("mini.mini_nli.mini_udpos", 0),
-        ("mini.mini_nli.mini_tatoeba", 0),
+    _store(board.plan, first.missing[:2])
+    assert any(ask.spec.intermediate.name == "mini_nli" for ask in _started(board))
+    assert first.leg in board.running
+
+
+def test_most_urgent_study_comes_first_and_of_equals_the_trial_with_the_least_to_train(tmp_path: Path) -> None:
+    board = _board(tmp_path)
+    (first,) = _started(board)
+    assert first.spec.name == "mini.mini_nli.mini_udpos"
+    _store(board.plan, first.missing[:2])
+    started = _started(board)
+    assert [ask.level for ask in started] == sorted((ask.level for ask in started), reverse=True)
+    assert [(ask.spec.name, len(ask.missing)) for ask in started] == [
         ("mini.none.mini_udpos", 1),
+        ("mini.none.mini_tatoeba", 0),
+        ("mini.mini_nli.mini_tatoeba", 0),
     ]
 
 
@@ -93,7 +101,7 @@ def test_given_up_trial_is_not_started_again_by_this_launch_and_is_by_the_next(t
     board = _board(tmp_path, storage=storage)
     lost = board.next()
     assert lost is not None
-    board.drop(lost.name)
+    board.drop(lost.leg)
     while (ask := board.next()) is not None:
         assert ask.name != lost.name
         _end(board, ask)
@@ -107,7 +115,7 @@ def test_given_up_trial_tells_the_study_nothing(tmp_path: Path) -> None:
     board = _board(tmp_path)
     lost = board.next()
     assert lost is not None
-    board.drop(lost.name)
+    board.drop(lost.leg)
     book = next(book for book in board.books if book.spec is lost.spec)
     assert not book.scores
     assert [trial.state for trial in book.study.get_trials()] == [TrialState.RUNNING]
@@ -138,7 +146,7 @@ def test_every_trial_runs_once_with_the_same_settings_whatever_is_lost_and_kille
             assert not record_path(run, ask.name).is_file()
             _end(board, ask)
         elif event == "drop":
-            board.drop(ask.name)
+            board.drop(ask.leg)
         else:
             board = _board(run, WIDE, storage)
     assert board.finished
@@ -151,9 +159,10 @@ def test_searcher_says_not_now_while_a_trial_runs_and_finished_when_none_does(tm
     searcher = PairSearcher(_board(tmp_path))
     config = searcher.suggest("a")
     assert searcher.suggest("b") is None
-    searcher.board.drop(config["trial"])
-    searcher.board.given_up.update(ask.name for ask in searcher.board._open())
-    assert searcher.suggest("c") == Searcher.FINISHED
+    searcher.board.drop(config["leg"])
+    while (left := searcher.suggest("c")) != Searcher.FINISHED:
+        searcher.board.drop(left["leg"])
+    assert not searcher.board.finished
 
 
 def test_searcher_goes_by_the_record_and_not_by_what_the_worker_said_last(tmp_path: Path) -> None:

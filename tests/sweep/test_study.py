@@ -17,7 +17,9 @@ from optuna.trial import TrialState
 from search_spaces.schema import Intermediate
 from search_spaces.values import EpochsChoices, EpochsRange, LearningRateChoices, LearningRateRange
 from sweep.planning.plan import Setting, StudySpec
-from sweep.search.study import StudyBook, open_book, open_storage
+from sweep.search.rules import Rules
+from sweep.search.storage import open_storage
+from sweep.search.study import StudyBook, open_book
 from tests.sweep.plans import score_record
 from training.errors import UserError
 from training.record import TrialRecord
@@ -52,8 +54,14 @@ def _score(setting: Setting, seed: int) -> float | None:
 
 
 def _book(spec: StudySpec, storage: Any, **changes: Any) -> StudyBook:
-    chosen: dict[str, Any] = {"wanted": 6, "seeds": (1,), "sampler": "tpe", "search_seed": 0, "at_once": 1} | changes
-    return open_book(spec, storage, **chosen)
+    chosen: dict[str, Any] = {"wanted": 6, "seeds": (1,), "at_once": 1} | changes
+    drawn = {name: chosen.pop(name, given) for name, given in (("sampler", "tpe"), ("search_seed", 0))}
+    return open_book(spec, storage, Rules(**chosen), **drawn)
+
+
+def _open(book: StudyBook) -> list[tuple[int, int, Setting]]:
+    """(number, seed, setting) of what can be run."""
+    return [(leg.number, leg.seed, book.setting(leg.number)) for leg in book.legs()]
 
 
 class _Launches:
@@ -73,7 +81,7 @@ class _Launches:
 
     def end(self, which: int) -> bool:
         """End one of the open trials, the one that `which` points at; False when none is open."""
-        trials = self.book.open_trials()
+        trials = _open(self.book)
         if not trials:
             return False
         number, seed, setting = trials[which % len(trials)]
@@ -115,7 +123,7 @@ def test_settings_are_the_same_in_any_order_of_ends_and_kills(
         if isinstance(event, int):
             launches.end(event)
         else:
-            launches.book.open_trials()
+            _open(launches.book)
             launches.restart(InMemoryStorage() if event == "lost storage" else None)
     assert launches.finish() == _reference(axes, **changes)
     assert len(launches.book.scores) == 6 * len(seeds)
@@ -160,7 +168,7 @@ def test_storage_is_told_the_mean_over_the_seeds_and_what_failed() -> None:
     scores = {(0, 1): 60.0, (0, 2): 70.0, (1, 1): 80.0, (1, 2): None}
     launches = _Launches(_spec(CONTINUOUS), seeds=(1, 2), wanted=2)
     for number, seed in ((0, 2), (0, 1), (1, 1)):
-        launches.book.open_trials()
+        _open(launches.book)
         launches.book.note(number, seed, scores[number, seed])
     first, second = launches.book.study.get_trials()
     assert (first.state, first.value) == (TrialState.COMPLETE, 65.0)
@@ -177,12 +185,12 @@ def test_lost_storage_is_filled_again_from_the_records() -> None:
     kept = [(trial.params, trial.state, trial.value) for trial in launches.book.study.get_trials()][:2]
     launches.restart(InMemoryStorage())
     assert [(trial.params, trial.state, trial.value) for trial in launches.book.study.get_trials()][:2] == kept
-    assert [(number, seed) for number, seed, _ in launches.book.open_trials()] == [(2, 2)]
+    assert [(number, seed) for number, seed, _ in _open(launches.book)] == [(2, 2)]
 
 
 def test_record_of_another_setting_than_the_storage_has_wins() -> None:
     launches = _Launches(_spec(DISCRETE), wanted=1)
-    ((number, seed, setting),) = launches.book.open_trials()
+    ((number, seed, setting),) = _open(launches.book)
     other = {"target.lr": 1e-3 if setting["target.lr"] == 1e-4 else 1e-4, "target.epochs": 3.0}
     launches.records[number, seed] = score_record(launches.spec, number, seed, other, 50.0)
     assert launches.restart().settings == [other]
@@ -268,18 +276,18 @@ def test_another_seed_opens_every_setting_again_for_it_alone() -> None:
     tried = launches.finish()
     launches.changes["seeds"] = (1, 2)
     launches.restart()
-    assert [(number, seed) for number, seed, _ in launches.book.open_trials()] == [(0, 2), (1, 2), (2, 2)]
+    assert [(number, seed) for number, seed, _ in _open(launches.book)] == [(0, 2), (1, 2), (2, 2)]
     assert launches.finish() == tried
 
 
 def test_round_waits_for_all_its_trials() -> None:
     launches = _Launches(_spec(CONTINUOUS), at_once=3, wanted=5)
-    assert len(launches.book.open_trials()) == 3
+    assert len(_open(launches.book)) == 3
     launches.end(0)
     launches.end(1)
-    assert len(launches.book.open_trials()) == 1
+    assert len(_open(launches.book)) == 1
     launches.end(0)
-    assert [number for number, _, _ in launches.book.open_trials()] == [3, 4]
+    assert [number for number, _, _ in _open(launches.book)] == [3, 4]
 
 
 def test_study_of_the_other_direction_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,13 @@ from tests.reports.builders import record
 from training.record import TrialRecord, write_record
 
 TRIALS = [record("mnli", {"xnli": 71.0}, number=number) for number in range(3)]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -103,3 +115,63 @@ def test_close_gives_up_after_its_time_and_names_what_is_left() -> None:
     assert queue.close(timeout=0.1) == tuple((trial.trial, "not mirrored in time") for trial in TRIALS)
     assert len(warned) == 1
     fake.hold.set()
+
+
+def test_what_was_missed_is_made_up_for_while_nothing_new_comes_and_said() -> None:
+    fake, warned = Fake(failing=True), list[str]()
+    queue = MirrorQueue(fake, warned.append, pause=0.05)  # type: ignore[arg-type]
+    for trial in TRIALS:
+        queue.put(trial)
+    eventually(lambda: len(queue.failed) == 3)
+    fake.failing = False
+    eventually(lambda: queue.failed == () and len(warned) == 2)
+    assert sorted(fake.got) == [trial.trial for trial in TRIALS] and "back" in warned[1]
+    fake.failing = True
+    queue.put(TRIALS[0])
+    eventually(lambda: len(warned) == 3)
+    fake.failing = False
+    assert queue.close() == () and fake.finished
+
+
+@pytest.mark.slow
+def test_database_that_is_locked_for_a_while_gets_every_trial_later(run_folder: Path) -> None:
+    warned: list[str] = []
+    uri = f"sqlite:///{run_folder / 'mlflow.db'}?timeout=0.1"
+    queue = MirrorQueue(open_tracker(run_folder, uri), warned.append, pause=0.2)
+    queue.put(TRIALS[0])
+    eventually(lambda: not queue._pending)
+    with contextlib.closing(sqlite3.connect(run_folder / "mlflow.db", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        begun = time.monotonic()
+        for trial in TRIALS[1:]:
+            queue.put(trial)
+        assert time.monotonic() - begun < 1
+        eventually(lambda: len(queue.failed) == 2)
+        other.execute("rollback")
+    eventually(lambda: queue.failed == ())
+    for trial in TRIALS:
+        write_record(run_folder, trial)
+    assert queue.close() == ()
+    assert "sweep sync" in warned[0] and "back" in warned[1] and len(warned) == 2
+    assert len(sync(run_folder).already) == 3
+
+
+def test_database_that_is_removed_while_it_is_used_is_said_and_sync_makes_it_again(run_folder: Path) -> None:
+    warned: list[str] = []
+    queue = MirrorQueue(open_tracker(run_folder), warned.append)
+    queue.put(TRIALS[0])
+    eventually(lambda: not queue._pending)
+    (run_folder / "mlflow.db").unlink()
+    queue.put(TRIALS[1])
+    assert [trial for trial, _ in queue.close()] == [TRIALS[1].trial]
+    assert "removed or replaced" in warned[0] and "sweep sync" in warned[0]
+    for trial in TRIALS:
+        write_record(run_folder, trial)
+    sweep = Path(sys.executable).with_name("sweep")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    command = [str(sweep), "sync", "--run", str(run_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    with contextlib.closing(sqlite3.connect(run_folder / "mlflow.db")) as database:
+        ((count,),) = database.execute("select count(*) from tags where key = 'sweep.digest'")
+    assert count == 3

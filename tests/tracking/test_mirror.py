@@ -71,6 +71,33 @@ def test_failed_trial_becomes_a_failed_run_that_says_why(run_folder: Path) -> No
     assert "loss became NaN at step 31" in run.data.tags["mlflow.note.content"]
 
 
+def test_stopped_trial_becomes_a_killed_run_with_its_rungs_by_step_and_without_a_selection(run_folder: Path) -> None:
+    trial = record("mnli", {"xnli": 0.0}, status=Status.STOPPED, rungs=[(10, 41.0), (30, 47.0)])
+    open_tracker(run_folder).mirror(trial)
+    run = runs_of(run_folder)[trial.trial]
+    assert (run.info.status, run.data.tags["stopped_at_rung"], run.data.tags["status"]) == ("KILLED", "1", "stopped")
+    assert "stopped early" in run.data.tags["mlflow.note.content"] and "30 of 80 steps" in run.data.tags["mlflow.note.content"]
+    history = client_of(run_folder).get_metric_history(run.info.run_id, "rung/score")
+    assert [(point.step, point.value) for point in history] == [(10, 41.0), (30, 47.0)]
+    assert "selection/score" not in run.data.metrics
+    finished = record("mnli", {"xnli": 70.0}, number=1, rungs=[(10, 50.0)])
+    open_tracker(run_folder).mirror(finished)
+    run = runs_of(run_folder)[finished.trial]
+    assert run.info.status == "FINISHED" and "stopped_at_rung" not in run.data.tags
+    assert run.data.metrics["selection/score"] == 70.0 and run.data.metrics["rung/score"] == 50.0
+
+
+def test_weights_in_a_store_that_sweeps_share_are_linked(run_folder: Path, tmp_path: Path) -> None:
+    trial, shared = record("mnli", {"xnli": 71.0}), tmp_path / "shared"
+    mark = json.loads((run_folder / "sweep.json").read_text())
+    (run_folder / "sweep.json").write_text(json.dumps({**mark, "store": str(shared)}))
+    phase_files(run_folder, trial)
+    (run_folder / "phases").rename(shared)
+    open_tracker(run_folder).mirror(trial)
+    (model,) = models_of(run_folder)
+    assert model.tags["sweep.weights"].startswith(shared.as_uri())
+
+
 def test_mirroring_twice_changes_nothing(run_folder: Path) -> None:
     trials = [record("mnli", {"xnli": 71.0}), record("none", {"xnli": 70.0}, status=Status.FAILED)]
     phase_files(run_folder, trials[0])

@@ -42,7 +42,7 @@ class Bench:
     """Runs chains of the toy model in one store."""
 
     def __init__(self, folder: Path, root: Path, store: Path) -> None:
-        self.folder, self.store = folder, store
+        self.folder, self.root, self.store = folder, root, store
         self.sources = {name: DataSource(row=row, root=root) for name, row in ROWS.items()}
         self.model: ModelIdentity = identify("toy", folder)
         self.runtime = Runtime()
@@ -53,7 +53,10 @@ class Bench:
         return ChainIdentity(model=self.model, phases=phases, selection=selection, evaluations=tuple(evaluations))
 
     def run(self, chain: ChainIdentity, watcher: Any = None, **changes: Any) -> ChainOutcome:
-        job = ChainJob(
+        return run_chain(self.job(chain, **changes), watcher)
+
+    def job(self, chain: ChainIdentity, **changes: Any) -> ChainJob:
+        return ChainJob(
             identity=chain,
             model_folder=self.folder,
             store=self.store,
@@ -61,7 +64,6 @@ class Bench:
             runtime=self.runtime,
             **changes,
         )
-        return run_chain(job, watcher)
 
 
 def outcomes(found: ChainOutcome) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ from tests.training import toy
 from tests.training.bench import Bench
 from training.data.corpus import CACHE
 from training.models.backbone import load_tokenizer
+
+
+@pytest.fixture(autouse=True, scope="session")
+def imports_left_alone() -> None:
+    """A chain collects garbage several times, which would take most of a toy's time with all modules looked through."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-import training.phase
 from tests.training import toy
 from training.checkpoint import Position, load_checkpoint, save_checkpoint
 from training.errors import DivergedError, StorageFullError
@@ -67,15 +66,15 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, every: int = 5) -> None:
         if position.step % every == 0:
             save_checkpoint(path, model, optimiser, position)
 
-    monkeypatch.setattr(training.phase, "set_rate", set_rate)
-    monkeypatch.setattr(training.phase, "save_checkpoint", save)
+    monkeypatch.setattr("training.steps.set_rate", set_rate)
+    monkeypatch.setattr("training.resume.save_checkpoint", save)
 
 
 def assert_same(one: tuple[ChainModel, Trained], other: tuple[ChainModel, Trained]) -> None:
     left, right = one[0].state_dict(), other[0].state_dict()
     assert left.keys() == right.keys()
     assert [name for name in left if not torch.equal(left[name], right[name])] == []
-    assert replace(one[1], seconds=0.0) == replace(other[1], seconds=0.0)
+    assert replace(one[1], seconds=0.0, first_step=0) == replace(other[1], seconds=0.0, first_step=0)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -106,10 +105,10 @@ def test_checkpoints_come_at_the_time_asked_for_however_rare_the_curve_s_points(
 ) -> None:
     saved: list[int] = []
     case = Case(toy_folder, tokenizer, (toy.NLI,), tmp_path / "key.safetensors")
-    monkeypatch.setattr(training.phase, "CURVE_POINTS", 2)
-    monkeypatch.setattr(training.phase, "save_checkpoint", lambda path, model, optimiser, at: saved.append(at.step))
+    monkeypatch.setattr("training.schedule.CURVE_POINTS", 2)
+    monkeypatch.setattr("training.resume.save_checkpoint", lambda path, model, optimiser, at: saved.append(at.step))
     clock = iter(range(10**6))
-    monkeypatch.setattr("training.phase.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("training.course.time.monotonic", lambda: float(next(clock)))
     trained = case.run(seconds=4)[1]
     assert len(trained.curve) == 2
     assert saved == list(range(4, 108, 4))

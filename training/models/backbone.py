@@ -7,6 +7,7 @@ without weights is a model that the sweep pretrains itself. Nothing is unpickled
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.initialization import no_init_weights
 from transformers.utils.logging import disable_progress_bar
 
 from training.errors import ModelError
@@ -154,8 +156,16 @@ def read_config(folder: Path) -> dict[str, Any]:
 def load_tokenizer(folder: Path) -> Any:
     """The folder's tokenizer; raises ModelError when it can't be loaded or lacks what training needs.
 
-    That is character offsets (tagging, span extraction), a padding token and an unknown token.
+    That is character offsets (tagging, span extraction), a padding token and an unknown token. The last two are kept, as long
+    as their files stay as they are: a vocabulary of 250,000 takes seconds to read, and each chain of a process asks for it.
     """
+    names = ("config.json", *TOKENIZER_FILES)
+    files = [(name, (folder / name).stat()) for name in names if (folder / name).is_file()]
+    return _kept_tokenizer(folder, tuple((name, found.st_size, found.st_mtime_ns) for name, found in files))
+
+
+@lru_cache(maxsize=2)
+def _kept_tokenizer(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except Exception as error:
@@ -186,15 +196,20 @@ def check_fit(folder: Path, tokenizer: Any, rows: Iterable[TaskRow]) -> None:
             raise ModelError(f"the windows of {row.name} are longer than the model reads", seen, "lower the task's max_length")
 
 
-def build_backbone(folder: Path, seed: int) -> Any:
-    """The encoder of `folder`'s config with random weights drawn from `seed`."""
+def build_backbone(folder: Path, seed: int, *, drawn: bool = True) -> Any:
+    """The encoder of `folder`'s config with random weights drawn from `seed`.
+
+    With `drawn` off the weights are whatever was in memory, for a caller that overwrites each of them (to draw 560 million
+    takes 7 s).
+    """
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model's config.json can't be used ({error})", folder, _KNOWN_REMEDY) from error
     torch.manual_seed(seed)
     make: Any = AutoModel.from_config
-    return _without_pooler(lambda **options: make(config, **options))
+    with contextlib.nullcontext() if drawn else no_init_weights():
+        return _without_pooler(lambda **options: make(config, **options))
 
 
 def load_backbone(folder: Path) -> LoadedBackbone:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from training.errors import ModelError
+from training.errors import ModelError, PhaseLostError
 from training.models.backbone import build_backbone, load_backbone
 from training.models.heads import build_head, head_name
 from training.record import CarryReport
@@ -88,11 +89,16 @@ def from_phase(
 ) -> tuple[ChainModel, CarryReport]:
     """A phase's model on top of an earlier phase: the whole encoder, and heads where name and shape agree (unless told not to).
 
-    Raises ModelError when an encoder tensor is missing or has another shape: the phase before is another model's.
+    Raises ModelError when an encoder tensor is missing or has another shape: the phase before is another model's; PhaseLostError
+    when its weights can't be read.
     """
-    backbone = build_backbone(folder, 0)
+    backbone = build_backbone(folder, 0, drawn=False)
     model = ChainModel(backbone, _heads(rows, backbone.config, seed))
-    report = carry_into(model, load_file(str(weights)), carry_heads=carry_heads)
+    try:
+        parent = load_file(str(weights))
+    except (SafetensorError, OSError) as error:
+        raise PhaseLostError(f"the phase {weights.parent.name} can't be read", error, "give the same command again") from error
+    report = carry_into(model, parent, carry_heads=carry_heads)
     return model, report
 
 

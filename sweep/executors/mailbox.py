@@ -1,0 +1,154 @@
+"""Where Tune's drivers and Ray Train's workers meet: one small actor a launch, which knows every session.
+
+A *session* is a Ray Train run that serves legs one after the other. Its driver posts a leg, its worker takes it and answers; a
+worker that is started again, after one was lost, takes the same leg again. The mailbox counts losses a leg, and remembers what
+a session holds in the cluster, so that it can be given back when its driver dies. It imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+Leg = dict[str, Any]
+SILENCE = 30.0
+"""Seconds without a sign of life after which a session's driver counts as dead."""
+LATEST = 200
+"""Ended sessions that are remembered, for tests and for whoever looks."""
+
+
+@dataclass
+class Box:
+    """One session: the leg under way, its answer, and what the session holds."""
+
+    run_id: str
+    max_failures: int
+    seen: float
+    leg: Leg | None = None
+    answer: dict[str, Any] | None = None
+    losses: int = 0
+    preemptions: int = 0
+    taken: int = 0
+    pid: int = 0
+    closed: bool = False
+    ended: bool = False
+    groups: set[str] = field(default_factory=set)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stir(self) -> None:
+        """Wake everyone who waits for a change."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Mailbox:
+    """The state of all sessions of one launch, by session id; every method is a coroutine of an async Ray actor."""
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, Box] = {}
+
+    async def open(self, session: str, run_id: str, max_failures: int) -> None:
+        """A session begins; `run_id` is Ray Train's name for it."""
+        self.boxes[session] = Box(run_id, max_failures, time.monotonic())
+
+    async def post(self, session: str, leg: Leg) -> bool:
+        """Give a session its next leg; False when it has closed, and another has to be opened."""
+        box = self.boxes[session]
+        if box.closed or box.ended:
+            return False
+        box.leg, box.answer, box.losses, box.preemptions, box.taken = leg, None, 0, 0, 0
+        box.stir()
+        return True
+
+    async def take(self, session: str, group: str, pid: int, patience: float) -> Leg | None:
+        """The leg to work on, waited for `patience` seconds; None closes the session, and its worker should end.
+
+        `group` is the placement group (hexadecimal) that the worker runs in, `pid` its process.
+        """
+        box = self.boxes[session]
+        box.groups.add(group)
+        box.pid = pid
+        until = time.monotonic() + patience
+        while box.leg is None and not box.closed:
+            if not await _change(box, until - time.monotonic()):
+                box.closed = True
+        if box.closed:
+            box.stir()
+            return None
+        box.taken += 1
+        return box.leg
+
+    async def answer(self, session: str, answer: dict[str, Any]) -> None:
+        """A worker is done with the leg."""
+        box = self.boxes[session]
+        if box.leg is not None and box.answer is None:
+            box.leg, box.answer = None, answer
+            box.stir()
+
+    async def collect(self, session: str, patience: float) -> dict[str, Any] | None:
+        """The answer to the leg, waited for `patience` seconds; None when there is none yet."""
+        box = self.boxes[session]
+        until = time.monotonic() + patience
+        while box.answer is None and not box.ended:
+            if not await _change(box, until - time.monotonic()):
+                break
+        return box.answer
+
+    async def lost(self, session: str, why: str, preempted: bool) -> None:
+        """A worker was lost. A node that was taken away counts for nothing; after too many losses the leg is given up."""
+        box = self.boxes[session]
+        if preempted:
+            box.preemptions += 1
+            return
+        box.losses += 1
+        if box.leg is not None and box.losses > box.max_failures:
+            box.answer = {"given_up": f"its worker was lost {box.losses} times, at last: {why}"}
+            box.leg = None
+            box.stir()
+
+    async def close(self, session: str) -> None:
+        """No leg will follow: a worker that waits for one ends, and with it the session."""
+        box = self.boxes.get(session)
+        if box is not None:
+            box.closed = True
+            box.stir()
+
+    async def beat(self, session: str) -> None:
+        """The driver of a session lives."""
+        self.boxes[session].seen = time.monotonic()
+
+    async def end(self, session: str) -> None:
+        """Ray Train has ended a session and given back what it held."""
+        box = self.boxes.get(session)
+        if box is not None:
+            box.ended = True
+            box.stir()
+        for name in [name for name, old in self.boxes.items() if old.ended][:-LATEST]:
+            del self.boxes[name]
+
+    async def orphans(self, silence: float = SILENCE) -> dict[str, tuple[str, list[str]]]:
+        """Sessions that have not ended and whose drivers were silent for so long: id -> (run id, placement groups)."""
+        now = time.monotonic()
+        return {
+            name: (box.run_id, sorted(box.groups))
+            for name, box in self.boxes.items()
+            if not box.ended and now - box.seen >= silence
+        }
+
+    async def standing(self) -> dict[str, dict[str, Any]]:
+        """What is known of every session, for tests and benchmarks."""
+        shown = ("run_id", "pid", "losses", "preemptions", "taken", "closed", "ended")
+        return {name: {key: getattr(box, key) for key in shown} for name, box in self.boxes.items()}
+
+
+async def _change(box: Box, patience: float) -> bool:
+    """Wait for a change of a box; False when `patience` seconds went by without."""
+    if patience <= 0:
+        return False
+    try:
+        await asyncio.wait_for(box.changed.wait(), patience)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,162 @@
+"""The driver's side of the train executor: a Ray Train run that is kept alive, and serves one leg after the other.
+
+Ray Train takes 8 to 15 s to start a worker group, and each group brings five processes of its own. A session pays once for many
+legs: `fit` runs in a thread of the Tune actor, its worker takes legs from the mailbox. It ends, and gives its GPU back, when no
+leg has come for `IDLE` seconds, when Tune ends the actor, or when its node is being taken away.
+
+This module imports no torch: it runs in processes on the head, of which there is one a concurrent trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+from ray.train import UserCallback
+from ray.train.v2._internal.callbacks import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from sweep.executors.mailbox import Mailbox
+
+MAILBOX = "sweep-mailbox"
+IDLE = 10.0
+"""Seconds for which a session without work keeps its worker and its GPU."""
+PATIENCE = 2.0
+"""Seconds of one wait for an answer; then the driver looks whether its session is still there."""
+BEAT = 3.0
+"""Seconds between two signs of life of a driver."""
+LAST_WAIT = 8.0
+"""Seconds for which an actor that ends waits for its session to end; Tune kills it after 10."""
+RESTARTS = 50
+"""Workers that a session may lose in its life; how many a leg may lose is counted by the mailbox."""
+SETTINGS = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
+}
+"""Read where `fit` is called. Workers watch for preemption themselves, which saves a process; an autoscaler needs minutes."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the drivers of all legs know: the plan by reference (never read here), the run folder, and a worker's resources."""
+
+    plan: tuple[Any, ...]
+    run: str
+    resources: dict[str, float]
+    max_failures: int
+    idle: float = IDLE
+
+
+class SessionLostError(RuntimeError):
+    """Ray Train gave up a session while a leg was under way; Tune tries the leg again."""
+
+
+def mailbox() -> Any:
+    """This launch's mailbox, made by whoever is first; the launching process is, where `Cleaner` is among Tune's callbacks."""
+    maker: Any = ray.remote(Mailbox)
+    return maker.options(name=MAILBOX, get_if_exists=True, num_cpus=0, max_concurrency=4096).remote()
+
+
+class LeanTrainer(DataParallelTrainer):
+    """Ray Train without two processes that a chain has no use for: there are no Ray datasets, and the mailbox cleans up."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        unused = (DatasetsCallback, PlacementGroupCleanerCallback)
+        return [callback for callback in super()._create_default_callbacks() if not isinstance(callback, unused)]
+
+
+class Losses(UserCallback):
+    """Tells the mailbox of lost workers; called in Ray Train's controller."""
+
+    def __init__(self, mail: Any, session: str) -> None:
+        self.mail, self.session = mail, session
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        """Count a loss, unless a node was taken away."""
+        faults = list(worker_exceptions.values())
+        preempted = any(getattr(fault, "preempted", False) for fault in faults)
+        text = " ".join(str(faults[0]).split())[:300] if faults else "unknown"
+        self.mail.lost.remote(self.session, text, preempted)
+
+
+def serve(config: dict[str, Any]) -> None:
+    """What a session's worker runs; everything heavy is imported there."""
+    from sweep.executors.serving import serve_legs
+
+    serve_legs(config)
+
+
+class Session:
+    """One Ray Train run and the thread that it runs in. Raises nothing at the start: faults come with the first answer."""
+
+    def __init__(self, shared: Shared, mail: Any) -> None:
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
+        self.id, self.mail, self.error = uuid.uuid4().hex[:8], mail, ""
+        self._over = threading.Event()
+        limits: dict[str, Any] = {"max_failures": RESTARTS, "controller_failure_limit": 3}
+        listeners: list[Any] = [Losses(mail, self.id)]
+        trainer = LeanTrainer(
+            serve,
+            train_loop_config={"plan": shared.plan, "mail": mail, "session": self.id, "idle": shared.idle},
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=1, use_gpu=shared.resources.get("GPU", 0) > 0, resources_per_worker=shared.resources
+            ),
+            run_config=ray.train.RunConfig(
+                name=f"session-{self.id}",
+                storage_path=str(Path(shared.run, "train")),
+                failure_config=ray.train.FailureConfig(**limits),
+                callbacks=listeners,
+            ),
+        )
+        ray.get(mail.open.remote(self.id, trainer.train_run_context.run_id, shared.max_failures))
+        for work in (lambda: self._fit(trainer), self._beat):
+            threading.Thread(target=work, name=f"session-{self.id}", daemon=True).start()
+
+    @property
+    def over(self) -> bool:
+        """Whether Ray Train has ended it."""
+        return self._over.is_set()
+
+    def run(self, leg: dict[str, Any]) -> dict[str, Any] | None:
+        """The worker's answer to a leg, or None when the session has closed before; raises SessionLostError."""
+        if not ray.get(self.mail.post.remote(self.id, leg)):
+            return None
+        while True:
+            over = self.over
+            answer: dict[str, Any] | None = ray.get(self.mail.collect.remote(self.id, PATIENCE))
+            if answer is not None:
+                return answer
+            if over:
+                raise SessionLostError(self.error or "Ray Train ended before the leg was done")
+
+    def close(self) -> None:
+        """End the session, and wait for it for a moment."""
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.get(self.mail.close.remote(self.id))
+            self._over.wait(LAST_WAIT)
+
+    def _fit(self, trainer: LeanTrainer) -> None:
+        try:
+            trainer.fit()
+        except Exception as error:
+            self.error = str(error)
+        finally:
+            self._over.set()
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.get(self.mail.end.remote(self.id))
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.get(self.mail.beat.remote(self.id))

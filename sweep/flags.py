@@ -1,0 +1,53 @@
+"""Options that several verbs share, so that one word means one thing everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sweep.words import complete_grid
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def launch_flags(verb: Verb) -> Verb:
+    """Options that `launch` and `plan` share."""
+    grid = grid_flag("A shipped grid, or a file.", required=True)
+    data = click.option("--data", type=FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")
+    run = click.option("--run", type=FOLDER, metavar="DIR", help="The run folder; else runs/NAME.")
+    store = click.option("--store", type=FOLDER, metavar="DIR", help="A store of phases that sweeps share; else SWEEP_STORE.")
+    model = click.option("--model", "models", multiple=True, metavar="NAME=DIR", help="Take a model of the grid from a folder.")
+    return grid(data(run(store(model(verb)))))
+
+
+def run_flags(verb: Verb) -> Verb:
+    """Options that name a run folder to read; without them it is the only one below `runs`."""
+    run = click.option("--run", type=FOLDER, metavar="DIR", help="The run folder.")
+    return run(grid_flag("The grid whose run folder is runs/NAME.")(verb))
+
+
+def grid_flag(says: str, required: bool = False) -> Callable[[Verb], Verb]:
+    """The option `--grid`; `says` is its help."""
+    return click.option("--grid", required=required, metavar="NAME", shell_complete=complete_grid, help=says)
+
+
+def json_flag(verb: Verb) -> Verb:
+    """The option `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="For a program to read.")(verb)
+
+
+def budget_flags(verb: Verb) -> Verb:
+    """Options that say what a launch may spend."""
+    hours = click.option("--budget-gpu-hours", type=float, metavar="HOURS", help="GPU-hours to spend, with earlier launches.")
+    cost = click.option("--max-cost", type=float, metavar="MONEY", help="Money to spend at --price, with earlier launches.")
+    until = click.option("--deadline", metavar="WHEN", help="Start only what ends by then: 6h, 1d12h or 2027-01-31T08:00.")
+    return hours(cost(price_flag(until(verb))))
+
+
+def price_flag(verb: Verb) -> Verb:
+    """The option `--price`."""
+    return click.option("--price", type=float, metavar="MONEY", help="What a GPU-hour costs; else SWEEP_GPU_PRICE.")(verb)

@@ -1,0 +1,149 @@
+"""What `sweep plan` prints: the overview and the comparison, for a person or a program."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from sweep.options import LaunchOptions
+from sweep.planning.nominal import NominalPlan, is_nominal, plan_with_what_is_there
+from sweep.planning.overview import overview
+from sweep.words import listing
+from training.errors import UserError
+
+
+def print_plan(options: LaunchOptions, *, as_json: bool, gpu: str | None = None, calibrate: float | None = None) -> None:
+    """Print the overview; `calibrate` are seconds of real training to measure this machine with.
+
+    Raises UserError where there is nothing to calibrate with, or nothing is known of `gpu`.
+    """
+    found = plan_with_what_is_there(options)
+    calibrated = _calibrated(found, calibrate) if calibrate else []
+    shown = overview(found, price=options.price, gpu=gpu, calibrated=calibrated)
+    if as_json:
+        click.echo(json.dumps(shown, indent=1))
+        return
+    console = Console()
+    table = listing("study", "targets", "settings", "seeds", "trials", "done")
+    for study in shown["studies"]:
+        counts = (str(study[name]) for name in ("settings", "seeds", "trials", "done"))
+        table.add_row(escape(study["study"]), ", ".join(study["targets"]), *counts)
+    console.print(table)
+    for line in _lines(shown):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if shown["nominal"]["tasks"] or shown["nominal"]["models"]:
+        for line in nominal_lines(found):
+            console.print(line, highlight=False, markup=False, style="yellow", soft_wrap=True)
+    console.print(f"run it: {_command(options)}", highlight=False, soft_wrap=True)
+
+
+def print_comparison(options: LaunchOptions, *, as_json: bool) -> None:
+    """Print how many tokens the grid needs in several ways (`compare`)."""
+    from sweep.planning.compare import comparison
+    from sweep.planning.sizes import sizes_of
+
+    found = plan_with_what_is_there(options)
+    shown = comparison(found.plan, sizes_of(found.plan, found.splits))
+    if as_json:
+        click.echo(json.dumps(shown, indent=1))
+        return
+    console = Console()
+    table = listing("way", "tokens, G", "fewer than naive", "fewer than once", "trials to the end")
+    for way in shown["ways"]:
+        ratios = (f"{way['fewer'][other]:.2f}x" for other in ("naive", "once"))
+        table.add_row(way["way"], f"{way['tokens'] / 1e9:.2f}", *ratios, str(way.get("trials_to_the_end", "")))
+    console.print(f"{shown['grid']}: {shown['trials']} trials, {shown['settings']} settings x {shown['seeds']} seeds a pair\n")
+    console.print(table)
+    console.print()
+    for way in shown["ways"]:
+        console.print(f"{way['way']}: {way['definition']}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    for aim in shown["aims"]:
+        said = "met" if aim["met"] else "MISSED"
+        line = f"aim: {aim['way']} at least {aim['aim']:g}x fewer than {aim['than']}: {aim['fewer']:.2f}x, {said}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if is_nominal(found.plan):
+        for line in nominal_lines(found):
+            console.print(line, highlight=False, markup=False, style="yellow", soft_wrap=True)
+
+
+def nominal_lines(found: NominalPlan) -> list[str]:
+    """That something is not at hand, and what that means."""
+    lines = []
+    if found.tasks:
+        lines.append(f"no data here of: {', '.join(found.tasks)}. Their sizes are published or assumed (--json says which)")
+    if found.models:
+        lines.append(f"not here: the model {', '.join(found.models)}, so no phase is looked for in the store")
+    return [*lines, "a launch needs all of them: sweep data prepare fetches what can be fetched, --data names the folder"]
+
+
+def _calibrated(found: NominalPlan, seconds: float) -> list[Any]:
+    from sweep.planning.calibrate import calibrate
+
+    if is_nominal(found.plan):
+        missing = ", ".join((*found.tasks, *found.models))
+        raise UserError("there is nothing to calibrate with: data or models are not here", missing, "give --data and --model")
+    return calibrate(found.plan, seconds)
+
+
+def _lines(shown: Mapping[str, Any]) -> list[str]:
+    phases, left = shown["phases"], shown["left"]
+    synthetic = ", SYNTHETIC data (mini world)" if shown["synthetic"] else ""
+    waiting = f", {shown['paused']} waiting at a rung" if shown["paused"] else ""
+    stopped = f", {left['stopped_early']} of them stopped early" if left["stopped_early"] else ""
+    roles = ", ".join(f"{count} {role}" for role, count in phases.items())
+    lines = [
+        "",
+        f"{shown['grid']}: {len(shown['studies'])} studies, {shown['trials']} trials ({shown['done']} done{waiting}), "
+        f"executor {shown['executor']}{synthetic}",
+        f"phases: at most {sum(phases.values())} to train ({roles}) where unshared chains would train "
+        f"{shown['phases_unshared']}; {shown['phases_in_store']} in the store",
+    ]
+    if not left["trials"]:
+        return [*lines, "nothing is left to run"]
+    part = f", {left['phases_stopped_early']} in part" if left["phases_stopped_early"] else ""
+    lines += [
+        f"left: {left['trials']} trials{stopped}; phases: {left['phases_cached']} cached, {left['phases_to_train']} to train"
+        f"{part}, {left['phases_shared']} uses shared",
+        f"work: {shown['tokens'] / 1e6:,.1f} M tokens, {_range(shown['gpu_hours'])} {_unit(shown)}{_price(shown['money'])}",
+    ]
+    times = "; ".join(f"{gpus}: {_range(hours)} h" for gpus, hours in shown["hours_at"].items())
+    lines.append(f"time, by number of {'GPUs' if shown['gpu'] else 'trials at once'}: {times}")
+    lines.append(f"store: up to {_bytes(shown['storage_bytes'])}")
+    return [*lines, f"rates: {'; '.join(shown['gpu_hours_basis'])}"]
+
+
+def _unit(shown: Mapping[str, Any]) -> str:
+    return "GPU-hours" if shown["gpu"] else "hours of trials"
+
+
+def _price(found: Mapping[str, float] | None) -> str:
+    return f", {_range(found)} at {found['price']:g} each" if found else ""
+
+
+def _range(found: Mapping[str, float]) -> str:
+    return f"{found['likely']:,.2f} ({found['low']:,.2f} to {found['high']:,.2f})"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _command(options: LaunchOptions) -> str:
+    """The launch that this plan is of."""
+    words = ["sweep", "launch", "--grid", options.grid]
+    for flag, folder in (("--data", options.data), ("--run", options.run), ("--store", options.store)):
+        words += [flag, str(folder)] if folder else []
+    for name, folder_name in options.models.items():
+        words += ["--model", f"{name}={folder_name}"]
+    return shlex.join(words)

@@ -1,0 +1,148 @@
+"""How large the phases of a plan are: tokens of one pass over the training data of each.
+
+What is known best goes first: phases that records tell of, features in the encoded store, a sample of the data read with the
+model's own tokenizer, and published sizes (`published`) where the data is not at hand. A mixture's epoch follows the shares of
+`training.data.draws`, caps included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sweep.planning.plan import Plan, StudySpec, needed_splits
+from sweep.planning.published import EXAMPLES, LENGTHS, OF_KIND, SCORED, UNKNOWN_EXAMPLES, UNKNOWN_SCORED
+from sweep.planning.tree import Node
+from training.data.draws import task_shares
+from training.data.loading import DataSource
+from training.identity import Mixing, PhaseIdentity, TaskUse
+from training.record import TrialRecord
+from training.tasks.row import Split, TaskRow
+
+PUBLISHED = "published"
+Measured = tuple[str, tuple[TaskUse, ...], Mixing]
+"""A model's name in the grid, and what decides which examples an epoch has."""
+
+
+@dataclass(frozen=True)
+class SplitSize:
+    """Units (examples, windows) of each language of a split, mean tokens of a unit, and what says so."""
+
+    units: tuple[int, ...]
+    tokens: float
+    basis: str
+
+    @property
+    def total(self) -> int:
+        """Units of all languages."""
+        return sum(self.units)
+
+
+@dataclass
+class Sizes:
+    """Tokens of a plan's phases.
+
+    `splits` is by model and by the key of a split (`mnli/train`, `xnli/scored`); `epochs` are tokens of one pass that were
+    counted while phases trained.
+    """
+
+    splits: Mapping[tuple[str, str], SplitSize]
+    epochs: Mapping[Measured, float] = field(default_factory=dict)
+    _known: dict[Measured, float] = field(default_factory=dict, init=False, repr=False)
+
+    def epoch_tokens(self, model: str, phase: PhaseIdentity) -> float:
+        """Real (not padded) tokens of one pass over a phase's training data."""
+        key = (model, phase.tasks, phase.mixing)
+        if key not in self._known:
+            counted = self.epochs.get(key)
+            self._known[key] = self._epoch(*key) if counted is None else counted
+        return self._known[key]
+
+    def _epoch(self, model: str, tasks: tuple[TaskUse, ...], mixing: Mixing) -> float:
+        parts = [self.splits[model, f"{use.task}/train"] for use in tasks]
+        shares = task_shares([part.total for part in parts], mixing)
+        return sum(share * part.tokens for share, part in zip(shares, parts, strict=True))
+
+    def node_tokens(self, node: Node) -> float:
+        """Tokens that a piece of training goes through."""
+        return node.epochs * self.epoch_tokens(node.model, node.phase)
+
+    def scored_tokens(self, plan: Plan, study: StudySpec) -> float:
+        """Tokens of a trial's evaluation: every scored language of every target, and English dev."""
+        keys = [f"{target}/scored" for target in study.targets]
+        trained = plan.sources[study.group].row.trained
+        keys += [f"{task}/dev" for task in ((study.group,) if trained else study.intermediate.tasks)]
+        return sum(size.total * size.tokens for key in keys if (size := self.splits.get((study.model, key))) is not None)
+
+    def assumed(self) -> dict[str, str]:
+        """Training sets whose size is published or assumed, and what says so."""
+        return {
+            key.removesuffix("/train"): size.basis
+            for (_, key), size in self.splits.items()
+            if key.endswith("/train") and size.basis.startswith(PUBLISHED)
+        }
+
+
+def sizes_of(plan: Plan, missing: Iterable[str] = (), records: Iterable[TrialRecord] = ()) -> Sizes:
+    """Sizes of everything a plan reads; splits whose keys are in `missing` are not at hand, and get published sizes."""
+    from sweep.planning.reading import SplitReader
+
+    absent, splits = set(missing), {}
+    for model in plan.grid.models:
+        reader = SplitReader(plan, model)
+        for key, task, split, languages in needed_splits(plan.grid, plan.sources):
+            found = None if key in absent else reader.size(key, task, split, languages)
+            splits[model, key] = found or published_size(plan.sources[task], split, languages)
+    return Sizes(splits, epochs_of_records(records))
+
+
+def epochs_of_records(records: Iterable[TrialRecord]) -> dict[Measured, float]:
+    """Tokens of one pass, from the phases of earlier trials."""
+    return {
+        (record.model, trace.identity.tasks, trace.identity.mixing): trace.tokens / trace.identity.epochs
+        for record in records
+        for trace in record.phases
+        if trace.tokens
+    }
+
+
+def published_size(source: DataSource, split: str, languages: tuple[str, ...]) -> SplitSize:
+    """What is published of a split, cut and capped as the grid says."""
+    row = source.row
+    if row.parts and split == Split.TRAIN:
+        return _of_parts(source, languages)
+    units, said = _published_units(row, split, alone=len(languages) == 1)
+    if split == Split.DEV and source.carve_dev:
+        units, said = (
+            round(_published_units(row, Split.TRAIN, alone=True)[0] * source.carve_dev),
+            "examples, carved off the train set",
+        )
+    length = LENGTHS.get(row.name) or OF_KIND[row.kind]
+    tokens = min(length.tokens, row.encoding.max_length) * length.sequences
+    basis = f"{PUBLISHED}: {units:,} a language ({said}) of {tokens:.1f} tokens ({length.basis})"
+    return SplitSize((used_of(source, split, units),) * len(languages), tokens, basis)
+
+
+def _published_units(row: TaskRow, split: str, *, alone: bool) -> tuple[int, str]:
+    if split in row.counts and (alone or split == Split.TRAIN or row.name not in SCORED):
+        return row.counts[split], "examples, as published"
+    if split == Split.TRAIN:
+        return EXAMPLES.get(row.name, (UNKNOWN_EXAMPLES, "examples, assumed"))
+    if row.name in SCORED:
+        return SCORED[row.name]
+    return UNKNOWN_SCORED, "examples, assumed"
+
+
+def _of_parts(source: DataSource, languages: tuple[str, ...]) -> SplitSize:
+    """A task of several parts has their examples; its own caps and carving hold, not theirs."""
+    parts = [published_size(DataSource(row=part, root=source.root), Split.TRAIN, languages) for part in source.row.parts]
+    units = sum(part.units[0] for part in parts)
+    tokens = sum(part.units[0] * part.tokens for part in parts) / units
+    basis = f"{PUBLISHED}: {units:,} examples of {', '.join(part.name for part in source.row.parts)}; {tokens:.1f} tokens"
+    return SplitSize((used_of(source, Split.TRAIN, units),) * len(languages), tokens, basis)
+
+
+def used_of(source: DataSource, split: str, units: int) -> int:
+    """What carving and a cap leave of a file's units; at least one."""
+    left = round(units * (1 - source.carve_dev)) if split == Split.TRAIN else units
+    return max(1, min(left, source.caps.get(split, left)))

@@ -1,0 +1,161 @@
+"""How fast this system trains: tokens a second, as a range, from what was measured or, said to be so, from what is assumed.
+
+Tokens are real ones (not padding), so the utilisation that is assumed of a GPU counts padding as loss. Training is in float32,
+and so are the peaks below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sweep.planning.architecture import Architecture
+from training.errors import UserError
+from training.identity import PhaseIdentity
+from training.record import PhaseTrace, TrialRecord
+
+PEAKS: Mapping[str, float] = {
+    "V100": 15.7e12,
+    "T4": 8.1e12,
+    "A10": 31.2e12,
+    "A100": 19.5e12,
+    "L4": 30.3e12,
+    "L40S": 91.6e12,
+    "H100": 66.9e12,
+    "H200": 66.9e12,
+}
+"""FLOP/s in float32 without tensor cores, from the vendors' data sheets."""
+UTILISATION = (0.10, 0.25, 0.45)
+"""Of the peak, on real tokens: a batch of 32 padded to its longest computes about twice the tokens that are real."""
+CORE = (8e9, 20e9, 50e9)
+"""FLOP/s of a CPU core in small float32 matrices."""
+ASSUMED_GPU = "A100"
+UNSEEN = (0.6, 1.0, 1.5)
+"""How the rate of a phase whose tasks were never measured may differ from the rate of those that were."""
+SINGLE = (0.85, 1.0, 1.15)
+"""The range of a rate that was measured once."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Training tokens a second: at worst, likely, at best; and what says so."""
+
+    low: float
+    likely: float
+    high: float
+    basis: str
+
+    def times(self, factors: tuple[float, float, float], basis: str) -> Rate:
+        """A rate scaled; `factors` are for low, likely and high."""
+        return Rate(self.low * factors[0], self.likely * factors[1], self.high * factors[2], basis)
+
+
+class Rates(Protocol):
+    """Knows the rate of a phase of a model."""
+
+    def of(self, model: str, phase: PhaseIdentity) -> Rate:
+        """The rate of a phase."""
+
+
+@dataclass(frozen=True)
+class AssumedRates:
+    """Rates from a device's peak; `lengths` are mean tokens of a sequence, by model."""
+
+    architectures: Mapping[str, Architecture]
+    device: str
+    speeds: tuple[float, float, float]
+
+    def of(self, model: str, phase: PhaseIdentity) -> Rate:
+        """The rate of any phase of a model: sequences are taken to have a hundred tokens."""
+        flops = self.architectures[model].flops(100.0)
+        low, likely, high = (speed / flops for speed in self.speeds)
+        return Rate(low, likely, high, f"assumed: {self.device}")
+
+
+@dataclass(frozen=True)
+class MeasuredRates:
+    """Rates by model and tasks that were measured; of a phase whose tasks were not, from all of its model; else `otherwise`."""
+
+    by_tasks: Mapping[tuple[str, tuple[str, ...]], Rate]
+    by_model: Mapping[str, Rate]
+    otherwise: Rates
+
+    def of(self, model: str, phase: PhaseIdentity) -> Rate:
+        """The rate of a phase."""
+        found = self.by_tasks.get((model, tasks_of(phase)))
+        if found is not None:
+            return found
+        return self.by_model[model] if model in self.by_model else self.otherwise.of(model, phase)
+
+
+def tasks_of(phase: PhaseIdentity) -> tuple[str, ...]:
+    """The names of a phase's tasks."""
+    return tuple(use.task for use in phase.tasks)
+
+
+def measured_rates(samples: Iterable[tuple[str, tuple[str, ...], float, float]], otherwise: Rates, said: str) -> Rates:
+    """Rates from (model, tasks, tokens, seconds); `said` is what they were taken from."""
+    by_tasks: dict[tuple[str, tuple[str, ...]], list[tuple[float, float]]] = defaultdict(list)
+    for model, tasks, tokens, seconds in samples:
+        if tokens > 0 and seconds > 0:
+            by_tasks[model, tasks].append((tokens, seconds))
+    rates = {key: _rate(parts, said) for key, parts in by_tasks.items()}
+    models = {model for model, _ in rates}
+    return (
+        MeasuredRates(rates, {model: _of_model(model, rates, by_tasks) for model in models}, otherwise) if rates else otherwise
+    )
+
+
+def _rate(parts: list[tuple[float, float]], said: str) -> Rate:
+    likely = sum(tokens for tokens, _ in parts) / sum(seconds for _, seconds in parts)
+    seen = [tokens / seconds for tokens, seconds in parts]
+    return Rate(min(*seen, likely * SINGLE[0]), likely, max(*seen, likely * SINGLE[2]), f"measured: {said}")
+
+
+def _of_model(
+    model: str,
+    rates: Mapping[tuple[str, tuple[str, ...]], Rate],
+    parts: Mapping[tuple[str, tuple[str, ...]], list[tuple[float, float]]],
+) -> Rate:
+    """The rate of phases of other tasks: from the slowest to the fastest that was seen, and further."""
+    own = [rate for (name, _), rate in rates.items() if name == model]
+    whole = _rate([part for (name, _), listed in parts.items() if name == model for part in listed], "")
+    widest = Rate(min(rate.low for rate in own), whole.likely, max(rate.high for rate in own), "")
+    return widest.times(UNSEEN, f"{own[0].basis}, of other tasks")
+
+
+def samples_of(records: Iterable[TrialRecord]) -> list[tuple[str, tuple[str, ...], float, float]]:
+    """(model, tasks, tokens, seconds) of each phase that earlier trials trained."""
+    traces: dict[str, tuple[str, PhaseTrace]] = {}
+    for record in records:
+        traces.update({trace.key: (record.model, trace) for trace in record.phases})
+    return [(model, tasks_of(trace.identity), float(trace.tokens), trace.seconds) for model, trace in traces.values()]
+
+
+def assumed_rates(
+    architectures: Mapping[str, Architecture], *, device: str, gpu: str | None, cores: float, share: float
+) -> Rates:
+    """Rates of what nothing was measured on: `share` of a GPU, or CPU cores; raises UserError on a GPU that is not known."""
+    if device == "cpu":
+        count = max(1.0, cores)
+        return AssumedRates(architectures, f"{count:g} CPU cores", (CORE[0] * count, CORE[1] * count, CORE[2] * count))
+    name = gpu or gpu_here() or ASSUMED_GPU
+    if name not in PEAKS:
+        raise UserError("nothing is known of this GPU", name, f"name one of {', '.join(PEAKS)}, or measure with --calibrate")
+    part = min(1.0, share) or 1.0
+    low, likely, high = (PEAKS[name] * part * used for used in UTILISATION)
+    return AssumedRates(architectures, name if part == 1 else f"{part:g} of a {name}", (low, likely, high))
+
+
+def gpu_here() -> str | None:
+    """The GPU of this machine, as the table calls it; None where there is none, or none that it has."""
+    import torch
+
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not torch.cuda.is_available():
+        return None
+    said = torch.cuda.get_device_name(0)
+    known = [name for name in PEAKS if name in said.replace("-", " ").split()]
+    return max(known, key=len) if known else None

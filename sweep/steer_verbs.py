@@ -1,0 +1,103 @@
+"""The verbs `sweep status | stop | resume | gc`: looking at a sweep, steering it and tidying up after it, from any shell.
+
+They import what they need when they run, so that help and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from sweep.flags import FOLDER, json_flag, run_flags
+from sweep.options import existing_run, notify_address
+
+
+@click.command()
+@run_flags
+@click.option("--watch", is_flag=True, help="Keep showing it until the sweep ends, or Ctrl-C.")
+@json_flag
+def status(run: Path | None, grid: str | None, watch: bool, as_json: bool) -> None:
+    """Show how far a sweep is; works while it runs."""
+    folder = existing_run(run, grid)
+    if watch and not as_json:
+        from sweep.watch.following import follow
+
+        follow(folder)
+        return
+    from sweep.watch.status import print_status
+
+    print_status(folder, as_json=as_json)
+
+
+@click.command()
+@run_flags
+@click.option("--now", is_flag=True, help="Do not wait for running trials: they are checkpointed and go on later.")
+def stop(run: Path | None, grid: str | None, now: bool) -> None:
+    """Ask a running sweep to end: it starts nothing new, and ends when its running trials have."""
+    folder = existing_run(run, grid)
+    from sweep.steer import request_stop
+
+    click.echo(request_stop(folder, now=now))
+
+
+@click.command()
+@run_flags
+@click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
+@click.pass_context
+def resume(ctx: click.Context, run: Path | None, grid: str | None, notify: str | None) -> None:
+    """Go on with a sweep that was stopped, with the options of its last launch."""
+    folder = existing_run(run, grid)
+    from sweep.launch import launch
+    from sweep.steer import options_to_resume
+
+    ctx.exit(launch(options_to_resume(folder, notify_address(notify))))
+
+
+@click.command()
+@run_flags
+@click.option("--store", type=FOLDER, metavar="DIR", help="A store that sweeps share, instead of a run folder's.")
+@click.option(
+    "--keep",
+    type=click.Choice(["best", "all-records", "none"]),
+    default="best",
+    show_default=True,
+    help="Which finished sweeps' phases stay: those of each pair's chosen setting, of every record, or none.",
+)
+@click.option("--encoded-days", type=click.FloatRange(0), metavar="N", help="Tokenised data unused for N days goes too.")
+@click.option("--forget", metavar="ID", help="A sweep whose run folder is gone for good needs nothing any more.")
+@click.option("--delete", is_flag=True, help="Remove what is listed; without this, nothing is touched.")
+@json_flag
+def gc(
+    run: Path | None,
+    grid: str | None,
+    store: Path | None,
+    keep: str,
+    encoded_days: float | None,
+    forget: str | None,
+    delete: bool,
+    as_json: bool,
+) -> None:
+    """List what no sweep needs any more, with its size and why; --delete removes it.
+
+    Looked at are trained phases, checkpoints inside phases and trunks of the store, what was set aside as damaged, and
+    (with --encoded-days) tokenised data. Every run folder that uses the store is asked. While one of them is unfinished, all
+    pretraining and intermediate phases stay, and everything that no record accounts for: it could still be shared. A phase
+    stays while it is being trained, and where its weights are in MLflow's model registry.
+    """
+    from sweep.gc.needs import Keep
+    from sweep.gc.removal import render, tidy_store
+
+    found = tidy_store(
+        existing_run(run, grid) if store is None else None,
+        store,
+        keep=Keep(keep),
+        encoded_days=encoded_days,
+        forget=forget,
+        delete=delete,
+    )
+    if as_json:
+        click.echo(json.dumps(found.payload(), indent=1))
+    else:
+        click.echo(render(found))

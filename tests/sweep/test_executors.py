@@ -1,0 +1,353 @@
+"""What the executors are made of, without Ray: the mailbox, notices, and what a leg leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweep.trial
+from sweep.executors.mailbox import Mailbox
+from sweep.preemption import Notice, noticing
+from sweep.trial import Clock, give_up_record, run_leg
+from tests.sweep.plans import SMALL, plan_of, study_of
+from training.chain import ChainJob, ChainOutcome
+from training.errors import DivergedError, PhaseBusyError, StorageFullError
+from training.record import RungScore, Selection, Status, paused_path, read_record, record_path
+
+Call = Callable[[Mailbox], Coroutine[Any, Any, None]]
+LEG = {"trial": "t", "leg": "t.r0"}
+
+
+def talk(call: Call, max_failures: int = 1) -> Mailbox:
+    """Run a conversation with a mailbox that has the session `s`."""
+    mail = Mailbox()
+
+    async def whole() -> None:
+        await mail.open("s", "run-1", max_failures)
+        await call(mail)
+
+    asyncio.run(whole())
+    return mail
+
+
+def test_leg_that_is_posted_reaches_a_waiting_worker_and_its_answer_the_driver() -> None:
+    async def call(mail: Mailbox) -> None:
+        taking = asyncio.create_task(mail.take("s", "group", 1, 5))
+        await asyncio.sleep(0)
+        assert await mail.post("s", LEG)
+        assert await taking == LEG
+        collecting = asyncio.create_task(mail.collect("s", 5))
+        await mail.answer("s", {"score": 1.0})
+        assert await collecting == {"score": 1.0}
+
+    talk(call)
+
+
+def test_worker_that_comes_again_takes_the_same_leg() -> None:
+    async def call(mail: Mailbox) -> None:
+        await mail.post("s", LEG)
+        assert await mail.take("s", "one", 1, 1) == LEG
+        await mail.lost("s", "killed", False)
+        assert await mail.take("s", "two", 2, 1) == LEG
+        assert await mail.collect("s", 0) is None
+        assert mail.boxes["s"].groups == {"one", "two"}
+
+    talk(call)
+
+
+def test_leg_is_given_up_after_too_many_losses_but_never_for_preemptions() -> None:
+    async def call(mail: Mailbox) -> None:
+        await mail.post("s", LEG)
+        for _ in range(20):
+            await mail.lost("s", "drained", True)
+        await mail.lost("s", "killed", False)
+        assert await mail.collect("s", 0) is None
+        await mail.lost("s", "killed again", False)
+        assert await mail.collect("s", 0) == {"given_up": "its worker was lost 2 times, at last: killed again"}
+        assert await mail.post("s", LEG) and mail.boxes["s"].losses == 0
+
+    talk(call)
+
+
+def test_answer_that_comes_after_the_leg_was_given_up_is_ignored() -> None:
+    async def call(mail: Mailbox) -> None:
+        await mail.post("s", LEG)
+        await mail.lost("s", "killed", False)
+        await mail.answer("s", {"score": 1.0})
+        found = await mail.collect("s", 0)
+        assert found is not None and "given_up" in found
+
+    talk(call, max_failures=0)
+
+
+def test_idle_session_closes_and_takes_no_further_leg() -> None:
+    async def call(mail: Mailbox) -> None:
+        assert await mail.take("s", "group", 1, 0.01) is None
+        assert not await mail.post("s", LEG)
+
+    talk(call)
+
+
+def test_closed_session_sends_its_waiting_worker_home() -> None:
+    async def call(mail: Mailbox) -> None:
+        taking = asyncio.create_task(mail.take("s", "group", 1, 5))
+        await asyncio.sleep(0)
+        await mail.close("s")
+        assert await taking is None
+
+    talk(call)
+
+
+def test_session_of_a_silent_driver_is_an_orphan_until_it_has_ended() -> None:
+    async def call(mail: Mailbox) -> None:
+        await mail.take("s", "group", 1, 0)
+        assert await mail.orphans(60) == {}
+        assert await mail.orphans(0) == {"s": ("run-1", ["group"])}
+        await mail.end("s")
+        assert await mail.orphans(0) == {}
+
+    talk(call)
+
+
+def test_mailbox_forgets_old_sessions() -> None:
+    async def call(mail: Mailbox) -> None:
+        for number in range(300):
+            await mail.open(f"s{number}", "run", 1)
+            await mail.end(f"s{number}")
+        assert len(mail.boxes) <= 201 and "s299" in mail.boxes
+
+    talk(call)
+
+
+def test_notice_comes_for_this_node_only() -> None:
+    draining = {"other": 5000}
+    notice = Notice("mine", lambda: draining)
+    notice.look()
+    assert not notice.given()
+    draining["mine"] = 9000
+    notice.look()
+    assert notice.given() and notice.taken and notice.deadline == 9.0
+
+
+def test_cluster_that_does_not_answer_gives_no_notice() -> None:
+    def broken() -> dict[str, int]:
+        raise ConnectionError
+
+    notice = Notice("mine", broken)
+    notice.look()
+    assert not notice.taken
+
+
+def test_notice_is_heard_by_a_thread_while_training() -> None:
+    drained = threading.Event()
+    notice = Notice("mine", lambda: {"mine": 0} if drained.is_set() else {}, interval=0.01)
+    with noticing(notice):
+        assert not notice.given()
+        drained.set()
+        until = time.monotonic() + 10
+        while not notice.given():
+            assert time.monotonic() < until
+
+
+def test_process_that_is_asked_to_end_waits_for_the_checkpoint() -> None:
+    notice, saved = Notice(), threading.Event()
+
+    def train() -> None:
+        with notice.training():
+            while not notice.given():
+                time.sleep(0.001)
+            saved.set()
+            notice.given()
+            time.sleep(60)
+
+    threading.Thread(target=train, daemon=True).start()
+    began = time.monotonic()
+    while not notice._training.is_set():
+        time.sleep(0.001)
+    notice.before_exit()
+    assert saved.is_set() and time.monotonic() - began < 10
+
+
+def test_process_that_trains_nothing_ends_at_once() -> None:
+    began = time.monotonic()
+    Notice().before_exit()
+    assert time.monotonic() - began < 1
+
+
+@pytest.fixture
+def chain(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[ChainJob]]:
+    """Stand in for the training: chains end as told, one after the other; gives the jobs that were run."""
+
+    def stage(*ends: ChainOutcome | Exception) -> list[ChainJob]:
+        jobs: list[ChainJob] = []
+        script = list(ends)
+
+        def run(job: ChainJob, watcher: object, urgent: object = None) -> ChainOutcome:
+            jobs.append(job)
+            end = script.pop(0)
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        monkeypatch.setattr(sweep.trial, "run_chain", run)
+        return jobs
+
+    return stage
+
+
+def outcome(score: float, rung: bool = False, seconds: float = 2.0) -> ChainOutcome:
+    chosen = Selection(task="t", split="dev", language="en", metric="score", score=score)
+    found = RungScore(rung=0, step=5, steps=20, score=score) if rung else None
+    timing = {"phases": seconds, "evaluation": 1.0, "first_step": 0.5}
+    return ChainOutcome(phases=(), selection=chosen, results=(), timing=timing, rung=found)
+
+
+def config_of(run: Path, **changes: Any) -> tuple[Any, dict[str, Any]]:
+    plan = plan_of(SMALL, run)
+    spec = study_of(plan, "mini.none.mini_udpos")
+    setting = {"target.lr": 1e-4, "target.epochs": 1.0}
+    config = {"trial": "trial", "leg": "leg", "study": spec.label, "number": 0, "seed": 1, "setting": setting}
+    return plan, {**config, "rung": None, "until": 1.0, "asked": time.time(), **changes}
+
+
+def test_leg_to_a_rung_leaves_a_paused_trial_and_no_record(chain: Callable[..., list[ChainJob]], tmp_path: Path) -> None:
+    jobs = chain(outcome(30.0, rung=True))
+    plan, config = config_of(tmp_path, rung=0, until=0.25)
+    assert run_leg(plan, config) == {"trial": "trial", "leg": "leg", "score": 30.0, "failed": False, "rung": 0}
+    assert (jobs[0].until, jobs[0].wait) == (0.25, False)
+    paused = read_record(paused_path(tmp_path, "trial"))
+    assert paused.status is Status.PAUSED and [rung.score for rung in paused.rungs] == [30.0]
+    assert not record_path(tmp_path, "trial").exists()
+
+
+def test_legs_of_a_trial_add_up_to_one_record(chain: Callable[..., list[ChainJob]], tmp_path: Path) -> None:
+    chain(outcome(30.0, rung=True), outcome(40.0, rung=True), outcome(50.0))
+    for number, until in enumerate((0.25, 0.5)):
+        plan, config = config_of(tmp_path, rung=number, until=until)
+        run_leg(plan, config)
+    plan, config = config_of(tmp_path)
+    assert run_leg(plan, config)["score"] == 50.0
+    record = read_record(record_path(tmp_path, "trial"))
+    assert record.status is Status.FINISHED
+    assert [(rung.rung, rung.score) for rung in record.rungs] == [(0, 30.0), (1, 40.0)]
+    assert record.timing["phases"] == 6.0 and record.timing["evaluation"] == 3.0
+    assert record.timing["to_first_step"] < 1.0
+    assert not paused_path(tmp_path, "trial").exists()
+
+
+def test_rung_that_was_reached_before_is_reported_and_not_run_again(
+    chain: Callable[..., list[ChainJob]], tmp_path: Path
+) -> None:
+    jobs = chain(outcome(30.0, rung=True))
+    plan, config = config_of(tmp_path, rung=0, until=0.25)
+    first = run_leg(plan, config)
+    assert run_leg(plan, config) == first and len(jobs) == 1
+
+
+def test_damaged_paused_trial_is_set_aside_and_its_rung_measured_again(
+    chain: Callable[..., list[ChainJob]], tmp_path: Path
+) -> None:
+    chain(outcome(30.0, rung=True), outcome(30.0, rung=True))
+    plan, config = config_of(tmp_path, rung=0, until=0.25)
+    run_leg(plan, config)
+    path = paused_path(tmp_path, "trial")
+    path.write_bytes(path.read_bytes()[:50])
+    assert run_leg(plan, config)["score"] == 30.0
+    assert path.with_suffix(".damaged").is_file() and read_record(path).rungs[0].score == 30.0
+
+
+def test_leg_whose_phase_was_in_the_store_ends_the_trial_early(chain: Callable[..., list[ChainJob]], tmp_path: Path) -> None:
+    chain(outcome(50.0))
+    plan, config = config_of(tmp_path, rung=0, until=0.25)
+    assert "rung" not in run_leg(plan, config)
+    assert read_record(record_path(tmp_path, "trial")).status is Status.FINISHED
+
+
+def test_leg_that_meets_a_phase_in_other_hands_names_it_and_leaves_nothing(
+    chain: Callable[..., list[ChainJob]], tmp_path: Path
+) -> None:
+    chain(PhaseBusyError("busy", "0123abcd"))
+    plan, config = config_of(tmp_path)
+    assert run_leg(plan, config)["busy"] == "0123abcd"
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_diverged_leg_ends_its_trial_with_the_reason_and_keeps_its_rungs(
+    chain: Callable[..., list[ChainJob]], tmp_path: Path
+) -> None:
+    chain(outcome(30.0, rung=True), DivergedError("the loss is not finite", "nan"))
+    plan, config = config_of(tmp_path, rung=0, until=0.25)
+    run_leg(plan, config)
+    plan, config = config_of(tmp_path)
+    assert run_leg(plan, config)["failed"]
+    record = read_record(record_path(tmp_path, "trial"))
+    assert record.status is Status.FAILED and "not finite" in record.reason and len(record.rungs) == 1
+
+
+def test_fault_that_all_trials_share_is_fatal(chain: Callable[..., list[ChainJob]], tmp_path: Path) -> None:
+    chain(StorageFullError("no space left"))
+    plan, config = config_of(tmp_path)
+    assert "no space left" in run_leg(plan, config)["fatal"]
+
+
+def test_given_up_trial_has_a_failed_record_with_the_reason(tmp_path: Path) -> None:
+    plan, config = config_of(tmp_path)
+    give_up_record(plan, config, "its worker was lost 4 times")
+    record = read_record(record_path(tmp_path, "trial"))
+    assert (record.status, record.reason) == (Status.FAILED, "given up: its worker was lost 4 times")
+
+
+def test_trial_that_has_its_record_is_not_given_up(chain: Callable[..., list[ChainJob]], tmp_path: Path) -> None:
+    chain(outcome(50.0))
+    plan, config = config_of(tmp_path)
+    run_leg(plan, config)
+    assert give_up_record(plan, config, "late").status is Status.FINISHED
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 400 * 86400.0])
+def test_clock_that_jumps_while_a_leg_waits_spoils_no_duration(monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
+    asked = time.time()
+    monkeypatch.setattr(time, "time", lambda: asked + jump)
+    clock = Clock(asked)
+    assert 0.0 <= clock.waited <= clock.seconds() < 60.0
+
+
+def test_driver_and_mailbox_processes_import_no_torch() -> None:
+    code = "import sys, sweep.executors.driver; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_sigterm_lets_the_training_thread_save_before_the_process_ends(tmp_path: Path) -> None:
+    """As in a Ray worker: the main thread leaves by SystemExit, training runs in a daemon thread."""
+    code = """
+        import signal, sys, threading, time
+        from sweep.preemption import Notice, noticing
+        saved = sys.argv[1]
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        def train():
+            with noticing(Notice("", dict)) as notice, notice.training():
+                print("begun", flush=True)
+                while True:
+                    if notice.given():
+                        open(saved, "w").write("checkpoint")
+                    time.sleep(0.01)
+        threading.Thread(target=train, daemon=True).start()
+        time.sleep(60)
+    """
+    saved = tmp_path / "saved"
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(saved)], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(30) == 1
+    assert saved.read_text() == "checkpoint"

@@ -1,0 +1,153 @@
+"""The train executor on a real Ray: sessions serve many legs, lose workers and drivers, and end with nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from sweep.executors.choice import TRAIN
+from sweep.executors.cleaning import open_groups
+from sweep.planning.plan import Plan
+from tests.sweep.executing import Meddler, leg, local_ray, plan_of_legs, ray_workers, requests, standing, tune
+from tests.sweep.launches import eventually, weights
+from training.record import Status, TrialRecord, read_records
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One Ray for all of these tests: what one leaves, the next would see."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "RAY_USAGE_STATS_ENABLED"):
+            patch.setenv(name, "1" if name.startswith("TUNE") else "0")
+        patch.setenv("RAY_AIR_NEW_OUTPUT", "0")
+        with local_ray():
+            yield
+
+
+@pytest.fixture
+def plan(cluster: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.setenv("SWEEP_CACHE", str(cache))
+    return plan_of_legs(tmp_path / "run")
+
+
+def only_record(plan: Plan) -> TrialRecord:
+    (record,) = read_records(plan.run)
+    return record
+
+
+def nothing_is_left(plan: Plan) -> None:
+    """No placement group, no actor, no request for nodes, no process, no half-written file."""
+    assert open_groups() == {}
+    eventually(lambda: not ray_workers(), f"the end of Ray's workers: {ray_workers()}", 60)
+    assert not requests()
+    assert not [actor for actor in ray.util.list_named_actors() if "sweep" in actor]
+    assert not [path for path in plan.run.rglob("*") if path.suffix == ".tmp" or path.name.startswith(".writing-")]
+    assert not list((plan.run / "live").glob("*"))
+    free = ray.available_resources()
+    assert free.get("CPU") == 2.0 and free.get("trial_driver") == 100.0
+
+
+def training_worker() -> int:
+    """The process of a session's worker whose leg has left a checkpoint; 0 where there is none."""
+    return next((int(box["pid"]) for box in standing().values() if box["taken"] and not box["ended"]), 0)
+
+
+def test_one_session_serves_legs_one_after_the_other(plan: Plan) -> None:
+    search = tune(plan, TRAIN, [leg(plan, 0, rung=0, until=0.5), leg(plan, 0), leg(plan, 1)])
+    assert [(report.get("rung"), report["failed"]) for report in search.reports] == [(0, False), (None, False), (None, False)]
+    first, second = read_records(plan.run)
+    assert (first.status, second.status) == (Status.FINISHED, Status.FINISHED)
+    assert first.rungs[0].score == search.reports[0]["score"]
+    assert first.timing["start"] > 2.0, "the first leg waits for Ray Train"
+    assert second.timing["start"] < 1.5 and second.timing["to_first_step"] < 1.5
+    assert len(list((plan.run / "train").glob("session-*"))) == 1
+    nothing_is_left(plan)
+
+
+@pytest.mark.slow
+def test_worker_that_is_killed_is_replaced_and_its_leg_goes_on(plan: Plan, tmp_path: Path) -> None:
+    alone = plan_of_legs(tmp_path / "alone")
+    tune(alone, TRAIN, [leg(alone, 0)])
+    with Meddler(training_worker, lambda pid: os.kill(pid, signal.SIGKILL)) as meddler:
+        search = tune(plan, TRAIN, [leg(plan, 0), leg(plan, 1)])
+    assert meddler.done == 1 and not search.failed
+    assert [record.status for record in read_records(plan.run)] == [Status.FINISHED] * 2
+    kept = weights(plan.run)
+    assert {name: kept[name] for name in weights(alone.run)} == weights(alone.run)
+    assert len(list((plan.run / "train").glob("session-*"))) == 1
+    nothing_is_left(plan)
+
+
+@pytest.mark.slow
+def test_leg_whose_worker_is_lost_too_often_is_given_up_by_name_and_the_next_one_runs(plan: Plan) -> None:
+    with Meddler(training_worker, lambda pid: os.kill(pid, signal.SIGKILL), times=2) as meddler:
+        search = tune(plan, TRAIN, [leg(plan, 0), leg(plan, 1)])
+    assert meddler.done == 2
+    assert [report["failed"] for report in search.reports] == [True, False]
+    lost, other = read_records(plan.run)
+    assert lost.status is Status.FAILED and lost.reason.startswith("given up: its worker was lost 2 times, at last: ")
+    assert other.status is Status.FINISHED
+    nothing_is_left(plan)
+
+
+@pytest.mark.slow
+def test_driver_that_is_killed_leaves_no_group_and_no_request_and_its_leg_goes_on(plan: Plan) -> None:
+    def driver() -> int:
+        return training_worker() and next((pid for pid, name in ray_workers().items() if "TrialDriver" in name), 0)
+
+    with Meddler(driver, lambda pid: os.kill(pid, signal.SIGKILL)) as meddler:
+        search = tune(plan, TRAIN, [leg(plan, 0)])
+    assert meddler.done == 1 and not search.failed
+    assert only_record(plan).status is Status.FINISHED
+    nothing_is_left(plan)
+
+
+@pytest.mark.slow
+def test_bug_in_a_leg_fails_its_trial_and_the_session_serves_on(plan: Plan) -> None:
+    search = tune(plan, TRAIN, [leg(plan, 0) | {"study": "no such study"}, leg(plan, 1)])
+    assert len(search.failed) == 1 and only_record(plan).number == 1
+    nothing_is_left(plan)
+
+
+@pytest.mark.slow
+def test_session_without_work_gives_its_resources_back(plan: Plan) -> None:
+    """Its driver lives on: Tune keeps the actor while the search has nothing to run."""
+    freed: list[float] = []
+
+    class Slow(ray.tune.Callback):
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            if not freed:
+                eventually(lambda: not open_groups(), "the idle session's end", 60)
+                freed.append(ray.available_resources().get("CPU", 0.0))
+
+    search = tune(plan, TRAIN, [leg(plan, 0), leg(plan, 1)], [Slow()], idle=1.0)
+    assert freed == [2.0] and len(search.reports) == 2
+    assert len(list((plan.run / "train").glob("session-*"))) == 2
+    nothing_is_left(plan)
+
+
+@pytest.mark.slow
+def test_sweep_stopped_while_it_trains_leaves_nothing_and_goes_on(plan: Plan) -> None:
+    class AtOnce(ray.tune.Stopper):
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return bool(training_worker())
+
+    tune(plan, TRAIN, [leg(plan, 0)], stop=AtOnce())
+    assert not read_records(plan.run)
+    began = time.monotonic()
+    nothing_is_left(plan)
+    assert time.monotonic() - began < 60
+    tune(plan, TRAIN, [leg(plan, 0)])
+    assert only_record(plan).status is Status.FINISHED
