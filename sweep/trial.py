@@ -20,6 +20,7 @@ from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, PhaseBusyError, UserError
 from training.record import (
     RECORD_SCHEMA,
+    PhaseTrace,
     RungScore,
     Status,
     TrialRecord,
@@ -137,6 +138,7 @@ def give_up_record(plan: Plan, config: Mapping[str, Any], reason: str) -> TrialR
     Raises StoreError when it can't be written.
     """
     task = task_of(plan, config)
+    LiveFile(plan.run, task.name).remove()
     with contextlib.suppress(UserError):
         return read_record(record_path(plan.run, task.name))
     job, paused = plan.job(task.spec, task.setting, task.seed), _paused(plan, task.name)
@@ -226,7 +228,7 @@ def _record(
         seed=task.seed,
         status=_status(outcome),
         hyperparameters=task.setting,
-        phases=outcome.phases if outcome else earlier,
+        phases=_credited(outcome.phases, earlier) if outcome else earlier,
         selection=outcome.selection if outcome else None,
         results=outcome.results if outcome else (),
         rungs=_rungs(task, outcome, paused),
@@ -235,6 +237,12 @@ def _record(
         timing=timing,
         provenance=provenance(plan) | _damage(outcome, paused),
     )
+
+
+def _credited(phases: tuple[PhaseTrace, ...], earlier: tuple[PhaseTrace, ...]) -> tuple[PhaseTrace, ...]:
+    """The phases of a trial's last leg, in which those that an earlier leg of it has trained count as trained."""
+    trained = {phase.key for phase in earlier if phase.outcome == "trained"}
+    return tuple(replace(phase, outcome="trained") if phase.key in trained else phase for phase in phases)
 
 
 def _damage(outcome: ChainOutcome | None, paused: TrialRecord | None) -> dict[str, str]:

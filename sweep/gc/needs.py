@@ -19,10 +19,9 @@ from sweep.gc.registered import registered_trials
 from sweep.gc.users import User
 from sweep.outcome import current_of, expectation_of
 from sweep.runfolder import RunMark, is_held
-from sweep.tidy import readable_records
-from training.errors import UserError
+from sweep.tidy import readable_records, waiting_trials
 from training.identity import Role
-from training.record import Status, TrialRecord, read_record
+from training.record import Status, TrialRecord
 
 
 class Keep(StrEnum):
@@ -94,10 +93,11 @@ def _ask(user: User, mark: RunMark, keep: Keep, needs: Needs) -> None:
     chosen = _chosen(current_of(records, mark), mark)
     for record in chosen if keep is Keep.BEST else records if keep is Keep.ALL else ():
         _need(needs, record, f"of the chosen setting of a pair ({user.run})" if keep is Keep.BEST else f"of {record.trial}")
-    for record in _paused(user.run):
+    waiting, more = waiting_trials(user.run, set_aside=False)
+    for record in waiting:
         _need(needs, record, f"{record.trial} waits at a rung ({user.run})")
     _need_registered(needs, user.run, records)
-    if not settled or damaged:
+    if not settled or damaged or more:
         needs.unsettled.append(user)
         needs.chained.update(mark.chained)
         needs.beaten[user.sweep] = set() if keep is Keep.ALL else _beaten(current_of(records, mark), mark, chosen)
@@ -118,14 +118,6 @@ def _need_registered(needs: Needs, run: Path, records: Iterable[TrialRecord]) ->
     for record in records:
         if record.trial in trials and record.phases:
             needs.keys.setdefault(record.phases[-1].key, why)
-
-
-def _paused(run: Path) -> Iterable[TrialRecord]:
-    for path in sorted((run / "rungs").glob("*.json")):
-        try:
-            yield read_record(path)
-        except UserError:  # damaged: its trial runs again from its checkpoint, which an unsettled sweep keeps
-            continue
 
 
 def _chosen(records: list[TrialRecord], mark: RunMark) -> list[TrialRecord]:

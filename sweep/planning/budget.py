@@ -105,7 +105,7 @@ class Budget:
             return UserError(
                 "nothing can be finished before the deadline", seen, f"give a --deadline later than {need:.0f}s from now"
             )
-        seen = f"{self.left_hours():.2f} GPU-hours are left, {asks[0].leg} may take {hours:.2f}"
+        seen = f"{max(0.0, self.left_hours()):.2f} GPU-hours are left, {asks[0].leg} may take {hours:.2f}"
         remedy = f"allow {self.spent() + hours:.2f} GPU-hours or more, or measure this machine: sweep plan --calibrate 60"
         return UserError("the budget is too small for any trial that is left", seen, remedy)
 
@@ -147,14 +147,3 @@ def left_out(board: Board) -> list[LeftOut]:
             left = rules.wanted * len(rules.seeds) - len(book.scores)
         found.append(LeftOut(book.spec.name, book.spec.targets, left))
     return found
-
-
-def left_out_lines(budget: Budget, board: Board) -> list[str]:
-    """What a launch says at its end of what its budget left out, a line each; nothing where it refused nothing."""
-    left = left_out(board) if budget.refused else []
-    if not left:
-        return []
-    what = "settings" if board.plan.grid.search.stopping else "trials"
-    lines = [f"left out, because they might not have finished in time or money: {sum(item.trials for item in left)} {what}"]
-    lines += [f"  {item.study} ({', '.join(item.targets)}): {item.trials}" for item in left]
-    return [*lines, f"spent {budget.spent():.2f} GPU-hours; the same command with higher limits goes on from here"]

@@ -77,11 +77,14 @@ class Plan:
         return _Chains(self.grid, self.models, self.sources, self.digests).chain(study, setting, seed)
 
     def branches_of(self, study: StudySpec) -> Branches:
-        """The epochs that phases of a study, or of another study with its intermediate setting, may have; none without wsd."""
+        """The epochs that phases of a study, or of another study with its intermediate setting, may have; none without wsd.
+
+        A role whose learning rate is drawn from a range is left out: no two of its phases have one trunk.
+        """
         if self.grid.training.schedule != WSD:
             return {}
-        found = {role: epochs_of(study.axes.get(f"{role}.epochs")) for role in (Role.INTERMEDIATE, Role.TARGET)}
-        return {role: epochs for role, epochs in found.items() if epochs}
+        roles = [role for role in (Role.INTERMEDIATE, Role.TARGET) if isinstance(study.axes.get(f"{role}.lr"), Choices)]
+        return {role: epochs_of(study.axes[f"{role}.epochs"]) for role in roles}
 
     def nodes_of(self, study: StudySpec, chain: ChainIdentity) -> tuple[Node, ...]:
         """The pieces of training that a chain of a study needs, in order."""
@@ -106,6 +109,7 @@ class Plan:
             until=until,
             branches=self.branches_of(study),
             wait=False,
+            notes=cache_folder() / "fitting",
         )
 
 

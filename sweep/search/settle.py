@@ -8,7 +8,7 @@ from pathlib import Path
 from sweep.planning.plan import StudySpec
 from sweep.search.board import Board
 from sweep.tidy import drop_checkpoint, waiting_trials
-from training.errors import StoreError
+from training.errors import UserError
 from training.record import Status, TrialRecord, paused_path, read_record, write_record
 
 
@@ -34,7 +34,7 @@ def _stopped(board: Board, name: str, spec: StudySpec) -> TrialRecord | None:
     plan, waiting = board.plan, paused_path(board.plan.run, name)
     try:
         record = replace(read_record(waiting), status=Status.STOPPED)
-    except StoreError:
+    except UserError:
         return None
     write_record(plan.run, record)
     waiting.unlink(missing_ok=True)

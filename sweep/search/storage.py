@@ -16,14 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sweep.tracking.place import SQLITE, database_file, database_path, masked
+from sweep.tracking.place import database_file, database_path, masked
 from training.errors import UserError
 
 VARIABLE = "SWEEP_OPTUNA_STORAGE"
@@ -249,13 +248,18 @@ def open_storage(url: str, warn: Warn | None = None) -> StudyStorage:
 
 def _opened(url: str) -> RDBStorage:
     """A connection; makes the tables where there are none, and sets a damaged SQLite file aside."""
-    settings: dict[str, Any] = {"pool_pre_ping": True}
-    if url.startswith(SQLITE):
-        path = database_path(url)
-        if path is not None and path.is_file() and not _is_sound(path):
-            path.replace(path.with_name(f"{path.name}.damaged"))
-        settings = {"connect_args": {"timeout": LOCKED_SECONDS}}
-    return optuna.storages.RDBStorage(url, engine_kwargs=settings)
+    path = database_path(url)
+    if path is None:
+        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    if path.is_file() and not _is_sound(path):
+        path.replace(path.with_name(f"{path.name}.damaged"))
+
+    def connect() -> sqlite3.Connection:
+        made = sqlite3.connect(path, timeout=LOCKED_SECONDS, check_same_thread=False)
+        made.execute("pragma synchronous = off")  # what a power cut takes is made again from the records
+        return made
+
+    return optuna.storages.RDBStorage(url, engine_kwargs={"creator": connect})
 
 
 def _is_sound(path: Path) -> bool:

@@ -10,17 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from statistics import fmean
 
 from search_spaces.schema import Grid, Stopping
 from sweep.planning.nominal import nominal_plan
 from sweep.planning.plan import Plan, Setting
 from sweep.planning.sizes import sizes_of
+from sweep.simulate.clock import Clock
 from sweep.simulate.cluster import Cluster
 from sweep.simulate.curves import curves_of
 from sweep.simulate.engine import Engine, SimulatedStore
 from sweep.simulate.pace import TokenPace
 from sweep.simulate.queues import QueueSource
 from sweep.simulate.search import ControllerTime, SearchSource
+from sweep.simulate.trouble import Trouble, audit
 
 
 class Arm(StrEnum):
@@ -43,12 +46,15 @@ SettingsOf = Mapping[str, Sequence[Setting]]
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What is simulated besides the grid: the seed of everything, the curves, speed, and faults (see `Cluster`).
+    """What is simulated besides the grid: the seeds of faults and of curves, the kind of curves, speed, and faults (`Cluster`).
 
     `rate` is training tokens a second and GPU; in seconds, `start` is a leg's start, `checkpoint` the time between checkpoints.
+    `deaths`, `loses` and `between` are what `Trouble` says, `diverge` is the share of trials that fail: the search alone meets
+    them, and no queue.
     """
 
     seed: int = 0
+    curve_seed: int = 0
     curves: str = "measured"
     rate: float = 150_000.0
     start: float = 10.0
@@ -58,6 +64,15 @@ class Scenario:
     replaced: float = 300.0
     fail: float = 0.01
     joins: float = 300.0
+    deaths: float = 0.0
+    loses: float = 0.0
+    between: float = 0.0
+    diverge: float = 0.0
+
+    @property
+    def troubled(self) -> bool:
+        """Whether more can happen than what happens to machines."""
+        return bool(self.deaths or self.loses or self.between)
 
     def cluster(self, gpus: int) -> Cluster:
         """The machines."""
@@ -78,7 +93,9 @@ class Figures:
 
     `tokens` are those trained on, what was lost included. `useful` (training that was kept, and evaluation), `held` (waiting
     with a GPU in hand), `wasted` (starts, and work that was lost) and `idle` are shares of the GPU time that there was. `best`
-    is the mean over studies of the best English dev score of the first seed; None for queues, which look at no score.
+    is the mean over studies of the best English dev score of the first seed, and `worth` that of the chosen settings' scores
+    without noise; None for queues, which look at no score.
+    `wrong` is what an audit found: anything that was not done exactly once.
     """
 
     arm: str
@@ -95,6 +112,8 @@ class Figures:
     idle: float
     ends: Mapping[str, int] = field(default_factory=dict)
     best: float | None = None
+    worth: float | None = None
+    wrong: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,21 +154,38 @@ def _simulate(grid: Grid, arm: Arm, gpus: int, scenario: Scenario, settings: Set
     begun, resident, controller = time.perf_counter(), _resident(), ControllerTime()
     with controller.of("plan"):
         plan = _planned(grid, arm, run)
-        pace, store = TokenPace(plan, sizes_of(plan, missing=plan.digests), scenario.rate), SimulatedStore()
-    source: QueueSource | SearchSource
+        pace = TokenPace(plan, sizes_of(plan, missing=plan.digests), scenario.rate)
     if arm in (Arm.QUEUE, Arm.SHARED):
-        source = QueueSource(plan, pace, settings, arm is Arm.SHARED)
+        queue = QueueSource(plan, pace, settings, arm is Arm.SHARED)
+        engine = Engine(scenario.cluster(gpus), queue, scenario.start, scenario.checkpoint)
+        figures = _figures(arm, engine, engine.run(), scenario)
     else:
-        curves = curves_of(plan, scenario.curves, scenario.seed)
-        source = SearchSource(plan, curves, pace, store, scenario.seed, controller=controller)
-    engine = Engine(scenario.cluster(gpus), source, scenario.start, scenario.checkpoint, store=store)
-    figures = _figures(arm, engine, engine.run(), scenario)
-    if isinstance(source, SearchSource):
-        ends = {str(status): count for status, count in sorted(source.ends.items()) if count}
-        figures, settings = replace(figures, trials=sum(ends.values()), ends=ends, best=source.best()), source.settings()
+        engine, source = searching(plan, pace, gpus, scenario, controller)
+        figures, settings = _with_ends(_figures(arm, engine, engine.run(), scenario), engine, source), source.settings()
     took = {what: round(seconds, 4) for what, seconds in sorted(controller.seconds.items())}
     cost = Cost(controller=took, memory=_resident() - resident, wall=time.perf_counter() - begun)
     return Simulated(figures=figures, cost=cost, settings=settings)
+
+
+def searching(
+    plan: Plan, pace: TokenPace, gpus: int, scenario: Scenario, controller: ControllerTime | None = None
+) -> tuple[Engine, SearchSource]:
+    """A sweep by the real search that is ready to `run`, with the scenario's trouble; its records go to `plan.run`."""
+    clock, store = Clock(), SimulatedStore()
+    source = SearchSource(
+        plan,
+        curves_of(plan, scenario.curves, scenario.curve_seed),
+        pace,
+        store,
+        scenario.curve_seed,
+        diverge=scenario.diverge,
+        controller=controller or ControllerTime(),
+        now=lambda: clock.now,
+    )
+    engine = Engine(scenario.cluster(gpus), source, scenario.start, scenario.checkpoint, clock=clock, store=store)
+    if scenario.troubled:
+        Trouble(engine, source, scenario.seed, deaths=scenario.deaths, loses=scenario.loses, between=scenario.between)
+    return engine, source
 
 
 def _planned(grid: Grid, arm: Arm, run: Path) -> Plan:
@@ -175,6 +211,14 @@ def _figures(arm: Arm, engine: Engine, makespan: float, scenario: Scenario) -> F
         wasted=wasted / there,
         idle=max(0.0, 1.0 - (useful + wasted + account.waiting) / there),
     )
+
+
+def _with_ends(figures: Figures, engine: Engine, source: SearchSource) -> Figures:
+    """What only the search has: how trials ended, their scores, and whether everything was done once."""
+    ends = {str(status): count for status, count in sorted(source.ends.items()) if count}
+    worth = fmean(source.chosen().values())
+    wrong = tuple(audit(engine, source))
+    return replace(figures, trials=sum(ends.values()), ends=ends, best=source.best(), worth=worth, wrong=wrong)
 
 
 def _resident() -> int:

@@ -40,6 +40,9 @@ class Curves(Protocol):
     def score(self, spec: StudySpec, setting: Setting, seed: int, share: float) -> float:
         """English dev score of a trial after a share of its last phase."""
 
+    def expected(self, spec: StudySpec, setting: Setting, share: float = 1.0) -> float:
+        """The same without the noise of a trial: what a setting is worth."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -104,14 +107,22 @@ class Measured:
 
     def score(self, spec: StudySpec, setting: Setting, seed: int, share: float) -> float:
         """See `Curves`."""
-        dice = random.Random(f"{self.seed}/{spec.model}/{spec.group}")
-        alike = [table for table in tables() if table.kind == self.kinds.get(spec.group)]
-        table = dice.choice(alike or list(tables()))
-        shift = dice.gauss(0.0, SHIFT)
-        trial = random.Random(f"{self.seed}/{spec.name}/{sorted(setting.items())}/{seed}")
+        table, _ = self._table(spec)
+        noise = table.residual(_dice(self.seed, spec, setting, seed), share)
+        return bounded(self.expected(spec, setting, share) + noise)
+
+    def expected(self, spec: StudySpec, setting: Setting, share: float = 1.0) -> float:
+        """See `Curves`."""
+        table, shift = self._table(spec)
         place = _place(spec, "target", setting, 0.6) + shift
         mean = table.mean(place, setting.get("target.epochs", 3.0), share)
-        return _bounded(mean + table.residual(trial, share) + _transfer(self.seed, spec, setting) * _weight(mean))
+        return bounded(mean + _transfer(self.seed, spec, setting) * _weight(mean))
+
+    def _table(self, spec: StudySpec) -> tuple[Table, float]:
+        """The measured phase that a pair follows, and how far its optimum is moved."""
+        dice = random.Random(f"{self.seed}/{spec.model}/{spec.group}")
+        alike = [table for table in tables() if table.kind == self.kinds.get(spec.group)]
+        return dice.choice(alike or list(tables())), dice.gauss(0.0, SHIFT)
 
 
 @dataclass(frozen=True)
@@ -122,17 +133,20 @@ class PowerLaw:
 
     def score(self, spec: StudySpec, setting: Setting, seed: int, share: float) -> float:
         """See `Curves`."""
+        lasting = _dice(self.seed, spec, setting, seed).gauss(0.0, 0.6)
+        look = _dice(self.seed, spec, setting, seed, share).gauss(0.0, 0.4)
+        return bounded(self.expected(spec, setting, share) + lasting + look)
+
+    def expected(self, spec: StudySpec, setting: Setting, share: float = 1.0) -> float:
+        """See `Curves`."""
         dice = random.Random(f"{self.seed}/{spec.model}/{spec.group}")
         top, floor, best = dice.uniform(70, 90), dice.uniform(5, 40), dice.uniform(0.3, 0.7)
         knee, power = dice.uniform(0.05, 0.3), dice.uniform(0.5, 2.0)
         away = _place(spec, "target", setting, best) - best
         end = top - 60.0 * away * away + 1.5 * math.log2(setting.get("target.epochs", 3.0) / 3.0)
         gained = (1 - (1 + share / knee) ** -power) / (1 - (1 + 1 / knee) ** -power)
-        trial = random.Random(f"{self.seed}/{spec.name}/{sorted(setting.items())}/{seed}")
-        lasting = trial.gauss(0.0, 0.6)
-        look = random.Random(f"{self.seed}/{spec.name}/{sorted(setting.items())}/{seed}/{share}").gauss(0.0, 0.4)
         mean = floor + (end - floor) * gained
-        return _bounded(mean + lasting + look + _transfer(self.seed, spec, setting) * _weight(mean))
+        return bounded(mean + _transfer(self.seed, spec, setting) * _weight(mean))
 
 
 def curves_of(plan: Plan, kind: str, seed: int) -> Curves:
@@ -140,6 +154,11 @@ def curves_of(plan: Plan, kind: str, seed: int) -> Curves:
     if kind == "power":
         return PowerLaw(seed)
     return Measured(seed, {spec.group: str(plan.sources[spec.group].row.kind) for spec in plan.studies})
+
+
+def _dice(seed: int, spec: StudySpec, setting: Setting, *further: float) -> random.Random:
+    """Dice of one trial, or of one look at it."""
+    return random.Random(f"{seed}/{spec.name}/{sorted(setting.items())}/{further}")
 
 
 def _place(spec: StudySpec, role: str, setting: Setting, default: float) -> float:
@@ -169,5 +188,6 @@ def _weight(mean: float) -> float:
     return max(0.0, 4 * mean * (100 - mean) / 10_000)
 
 
-def _bounded(score: float) -> float:
+def bounded(score: float) -> float:
+    """A score between 0 and 100 percent."""
     return min(100.0, max(0.0, score))

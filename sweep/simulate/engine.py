@@ -18,6 +18,9 @@ from sweep.simulate.clock import Clock, Event
 from sweep.simulate.cluster import Cluster, Happening
 from sweep.simulate.work import Piece, Work
 
+STANDSTILL = 30 * 24 * 3600.0
+"""Seconds without a running leg after which nothing more is expected of a sweep with work left."""
+
 
 class Source(Protocol):
     """Where work comes from."""
@@ -53,7 +56,7 @@ class SimulatedStore(MemoryIndex):
 
 @dataclass
 class Account:
-    """GPU-seconds by what they went into; `trained` and `lost` by (slot, piece)."""
+    """GPU-seconds by what they went into; `trained` and `lost` by (slot, piece), `whole` of each finished piece."""
 
     training: float = 0.0
     evaluating: float = 0.0
@@ -64,6 +67,7 @@ class Account:
     resumed: int = 0
     trained: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     lost: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+    whole: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -113,7 +117,7 @@ class Engine:
         self._lost: deque[Work] = deque()
         self._workers = [_Worker(number, self.cluster.happenings(number)) for number in range(self.cluster.gpus)]
         self._free: dict[int, _Worker] = {}
-        self._asks, self._runs = True, 0
+        self._asks, self._runs, self._moved = True, 0, 0.0
         for worker in self._workers:
             self._await(worker)
 
@@ -128,7 +132,7 @@ class Engine:
             self.hand_out()
             if self.done:
                 break
-            if not self.clock.step():
+            if not self.clock.step() or (not self._runs and self.clock.now - self._moved > STANDSTILL):
                 raise RuntimeError("the simulated sweep stands still with work left")
         self.settle()
         return self.clock.now
@@ -171,7 +175,7 @@ class Engine:
     def forget(self, key: str) -> None:
         """The store loses a piece; what it held has to be trained again."""
         self.store.remove(key)
-        for place in [place for place in self.account.trained if place[1] == key]:
+        for place in [place for place in self.account.trained if place[1] == key and place not in self.checkpoints]:
             self.account.lost[place] = self.account.trained[place]
 
     def _await(self, worker: _Worker) -> None:
@@ -217,7 +221,7 @@ class Engine:
 
     def _begin(self, worker: _Worker, work: Work) -> None:
         self.account.legs += 1
-        self._runs += 1
+        self._runs, self._moved = self._runs + 1, self.clock.now
         worker.run = _Run(work, since=self.clock.now)
         worker.run.event = self.clock.after(self.start, lambda: self._started(worker))
 
@@ -269,6 +273,7 @@ class Engine:
         if piece.commits:
             self.checkpoints.pop(place, None)
             self.store.add(piece.key)
+            self.account.whole[piece.key] = piece.whole
             self._asks = True
             self.source.committed(piece.key)
         else:

@@ -10,7 +10,7 @@ import contextlib
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -66,7 +66,8 @@ class ControllerTime:
 class SearchSource:
     """The board over a plan whose run folder `plan.run` is really written; `store` is the engine's.
 
-    A share `diverge` of the settings ends with a failed record. `storage` is Optuna's, in memory.
+    A share `diverge` of the trials ends with a failed record. `storage` is Optuna's, in memory. `dies` is asked when a record
+    was written and the board does not know of it yet; where it says so, the board is never told. `now` is virtual time.
     """
 
     plan: Plan
@@ -79,6 +80,8 @@ class SearchSource:
     storage: Any = field(default_factory=InMemoryStorage)
     controller: ControllerTime = field(default_factory=ControllerTime)
     ends: Counter[Status] = field(default_factory=Counter)
+    dies: Callable[[], bool] = field(default=lambda: False)
+    now: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self.open()
@@ -91,6 +94,7 @@ class SearchSource:
             self.board = Board.open(
                 self.plan, self.storage, records, waiting, index=self.store, seconds=self.pace.node, gates=self.gates
             )
+            self.board.clock = self.now
         self._settle()
 
     @property
@@ -124,6 +128,8 @@ class SearchSource:
         if ask.rung is not None and score is not None:
             with self.controller.of("journal"):
                 write_paused(self.plan.run, self._record(ask, Status.PAUSED, score, self._rungs(ask, score)))
+            if self.dies():
+                return
             with self.controller.of("told"):
                 self.board.at_rung(work.name, score)
         else:
@@ -132,6 +138,8 @@ class SearchSource:
                 write_record(self.plan.run, self._record(ask, status, score, self._rungs(ask, None)))
                 paused_path(self.plan.run, ask.name).unlink(missing_ok=True)
             self.ends[status] += 1
+            if self.dies():
+                return
             with self.controller.of("told"):
                 self.board.finish(work.name, score)
         self._settle()
@@ -144,6 +152,21 @@ class SearchSource:
             for book in self.board.books
         )
         return fmean(scores)
+
+    def chosen(self) -> dict[str, float]:
+        """By pair, what the setting is worth that would be chosen: the best mean of those that have every seed."""
+        worth = {}
+        for book in self.board.books:
+            means = []
+            for number in range(len(book.settings)):
+                scores = [book.scores.get((number, seed)) for seed in self.plan.grid.seeds]
+                known = [score for score in scores if score is not None]
+                if len(known) == len(scores):
+                    means.append((fmean(known), -number))
+            if means:
+                setting = book.setting(-max(means)[1])
+                worth[book.spec.name] = self.curves.expected(book.spec, setting)
+        return worth
 
     def settings(self) -> dict[str, list[Setting]]:
         """The settings that were asked for, by the label of their study."""

@@ -26,6 +26,7 @@ COLUMNS = (
     "wasted",
     "idle",
     "best",
+    "worth",
 )
 
 
@@ -49,6 +50,7 @@ def _row(item: Figures, plain: Figures) -> tuple[str, ...]:
         f"{plain.tokens / item.tokens:.2f}" if item.tokens else "–",
         *shares,
         "–" if item.best is None else f"{item.best:.2f}",
+        "–" if item.worth is None else f"{item.worth:.2f}",
     )
 
 
@@ -71,10 +73,10 @@ def render(results: Sequence[Simulated]) -> Table:
 def notes(results: Sequence[Simulated], scenario: Scenario) -> list[str]:
     """What stands below the table: what the words mean, what was assumed, and what the controller took."""
     lines = [f"{arm}: {meaning}" for arm, meaning in MEANINGS.items()]
+    lines.append("best: the best English dev score; worth: the chosen setting's without noise; both in the mean over pairs")
     lines.append(
-        f"best: the best English dev score, in the mean over pairs. Virtual time, published sizes, {scenario.rate:,.0f} tokens "
-        f"a second and GPU in training (assumed), {scenario.curves} curves, seed {scenario.seed}; an hour and GPU has "
-        f"{scenario.preempt:g} preemptions and {scenario.fail:g} failures."
+        f"Virtual time, published sizes, {scenario.rate:,.0f} training tokens a second and GPU (assumed), {scenario.curves} "
+        f"curves, seed {scenario.seed}; an hour and GPU has {scenario.preempt:g} preemptions and {scenario.fail:g} failures."
     )
     searched = [item for item in results if item.figures.best is not None]
     if searched:

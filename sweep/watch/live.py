@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from sweep.steer import LOOK, read_request
-from training.chain import Unwatched
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
 
 INTERVAL = 0.5
+EVALUATION = "evaluation"
 
 
-class LiveFile(Unwatched):
-    """Watches a chain and keeps its live file. A file that can't be written is no reason to stop training."""
+class LiveFile:
+    """Watches a chain (`training.chain.Watcher`) and keeps its live file; one that can't be written stops no training."""
 
     def __init__(self, run: Path, trial: str) -> None:
         self.path = run / "live" / f"{trial}.json"
@@ -66,7 +66,7 @@ class LiveFile(Unwatched):
 
     def phase_done(self, trace: PhaseTrace) -> None:
         """Note a finished phase."""
-        self.state |= {"done": [*self.state.get("done", []), trace.identity.name], "phase": "evaluation", "encoding": None}
+        self.state |= {"done": [*self.state.get("done", []), trace.identity.name], "phase": EVALUATION, "encoding": None}
         self._write(force=True)
 
     def _write(self, *, force: bool = False) -> None:
@@ -89,7 +89,7 @@ class LiveFile(Unwatched):
 
 def is_saved(state: Mapping[str, Any]) -> bool:
     """Whether a live file says that ending the trial now costs no training: it wrote its checkpoint, or trains nothing."""
-    training = state.get("step") and state.get("phase") != "evaluation"
+    training = state.get("step") and state.get("phase") != EVALUATION
     return bool(state.get("saved")) or not training
 
 
@@ -99,6 +99,8 @@ def doing(state: Mapping[str, Any]) -> str:
     if encoding:
         return f"tokenising {encoding['subject']} {encoding['done']}/{encoding['total']}"
     phase = str(state.get("phase", ""))
+    if phase == EVALUATION:
+        return phase
     return f"{phase} step {state.get('step', 0)}/{state['steps']}" if phase and state.get("steps") else phase
 
 

@@ -55,8 +55,8 @@ class ProgressView:
         before = self.standing.tally.settled
         studies = "1 study" if len(plan.studies) == 1 else f"{len(plan.studies)} studies"
         earlier = f", {before} done before" if before else ""
-        self._say(f"{plan.grid.name}: {studies}, {several(plan.trials(), 'trial')}{earlier}", markup=False)
         self._table: Live | None = None
+        self._say(f"{plan.grid.name}: {studies}, {several(plan.trials(), 'trial')}{earlier}", markup=False)
         if console.is_terminal:
             self._table = Live(console=console, auto_refresh=False, transient=True, get_renderable=self._drawn)
             self._table.start(refresh=True)
@@ -145,7 +145,7 @@ class ProgressView:
 
     def _say(self, text: str, *, style: str = "", markup: bool = True) -> None:
         self._spoke = self.clock()
-        self.console.print(text, style=style or None, highlight=False, markup=markup, soft_wrap=True)
+        self.console.print(text, style=style or None, highlight=False, markup=markup, soft_wrap=self._table is None)
 
 
 def _what(record: TrialRecord) -> str:

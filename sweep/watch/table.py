@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweep.ending import EndState
-from sweep.watch.live import doing
+from sweep.watch.live import EVALUATION, doing
 from sweep.watch.standing import Standing
 from sweep.watch.tally import PairTally
 from sweep.watch.wording import amount, duration, several
@@ -131,15 +131,20 @@ def _count(count: int) -> str:
 
 def _training(standing: Standing, width: int, most: int) -> list[Text]:
     """What running trials are doing, one line each, as many as there is room for."""
-    busy = [(state, text) for state in standing.live if (text := doing(state))]
-    lines = [Text(f"  {text}{_loss(state)}", no_wrap=True, overflow="ellipsis") for state, text in busy[:most]]
+    busy = [f"{_subject(state, width)}{text}{_loss(state)}" for state in standing.live if (text := doing(state))]
+    lines = [Text(f"  {text}", no_wrap=True, overflow="ellipsis") for text in busy[:most]]
     hidden = max(len(busy), standing.running) - len(lines)
     if hidden > 0 and lines:
         lines.append(Text(f"  and {several(hidden, 'other trial')}", style="dim"))
     return lines
 
 
+def _subject(state: dict[str, object], width: int) -> str:
+    """Whose trial it is, where there is room: pair, setting and seed."""
+    return f"{str(state.get('trial', '')).rpartition('--')[0]}: " if width >= WIDE else ""
+
+
 def _loss(state: dict[str, object]) -> str:
     loss = state.get("loss")
-    steps = state.get("step") and not state.get("encoding") and state.get("phase") != "evaluation"
+    steps = state.get("step") and not state.get("encoding") and state.get("phase") != EVALUATION
     return f", loss {loss:.3f}" if steps and isinstance(loss, float) else ""

@@ -26,7 +26,7 @@ from tests.sweep.plans import study_of
 from tests.sweep.runs import TWO_SEEDS, begun, checkpoint, ended, leave, mark_with, phase_folder, record_of, traces
 from training.claims import claim
 from training.errors import UserError
-from training.record import Status, write_paused
+from training.record import Status, record_path, write_paused
 
 CLAIMANT = """
 import sys, time
@@ -133,6 +133,7 @@ def test_unfinished_sweep_keeps_tasks_that_other_targets_go_on_from(settled: Pla
 
 def test_phases_of_a_trial_at_a_rung_stay_whatever_is_kept(settled: Plan) -> None:
     waiting = record_of(settled, _study(settled), 0, 40.0)
+    record_path(settled.run, waiting.trial).unlink()
     write_paused(settled.run, replace(waiting, status=Status.PAUSED))
     assert _keys(tidy_store(settled.run, keep=Keep.NONE)).isdisjoint(phase.key for phase in waiting.phases)
 

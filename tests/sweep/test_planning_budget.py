@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.options import LaunchOptions, gpu_price
-from sweep.planning.budget import RESERVE, Budget, budget_of, left_out, left_out_lines
+from sweep.planning.budget import RESERVE, Budget, budget_of, left_out
 from sweep.planning.costs import Costs, Span, costs_of
 from sweep.planning.limits import Limits, deadline_of, limits_of
 from sweep.planning.plan import Plan
@@ -81,7 +81,7 @@ def test_no_limit_admits_everything() -> None:
     board, budget, clock = _budget(Limits())
     _run(board, clock)
     assert board.finished
-    assert (left_out(board), left_out_lines(budget, board), budget.fault()) == ([], [], None)
+    assert (left_out(board), budget.refused, budget.fault()) == ([], False, None)
 
 
 def test_budget_is_never_overspent_and_names_what_it_left_out() -> None:
@@ -93,15 +93,13 @@ def test_budget_is_never_overspent_and_names_what_it_left_out() -> None:
     left = left_out(board)
     assert sum(item.trials for item in left) == board.plan.trials() - len(done)
     assert {ask.spec.name for ask in board.refused} <= {item.study for item in left}
-    lines = left_out_lines(budget, board)
-    assert lines[0].endswith(f"in time or money: {board.plan.trials() - len(done)} trials")
-    assert f"  {left[0].study} ({', '.join(left[0].targets)}): {left[0].trials}" in lines
+    assert budget.refused
     assert budget.fault() is None
 
 
 def test_settings_are_named_where_early_stopping_has_not_settled_them() -> None:
     text = SMALL.replace("trials: 3", "trials: 2\n  stopping: {rungs: [0.5]}")
-    board, budget, clock = _budget(Limits(gpu_hours=1.2), text=text)
+    board, _, clock = _budget(Limits(gpu_hours=1.2), text=text)
     while (ask := board.next()) is not None:
         clock.now += 1800 * len(ask.missing)
         if ask.rung is None:
@@ -109,7 +107,6 @@ def test_settings_are_named_where_early_stopping_has_not_settled_them() -> None:
         else:
             board.at_rung(ask.leg, 50.0)
     assert {item.study: item.trials for item in left_out(board)}["mini.mini_nli.mini_udpos"] == 2
-    assert left_out_lines(budget, board)[0].endswith(" settings")
 
 
 def test_what_runs_now_is_counted_at_what_it_may_still_take() -> None:

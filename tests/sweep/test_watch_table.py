@@ -81,7 +81,8 @@ def test_table_names_pairs_sums_and_what_is_trained() -> None:
     assert first.split()[1:] == ["3/3", "3/3", "1", "1", "50.0", "done"]
     (second,) = [line for line in lines if line.startswith("mini.task_1.mini_udpos")]
     assert second.split()[1:] == ["0/3", "0/3", "-", "-", "-", "1", "running"]
-    assert lines[-1].strip() == "mini_udpos-lr0.0001-ep1-s1 step 12/40, loss 1.234"
+    assert lines[-1].strip() == "mini.task_1.mini_udpos-000-s1: mini_udpos-lr0.0001-ep1-s1 step 12/40, loss 1.234"
+    assert _drawn(standing, width=60)[-1].strip() == "mini_udpos-lr0.0001-ep1-s1 step 12/40, loss 1.234"
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 71, 72, 99, 100, 200])

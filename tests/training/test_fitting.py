@@ -187,7 +187,8 @@ def test_moments_made_beforehand_are_those_that_adamw_makes(toy_folder: Path, to
     for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
         assert torch.equal(one, other)
         for name, value in optimisers[0].state[one].items():
-            assert torch.equal(value, optimisers[1].state[other][name])
+            made = optimisers[1].state[other][name]
+            assert torch.equal(value, made) and value.dtype == made.dtype
 
 
 def tagging(bench: Bench, *more: Any, **changes: Any) -> Any:

@@ -89,8 +89,8 @@ def from_phase(
 ) -> tuple[ChainModel, CarryReport]:
     """A phase's model on top of an earlier phase: the whole encoder, and heads where name and shape agree (unless told not to).
 
-    Raises ModelError when an encoder tensor is missing or has another shape: the phase before is another model's; PhaseLostError
-    when its weights can't be read.
+    Raises ModelError when an encoder tensor is missing or has another shape (the phase before is another model's),
+    PhaseLostError when its weights can't be read.
     """
     backbone = build_backbone(folder, 0, drawn=False)
     model = ChainModel(backbone, _heads(rows, backbone.config, seed))
