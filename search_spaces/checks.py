@@ -35,6 +35,7 @@ def task_faults(document: Document, rows: Rows) -> Iterator[Fault]:
     yield from _mixture_name_faults(document, rows)
     for path, task in _listed(document.value, ("targets",)):
         yield from _task_fault(document, rows, path, task, "target tasks", lambda row: row.target)
+    yield from _space_faults(document, rows)
     for task, change in _items(document.value, "data"):
         yield from _data_faults(document, rows, ("data", task), task, change)
 
@@ -91,6 +92,20 @@ def _task_fault(
         needs = "test files, or `scored_on: dev` and dev files" if what.startswith("target") else "train files"
         remedy = f"{what}: {', '.join(sorted(fitting))} (a task of your own is one with {needs})"
         yield document.fault(path, f"not one of the {what}", task, remedy)
+
+
+def _space_faults(document: Document, rows: Rows) -> Iterator[Fault]:
+    """Spaces of tasks that no target of the grid has a phase on."""
+    value: Any = document.value
+    for key in ("search", "space"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    learned = {
+        rows[name].training_row for _, name in _listed(document.value, ("targets",)) if name in rows and rows[name].trained
+    }
+    for name, _ in _items(value, "targets"):
+        if name not in learned:
+            remedy = nearest(name, learned, "what the grid's targets are trained on")
+            yield document.fault(("search", "space", "targets", name), "no target of the grid is trained on this", name, remedy)
 
 
 def _source_faults(document: Document, path: Path, model: Any) -> Iterator[Fault]:

@@ -177,6 +177,8 @@ class Space(Part):
     """{lr, epochs} of the intermediate phase"""
     target: PhaseSpace = PhaseSpace()
     """{lr, epochs} of the target phase"""
+    targets: Mapping[str, PhaseSpace] = {}
+    """{task: {lr, epochs}}: what differs for the target phase on this task's training data, for any of the grid's targets"""
 
 
 class Stopping(Part):
@@ -211,7 +213,7 @@ class Search(Part):
     at_once: Count = 1
     """settings a study asks for before it waits for their results, a whole number from 1"""
     space: Space = Space()
-    """{intermediate: {lr, epochs}, target: {lr, epochs}}"""
+    """{intermediate: {lr, epochs}, target: {lr, epochs}, targets: {task: {lr, epochs}}}"""
     stopping: Stopping | None = None
     """{rungs, keep, seeds}, or nothing to run every setting to its end with every seed"""
 

@@ -70,7 +70,7 @@ class TaskUse:
 class Mixing:
     """How a phase of several tasks (or of one task in several languages) draws and weighs its examples.
 
-    With r = min(size, `cap`), a task's share of an epoch is proportional to r (`proportional`: each example once),
+    With r = min(size, `cap`) (0: no cap), a task's share of an epoch is proportional to r (`proportional`: each example once),
     r^(1/`temperature`) (`temperature`), or its entry of `weights` (`weights`, in the order of the tasks). A task's languages
     share its draws in proportion to size^`alpha`. A batch holds one task (`homogeneous`) or all of them in their shares
     (`mixed`). `loss_scaling` divides a task's loss by log(number of classes) (`log_classes`, Muppet, arXiv 2101.11038).

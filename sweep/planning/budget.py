@@ -105,8 +105,9 @@ class Budget:
             return UserError(
                 "nothing can be finished before the deadline", seen, f"give a --deadline later than {need:.0f}s from now"
             )
-        seen = f"{max(0.0, self.left_hours()):.2f} GPU-hours are left, {asks[0].leg} may take {hours:.2f}"
-        remedy = f"allow {self.spent() + hours:.2f} GPU-hours or more, or measure this machine: sweep plan --calibrate 60"
+        seen = f"{hours_text(max(0.0, self.left_hours()))} GPU-hours are left, {asks[0].leg} may take {hours_text(hours)}"
+        enough = hours_text(1.01 * (self.spent() + hours))
+        remedy = f"allow {enough} GPU-hours or more, or measure this machine: sweep plan --calibrate 60"
         return UserError("the budget is too small for any trial that is left", seen, remedy)
 
     def left_hours(self) -> float:
@@ -131,6 +132,11 @@ def budget_of(plan: Plan, options: LaunchOptions, records: Iterable[TrialRecord]
     if not limits:
         return None
     return Budget(limits, costs_of(plan, sizes_of(plan, records=known), known), earlier=spent_seconds(known))
+
+
+def hours_text(hours: float) -> str:
+    """Hours for a person: two places after the point, or two digits where there are none before it."""
+    return f"{hours:.2f}" if hours >= 0.1 or not hours else f"{hours:.2g}"
 
 
 def left_out(board: Board) -> list[LeftOut]:

@@ -173,10 +173,10 @@ class _Chains:
             )
 
     def mixing(self, intermediate: Intermediate) -> Mixing:
-        """How an intermediate setting mixes its tasks; the same for every phase of one task in one language."""
+        """How an intermediate setting mixes its tasks; a task that stands alone is not capped, unless it says so itself."""
         return Mixing(
             kind=intermediate.sampling,
-            cap=intermediate.cap or self.grid.training.mixing_cap,
+            cap=intermediate.cap or (self.grid.training.mixing_cap if len(intermediate.tasks) > 1 else 0),
             temperature=intermediate.temperature or 1.0,
             weights=intermediate.weights,
             alpha=intermediate.alpha,
@@ -201,7 +201,7 @@ class _Chains:
             weight_decay=training.weight_decay,
             clip=training.clip,
             carry_heads=training.carry_heads,
-            mixing=mixing or Mixing(cap=training.mixing_cap),
+            mixing=mixing or Mixing(cap=0),
         )
 
     def use(self, task: str) -> TaskUse:
@@ -261,7 +261,7 @@ def make_plan(
     for model in grid.models:
         for intermediate in grid.intermediates:
             for group, targets in target_groups(grid, sources).items():
-                axes = _axes(grid, intermediate, sources[group].row.trained)
+                axes = _axes(grid, intermediate, group, sources[group].row.trained)
                 spec = StudySpec(model=model, intermediate=intermediate, group=group, targets=targets, axes=axes, label="")
                 studies.append(_labelled(spec, _Chains(grid, models, sources, digests)))
     return Plan(grid=grid, models=models, sources=sources, digests=digests, run=run, studies=tuple(studies), phases=phases)
@@ -320,12 +320,23 @@ def _digests(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, str]:
     return found
 
 
-def _axes(grid: Grid, intermediate: Intermediate, trained: bool) -> dict[str, object]:
+def target_space(grid: Grid, group: str) -> PhaseSpace:
+    """The space of the target phase on a training row: the general one, with what the grid says of this row in its place."""
+    space = grid.search.space
+    own = space.targets.get(group)
+    return (
+        space.target
+        if own is None
+        else space.target.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+    )
+
+
+def _axes(grid: Grid, intermediate: Intermediate, group: str, trained: bool) -> dict[str, object]:
     parts: list[tuple[str, PhaseSpace]] = []
     if intermediate.name != NONE:
         parts.append(("intermediate", intermediate.space or grid.search.space.intermediate))
     if trained:
-        parts.append(("target", grid.search.space.target))
+        parts.append(("target", target_space(grid, group)))
     return {f"{name}.{axis}": getattr(space, axis) for name, space in parts for axis in ("lr", "epochs")}
 
 

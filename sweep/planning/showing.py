@@ -128,7 +128,8 @@ def _price(found: Mapping[str, float] | None) -> str:
 
 
 def _range(found: Mapping[str, float]) -> str:
-    return f"{found['likely']:,.2f} ({found['low']:,.2f} to {found['high']:,.2f})"
+    low, likely, high = (f"{found[name]:,.2f}" for name in ("low", "likely", "high"))
+    return f"{likely} ({low} to {high})"
 
 
 def _bytes(count: float) -> str:

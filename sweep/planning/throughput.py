@@ -30,7 +30,7 @@ PEAKS: Mapping[str, float] = {
 """FLOP/s in float32 without tensor cores, from the vendors' data sheets."""
 UTILISATION = (0.10, 0.25, 0.45)
 """Of the peak, on real tokens: a batch of 32 padded to its longest computes about twice the tokens that are real."""
-CORE = (8e9, 20e9, 50e9)
+CORE = (10e9, 30e9, 60e9)
 """FLOP/s of a CPU core in small float32 matrices."""
 ASSUMED_GPU = "A100"
 UNSEEN = (0.6, 1.0, 1.5)

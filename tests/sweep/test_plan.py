@@ -246,7 +246,19 @@ def test_a_mixture_carries_its_options_into_the_phase() -> None:
         kind="weights", cap=9, weights=(3.0, 1.0), alpha=0.3, batches="mixed", loss_scaling="log_classes"
     )
     (alone,) = [phase for phase in chains["mini.mini_nli.mini_udpos"].phases if phase.role is Role.INTERMEDIATE]
-    assert alone.mixing == Mixing()
+    assert alone.mixing == Mixing(cap=0), "a task that stands alone is learned from all of its examples"
+
+
+def test_a_target_with_a_space_of_its_own_searches_that_and_keeps_the_rest() -> None:
+    plan = plan_of(SMALL.replace("    target: {lr", "    targets: {mini_udpos: {epochs: [5, 9]}}\n    target: {lr"))
+    axes = study_of(plan, "mini.none.mini_udpos").axes
+    assert axes["target.epochs"].values == (5.0, 9.0)  # type: ignore[attr-defined]
+    assert axes["target.lr"] == study_of(plan_of(SMALL), "mini.none.mini_udpos").axes["target.lr"]
+
+
+def test_space_of_what_no_target_is_trained_on_is_refused() -> None:
+    with pytest.raises(Faults, match="no target of the grid is trained on this"):
+        plan_of(SMALL.replace("    target: {lr", "    targets: {mini_tatoeba: {epochs: [5]}}\n    target: {lr"))
 
 
 def test_a_setting_with_a_space_of_its_own_searches_that() -> None:

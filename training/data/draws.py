@@ -70,7 +70,7 @@ def epoch_draws(
 
 def task_shares(sizes: Sequence[int], mixing: Mixing) -> list[int]:
     """Units an epoch of each task, at least one of each; raises UserError when `mixing.weights` does not fit the tasks."""
-    capped = [min(size, mixing.cap) for size in sizes]
+    capped = [min(size, mixing.cap) if mixing.cap else size for size in sizes]
     if mixing.kind == "proportional":
         return capped
     if mixing.kind == "temperature":
