@@ -2,7 +2,7 @@
 
     python benchmarks/compare.py [--grid all] [--seeds-of-scores 3]
 
-The grid as it is, then with other epochs; published sizes where data is not at hand. Made-up scores decide what early stopping
+The grid as it is, then with other choices; published sizes where data is not at hand. Made-up scores decide what early stopping
 ends, so every count is repeated with some seeds, and the range is shown.
 """
 
@@ -14,23 +14,32 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.reading import load_grid
-from search_spaces.schema import Grid
-from search_spaces.values import EpochsChoices
+from search_spaces.schema import Grid, PhaseSpace
+from search_spaces.values import EpochsChoices, LearningRateChoices
 from sweep.planning.compare import AIMS, OTHERS, comparison
 from sweep.planning.nominal import nominal_plan
 from sweep.planning.sizes import sizes_of
 
-EPOCHS = (((1, 2), (2, 5)), ((2,), (2, 5)), ((3,), (2, 5)), ((2,), (2, 3)), ((3,), (2, 3)), ((3,), (2,)))
-"""(intermediate, target) epochs that are tried."""
+Rates = tuple[float, ...]
+Epochs = tuple[int, ...]
+CHOICES: tuple[tuple[str, Rates, Epochs, Epochs | None], ...] = (
+    ("as it is", (5e-6, 1e-5), (3,), None),
+    ("three learning rates", (5e-6, 1e-5, 2e-5), (3,), None),
+    ("one learning rate", (1e-5,), (3,), None),
+    ("one or two intermediate epochs", (5e-6, 1e-5), (1, 2), None),
+    ("two or three epochs for every target", (5e-6, 1e-5), (3,), (2, 3)),
+)
+"""Intermediate learning rates and epochs, and epochs of every target phase (None: as the grid has them), that are tried."""
 
 
-def with_epochs(grid: Grid, intermediate: tuple[int, ...], target: tuple[int, ...]) -> Grid:
-    """A grid with other epochs to choose from."""
+def with_choices(grid: Grid, rates: Rates, epochs: Epochs, target: Epochs | None) -> Grid:
+    """A grid with other values to choose from."""
     space = grid.search.space
-    changed = {
-        "intermediate": space.intermediate.model_copy(update={"epochs": EpochsChoices(values=intermediate)}),
-        "target": space.target.model_copy(update={"epochs": EpochsChoices(values=target)}),
+    changed: dict[str, Any] = {
+        "intermediate": PhaseSpace(lr=LearningRateChoices(values=rates), epochs=EpochsChoices(values=epochs)),
     }
+    if target is not None:
+        changed |= {"target": space.target.model_copy(update={"epochs": EpochsChoices(values=target)}), "targets": {}}
     search = grid.search.model_copy(update={"space": space.model_copy(update=changed)})
     return grid.model_copy(update={"search": search})
 
@@ -59,14 +68,14 @@ def ways_table(found: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def choices_table(grid: Grid, seeds: int) -> Iterator[str]:
-    """The ratios that are aimed at, with other epochs."""
-    heads = " | ".join(f"{way} ÷ {other} (aim {aim:g})" for way, other, aim in AIMS)
-    yield f"| intermediate epochs | target epochs | {heads} |"
-    yield "|---|---|" + "---:|" * len(AIMS)
-    for intermediate, target in EPOCHS:
-        found = counted(with_epochs(grid, intermediate, target), seeds)
+    """The ratios that are aimed at, with other choices."""
+    heads = " | ".join(f"{other} ÷ {way} (aim {aim:g})" for way, other, aim in AIMS)
+    yield f"| intermediate phases and targets | {heads} |"
+    yield "|---|" + "---:|" * len(AIMS)
+    for name, rates, epochs, target in CHOICES:
+        found = counted(with_choices(grid, rates, epochs, target), seeds)
         aims = " | ".join(spread([item["aims"][place]["fewer"] for item in found]) for place in range(len(AIMS)))
-        yield f"| {', '.join(map(str, intermediate))} | {', '.join(map(str, target))} | {aims} |"
+        yield f"| {name} | {aims} |"
 
 
 def main() -> None:

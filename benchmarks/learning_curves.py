@@ -1,7 +1,7 @@
 """Learning curves of real target phases, for the simulator: English dev score at several shares of the phase.
 
-Trains phase 0 of the mini world once, then every target phase of the table below, and measures English dev on the way. Batches and
-dropout follow from (seed, step), so looking does not change what is learned. About ten minutes on one core.
+Trains phase 0 of the mini world once, then every target phase of the table below, and measures English dev on the way. Batches
+and dropout follow from (seed, step), so looking does not change what is learned. About ten minutes on one core.
 
     python benchmarks/learning_curves.py --run runs/learning_curves > sweep/simulate/curves.json
 """
@@ -121,7 +121,8 @@ def main() -> None:
         kind = plan.sources[study.group].row.kind
         tables.append({"intermediate": intermediate, "target": target, "kind": kind, "curves": curves})
     listed = ",\n".join(
-        json.dumps({**item, "curves": None})[:-5] + "[\n" + ",\n".join(map(json.dumps, item["curves"])) + "\n]}" for item in tables
+        json.dumps({**item, "curves": None})[:-5] + "[\n" + ",\n".join(map(json.dumps, item["curves"])) + "\n]}"
+        for item in tables
     )
     print(f'{{"shares": {json.dumps(SHARES)}, "tables": [\n{listed}\n]}}')
 

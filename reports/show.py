@@ -20,6 +20,7 @@ from training.record import (
     Status,
     TargetResult,
     TrialRecord,
+    paused_path,
     read_record,
     record_path,
 )
@@ -31,16 +32,18 @@ COLOURS = {Status.FINISHED: "green", Status.STOPPED: "yellow", Status.PAUSED: "y
 
 
 def find_record(folder: Path, trial: str) -> TrialRecord:
-    """The record of `trial` below a run folder: the exact name, else the only one that starts so.
+    """The record of `trial` below a run folder: the exact name, else the only one that starts so; of one that waits, its rungs.
 
     Raises UserError, with the nearest names, when there is none or more than one.
     """
-    names = sorted(path.stem for path in (folder / "records").glob("*.json"))
+    waiting = {path.stem for path in (folder / "rungs").glob("*.json")}
+    ended = {path.stem for path in (folder / "records").glob("*.json")}
+    names = sorted(ended | waiting)
     if not names:
         raise UserError("no trial has left a record yet", folder, "wait for the first trial, or name another run folder")
     matches = [trial] if trial in names else [name for name in names if name.startswith(trial)]
     if len(matches) == 1:
-        return read_record(record_path(folder, matches[0]))
+        return read_record((record_path if matches[0] in ended else paused_path)(folder, matches[0]))
     if matches:
         raise UserError(f"{len(matches)} trials start so", trial, f"give more of the name: {_listed(matches)}")
     near = difflib.get_close_matches(trial, names, n=3, cutoff=0.3) or [name for name in names if trial in name] or names
@@ -158,6 +161,8 @@ def _selection(record: TrialRecord) -> RenderableType:
     selection = record.selection
     if record.status is Status.STOPPED:
         return Text("\nstopped early: no result, and not to be chosen", "yellow")
+    if record.status is Status.PAUSED:
+        return Text("\nwaits at a rung until the others of its round are there: then it goes on, or is stopped", "yellow")
     if selection is None:
         return Text("\nselection: nothing to choose by", "dim")
     where = f"{selection.task}/{selection.split}/{selection.language}"

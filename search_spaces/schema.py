@@ -192,7 +192,9 @@ class Stopping(Part):
     keep: Share = 0.34
     """the share of the compared settings that goes on, above 0 and below 1; always one at least"""
     seeds: Literal["all", "best"] = "best"
-    """best (a setting gets its next seed while it is among the best) or all"""
+    """best (a setting gets its next seed while it can still win) or all"""
+    margin: Annotated[float, Field(ge=0)] = 0.5
+    """points of dev score: what is within so many of the best can still win, besides the share that goes on, from 0"""
 
     @model_validator(mode="after")
     def _rises(self) -> Stopping:
@@ -215,7 +217,7 @@ class Search(Part):
     space: Space = Space()
     """{intermediate: {lr, epochs}, target: {lr, epochs}, targets: {task: {lr, epochs}}}"""
     stopping: Stopping | None = None
-    """{rungs, keep, seeds}, or nothing to run every setting to its end with every seed"""
+    """{rungs, keep, seeds, margin}, or nothing to run every setting to its end with every seed"""
 
 
 class Data(Part):

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from sweep.data_verbs import data as data_verbs
-from sweep.flags import budget_flags, json_flag, launch_flags, price_flag, run_flags
+from sweep.flags import budget_flags, json_flag, launch_flags, price_flag, retry_flag, run_flags
 from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
 from sweep.score_verb import score
 from sweep.simulate.verb import simulate
@@ -48,6 +48,7 @@ def main() -> None:
 @click.option("--executor", type=click.Choice(["auto", "inline", "train"]), help="How trials run; else as the grid says.")
 @click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
 @budget_flags
+@retry_flag
 @click.pass_context
 def launch(
     ctx: click.Context,
@@ -62,6 +63,7 @@ def launch(
     max_cost: float | None,
     price: float | None,
     deadline: str | None,
+    retry_failed: bool,
 ) -> None:
     """Run a sweep; the same command again goes on where it stopped."""
     options = LaunchOptions(
@@ -76,6 +78,7 @@ def launch(
         max_cost=max_cost,
         price=gpu_price(price),
         deadline=deadline,
+        retry_failed=retry_failed,
     )
     from sweep.planning.limits import limits_of
 

@@ -48,6 +48,11 @@ def budget_flags(verb: Verb) -> Verb:
     return hours(cost(price_flag(until(verb))))
 
 
+def retry_flag(verb: Verb) -> Verb:
+    """The option `--retry-failed`."""
+    return click.option("--retry-failed", is_flag=True, help="Run failed trials again; their records are set aside.")(verb)
+
+
 def price_flag(verb: Verb) -> Verb:
     """The option `--price`."""
     return click.option("--price", type=float, metavar="MONEY", help="What a GPU-hour costs; else SWEEP_GPU_PRICE.")(verb)

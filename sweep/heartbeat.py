@@ -8,10 +8,10 @@ another machine's. The file is written in place, since a name that is renamed ov
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import json
 import logging
+import signal
 import threading
 import time
 import uuid
@@ -100,7 +100,9 @@ def _beat(run: Path, beat: Beat, ended: threading.Event) -> None:
         if _launch(run) not in ("", beat.launch):
             log = logging.getLogger(__name__)
             log.error("another launch has taken over the run folder %s; this one ends, what it finished is kept", run)
-            _thread.interrupt_main()
+            main = threading.main_thread().ident
+            if main is not None:
+                signal.pthread_kill(main, signal.SIGINT)  # a real signal, which ends a wait too
             return
         _write(run, Beat(beat.holder, beat.kernel, beat.launch, count))
 

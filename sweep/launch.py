@@ -28,7 +28,7 @@ from sweep.preflight import check_data
 from sweep.runfolder import RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.sources import resolve_models, resolve_sources
 from sweep.steer import StopRequest
-from sweep.tidy import readable_records, waiting_trials
+from sweep.tidy import readable_records, set_failed_aside, waiting_trials
 from training.errors import UserError
 from training.record import Status, TrialRecord
 
@@ -117,6 +117,8 @@ class _Launch:
 
     def _take_up(self) -> _Found:
         """Records and waiting trials of earlier launches; says which were damaged."""
+        if self.options.retry_failed:
+            set_failed_aside(self.plan.run)
         records, damaged = readable_records(self.plan.run)
         paused, more = waiting_trials(self.plan.run)
         for line in damaged + more:
@@ -186,11 +188,11 @@ _ASKED = "asked to stop"
 
 
 def _costs(plan: Plan, records: list[TrialRecord]) -> Costs:
-    """Likely seconds of everything in the plan: from earlier trials, else assumed."""
+    """Likely seconds of everything in the plan, to order work by: from earlier trials, else from published sizes."""
     from sweep.planning.costs import costs_of
     from sweep.planning.sizes import sizes_of
 
-    return costs_of(plan, sizes_of(plan, records=records), records)
+    return costs_of(plan, sizes_of(plan, plan.digests, records), records)
 
 
 def _state(board: Board, fault: str, request: StopRequest, budget: Budget | None) -> EndState:

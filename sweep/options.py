@@ -28,6 +28,7 @@ class LaunchOptions:
         store: a phase store that sweeps share, or None for the run folder's own.
         notify: an address that is told of the end, or None. It may hold a secret: it is never shown nor written down.
         budget_gpu_hours, max_cost, price: GPU-hours and money in all that may be spent, and what a GPU-hour costs; or None.
+        retry_failed: whether failed trials run again; of this launch alone.
         deadline: a duration from the start of a launch or an ISO time, as the user wrote it; or None.
     """
 
@@ -42,6 +43,7 @@ class LaunchOptions:
     max_cost: float | None = None
     price: float | None = None
     deadline: str | None = None
+    retry_failed: bool = False
 
     @property
     def folder(self) -> Path:

@@ -22,8 +22,8 @@ from training.errors import UserError
 from training.storage import write_atomically
 
 STOP, OPTIONS = "stop.json", "launch.json"
-SECRET = frozenset({"notify"})
-"""Options that are never written down."""
+UNWRITTEN = frozenset({"notify", "retry_failed"})
+"""Options that are never written down: a secret, and what is meant for one launch alone."""
 LOOK = 1.0
 """Seconds between two looks at the request."""
 GRACE = 60.0
@@ -44,7 +44,7 @@ def write_options(run: Path, options: LaunchOptions) -> str:
     Raises StoreError when it can't be written.
     """
     launch = uuid.uuid4().hex[:12]
-    values = {item.name: _plain(getattr(options, item.name)) for item in fields(options) if item.name not in SECRET}
+    values = {item.name: _plain(getattr(options, item.name)) for item in fields(options) if item.name not in UNWRITTEN}
     if values["grid"].endswith(".yaml") or "/" in values["grid"]:
         values["grid"] = str(Path(options.grid).expanduser().absolute())
     values["run"] = str(run.absolute())
@@ -162,10 +162,14 @@ class StopRequest:
         """A leg is over: nothing to note."""
 
     def must_end(self, saved: Iterable[bool]) -> bool:
-        """Whether to end running trials: asked to stop now, and each has its checkpoint (`saved`) or had its time for one."""
+        """Whether to end running trials: asked to stop now, and each has its checkpoint (`saved`) or had its time for one.
+
+        Never at once: what trials say of themselves may be as old as `LOOK`.
+        """
         if self.request is None or not self.request.now:
             return False
-        return all(saved) or self.clock() - self._asked_at > GRACE
+        waited = self.clock() - self._asked_at
+        return waited >= LOOK and (waited > GRACE or all(saved))
 
     def honoured(self) -> None:
         """The launch has ended: the request is done with."""

@@ -6,11 +6,12 @@ They import what they need when they run, so that help and completion answer at 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from sweep.flags import FOLDER, json_flag, run_flags
+from sweep.flags import FOLDER, json_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
 
 
@@ -45,14 +46,16 @@ def stop(run: Path | None, grid: str | None, now: bool) -> None:
 @click.command()
 @run_flags
 @click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
+@retry_flag
 @click.pass_context
-def resume(ctx: click.Context, run: Path | None, grid: str | None, notify: str | None) -> None:
+def resume(ctx: click.Context, run: Path | None, grid: str | None, notify: str | None, retry_failed: bool) -> None:
     """Go on with a sweep that was stopped, with the options of its last launch."""
     folder = existing_run(run, grid)
     from sweep.launch import launch
     from sweep.steer import options_to_resume
 
-    ctx.exit(launch(options_to_resume(folder, notify_address(notify))))
+    options = options_to_resume(folder, notify_address(notify))
+    ctx.exit(launch(replace(options, retry_failed=retry_failed)))
 
 
 @click.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.claims import claim
 from training.errors import OtherVersionError, PhaseBusyError, UserError
-from training.record import TrialRecord, paused_path, read_record, record_path
+from training.record import Status, TrialRecord, paused_path, read_record, record_path
 from training.storage import is_unreachable, storage_errors
 
 SCRATCH = ("live", "outcomes", "train", "tune")
@@ -56,6 +56,19 @@ def _readable(folder: Path, said: str, set_aside: bool) -> tuple[list[TrialRecor
                     path.replace(path.with_suffix(".damaged"))
             lines.append(f"{said}: {str(fault).splitlines()[0]}")
     return records, lines
+
+
+def set_failed_aside(run: Path) -> int:
+    """Take the records of failed trials out of the way (`.failed`), so that they run again; returns how many.
+
+    Raises StoreError.
+    """
+    failed = [record.trial for record in readable_records(run)[0] if record.status is Status.FAILED]
+    for name in failed:
+        path = record_path(run, name)
+        with storage_errors(path):
+            path.replace(path.with_suffix(".failed"))
+    return len(failed)
 
 
 def remove_leftovers(run: Path, phases: Path | None = None) -> None:

@@ -23,6 +23,7 @@ from ray.train import UserCallback
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.executors.mailbox import Mailbox
 
@@ -62,9 +63,14 @@ class SessionLostError(RuntimeError):
 
 
 def mailbox() -> Any:
-    """This launch's mailbox, made by whoever is first; the launching process is, where `Cleaner` is among Tune's callbacks."""
+    """This launch's mailbox, made by whoever is first; the launching process is, where `Cleaner` is among Tune's callbacks.
+
+    It stays on its maker's machine: any other may be taken away, and every session would be lost with it.
+    """
     maker: Any = ray.remote(Mailbox)
-    return maker.options(name=MAILBOX, get_if_exists=True, num_cpus=0, max_concurrency=4096).remote()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"name": MAILBOX, "get_if_exists": True, "num_cpus": 0, "max_concurrency": 4096, "scheduling_strategy": here}
+    return maker.options(**options).remote()
 
 
 class LeanTrainer(DataParallelTrainer):
@@ -83,7 +89,8 @@ class Losses(UserCallback):
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Count a loss, unless a node was taken away."""
-        faults = list(worker_exceptions.values())
+        # The death of a worker comes wrapped in a failed health check.
+        faults = [getattr(fault, "health_check_failure", fault) for fault in worker_exceptions.values()]
         preempted = any(getattr(fault, "preempted", False) for fault in faults)
         text = " ".join(str(faults[0]).split())[:300] if faults else "unknown"
         self.mail.lost.remote(self.session, text, preempted)

@@ -59,8 +59,10 @@ def _phases(store: Path, needs: Needs) -> Iterator[Item]:
         key = folder.name.rpartition("--")[2]
         role, tasks = _identity(folder)
         kept = needs.why_kept(key, role, tasks)
-        why = kept or ("of a setting that was not chosen" if key in needs.recorded else "no record names it")
-        yield Item(path=folder, kind="phase", frees=freed(folder), why=why, root=store, stays=bool(kept), key=key)
+        why, frees = kept or needs.why_goes(key), freed(folder)
+        if not kept and not frees:
+            why += " (its files are linked elsewhere too, so that no bytes are freed)"
+        yield Item(path=folder, kind="phase", frees=frees, why=why, root=store, stays=bool(kept), key=key)
 
 
 def _identity(folder: Path) -> tuple[str, list[str]]:

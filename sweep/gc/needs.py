@@ -40,6 +40,7 @@ class Needs:
     unsettled sweeps go on from.
     """
 
+    keep: Keep = Keep.BEST
     keys: dict[str, str] = field(default_factory=dict)
     beaten: dict[str, set[str]] = field(default_factory=dict)
     recorded: set[str] = field(default_factory=set)
@@ -62,6 +63,14 @@ class Needs:
             return ""
         return f"{open_run} is unfinished, and no record says that it needs this no more"
 
+    def why_goes(self, key: str) -> str:
+        """Why a phase that nothing needs may go."""
+        if key not in self.recorded:
+            return "no record names it"
+        return (
+            "of a setting that was not chosen" if self.keep is Keep.BEST else "of a settled sweep, of which none are to be kept"
+        )
+
     def why_in_phase(self) -> str:
         """Why checkpoints inside phases, and trunks, have to stay; empty where nothing needs them."""
         if self.unknown:
@@ -71,7 +80,7 @@ class Needs:
 
 def needs_of(users: Iterable[User], keep: Keep) -> Needs:
     """Ask every user; raises OtherVersionError where a record is another version's."""
-    needs = Needs()
+    needs = Needs(keep)
     for user in users:
         if user.mark is None:
             needs.unknown.append(user)

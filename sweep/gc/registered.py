@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from sweep.tracking import names
 from sweep.tracking.place import DATABASE, connect, default_uri
 from training.errors import UserError
+
+_PHASE, _MODEL = re.compile(r"--([0-9a-f]{16,64})\b"), re.compile(r"\b(m-[0-9a-f]{32})\b")
+"""In a version's source: the key at the end of a phase folder's name, and the id of a logged model."""
 
 
 def registered_trials(run: Path) -> tuple[set[str], set[str]] | None:
@@ -31,8 +35,9 @@ def _ask(client: Any) -> tuple[set[str], set[str]]:
         page = client.search_model_versions(max_results=1000, page_token=token)
         for version in page:
             tags = _tags(client, version)
-            keys.update(tags[name] for name in (names.PHASE_TAG,) if name in tags)
-            trials.update(tags[name] for name in (names.TRIAL_TAG,) if name in tags)
+            trials.update({tags[names.TRIAL_TAG]} if names.TRIAL_TAG in tags else ())
+            keys.update({tags[names.PHASE_TAG]} if names.PHASE_TAG in tags else ())
+            keys.update(_PHASE.findall(str(version.source or "")))
         token = page.token
         if not token:
             return keys, trials
@@ -40,11 +45,7 @@ def _ask(client: Any) -> tuple[set[str], set[str]]:
 
 def _tags(client: Any, version: Any) -> dict[str, str]:
     """The tags of what a registered version was made from: our logged model, or the run."""
-    found: dict[str, str] = {}
-    if getattr(version, "run_id", None):
-        found |= client.get_run(version.run_id).data.tags
-    source = str(getattr(version, "source", "") or "")
-    model = getattr(version, "model_id", None) or (source.removeprefix("models:/") if source.startswith("models:/m-") else "")
-    if model:
+    found: dict[str, str] = dict(client.get_run(version.run_id).data.tags) if version.run_id else {}
+    for model in _MODEL.findall(str(version.source or "")):
         found |= client.get_logged_model(model).tags
     return found

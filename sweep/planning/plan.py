@@ -31,7 +31,11 @@ Setting = Mapping[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class StudySpec:
-    """One study: `axes` maps a searched name (`target.lr`) to its values or range; empty when there is nothing to choose."""
+    """One study: `axes` maps a searched name (`target.lr`) to its values or range; empty when there is nothing to choose.
+
+    `label` names it in records. `stream` names its random draws (empty: the label does): rules of early stopping have no part
+    in it, so that the same settings are tried with and without.
+    """
 
     model: str
     intermediate: Intermediate
@@ -39,6 +43,7 @@ class StudySpec:
     targets: tuple[str, ...]
     axes: Mapping[str, object]
     label: str
+    stream: str = ""
 
     @property
     def name(self) -> str:
@@ -355,6 +360,7 @@ def _labelled(spec: StudySpec, chains: _Chains) -> StudySpec:
         "at_once": search.at_once,
         "chain": chains.chain(spec, probe, 0),
     }
+    stream = f"{spec.name}~{digest(payload)[:6]}"
     if search.stopping is not None:
         payload["stopping"] = search.stopping.model_dump(mode="json")
-    return replace(spec, label=f"{spec.name}~{digest(payload)[:6]}")
+    return replace(spec, label=f"{spec.name}~{digest(payload)[:6]}", stream=stream)

@@ -93,7 +93,7 @@ class Drawer:
         return TPESampler(seed=seed, multivariate=True, constant_liar=False, n_startup_trials=startup)
 
     def _seed(self, number: int, attempt: int) -> int:
-        text = f"{self.search_seed}/{self.spec.label}/{number}/{attempt}"
+        text = f"{self.search_seed}/{self.spec.stream or self.spec.label}/{number}/{attempt}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 

@@ -20,7 +20,8 @@ class Rules:
 
     `wanted` settings are asked for `at_once` at a time. `rungs` are shares of the last phase after which the settings of a
     round are compared on the first seed, and `keep` is the share that goes on. With `best_seeds` a setting gets its next seed
-    only while it is among the best `keep`; else every setting that was run to its end gets every seed.
+    only while it is among the best `keep`, or within `margin` points of the best; else every setting that was run to its end
+    gets every seed.
     """
 
     wanted: int
@@ -30,6 +31,7 @@ class Rules:
     keep: float = 1.0
     stopping: bool = False
     best_seeds: bool = False
+    margin: float = 0.0
 
     @classmethod
     def of(cls, grid: Grid, wanted: int, *, trained: bool) -> Rules:
@@ -45,6 +47,7 @@ class Rules:
             keep=stopping.keep,
             stopping=True,
             best_seeds=stopping.seeds == "best",
+            margin=stopping.margin,
         )
 
     @property
@@ -84,7 +87,9 @@ def next_seed(rules: Rules, scores: Mapping[tuple[int, int], float | None], fini
         return [Leg(number, seed) for number in sorted(pool) for seed in rules.seeds if (number, seed) not in scores]
     for done, seed in enumerate(rules.seeds[1:], 1):
         means = {number: sum(scores[number, had] or 0.0 for had in rules.seeds[:done]) / done for number in pool}
-        pool = best(means, rules.keep) if means else set()
+        top = max(means.values(), default=0.0)
+        near = {number for number, mean in means.items() if mean >= top - rules.margin}
+        pool = best(means, rules.keep) | near if means else set()
         if legs := [Leg(number, seed) for number in sorted(pool) if (number, seed) not in scores]:
             return legs
     return []

@@ -118,7 +118,7 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What the controller and the simulator took here: real seconds, and bytes by which the process grew."""
+    """What was taken here: processor seconds of the controller, bytes by which the process grew, real seconds in all."""
 
     controller: Mapping[str, float]
     memory: int

@@ -5,8 +5,8 @@ else. Scores are English dev scores in percent.
 
 * `measured`: each pair follows one of the target phases in `curves.json`, which were measured on the mini world over a range of
   learning rates, numbers of epochs and seeds (`benchmarks/learning_curves.py`); one of its own kind of task where there is one.
-  The space's range of rates is laid over the measured range, and the measured optimum is moved a little for each pair. The
-  noise of a trial is the residual of one whole measured run, so that noise at a rung and at the end belong together.
+  The space's range of rates is laid over the measured range, and the measured optimum is moved a little for each pair. Noise
+  has the spread over seeds that was measured, and noise at a rung and at the end belong together as they did there.
 * `power`: a saturating power law of the share, whose end falls with the squared distance of log rate from an optimum, with
   Gaussian noise for the trial and for each look.
 * In both, the intermediate setting shifts a pair, and its own rate and epochs matter a little.
@@ -55,23 +55,28 @@ class Table:
 
     def mean(self, place: float, epochs: float, share: float) -> float:
         """The mean curve at a place from 0 (the lowest measured rate) to 1 (the highest), between its neighbours."""
-        at = min(1.0, max(0.0, place)) * (len(self.rates) - 1)
+        at = self._at(place)
         low = min(int(at), len(self.rates) - 2)
-        left, right = (self._at(rate, epochs, share) for rate in self.rates[low : low + 2])
+        left, right = (
+            fmean(between(self.shares, run, share) for run in self._cell(number, epochs)) for number in (low, low + 1)
+        )
         return left + (right - left) * (at - low)
 
-    def residual(self, dice: random.Random, share: float) -> float:
-        """How far one measured run, drawn at random, lay from the mean of its kind at a share."""
-        runs = self.scores[dice.choice(self.rates)]
-        cell = runs[dice.choice(sorted(runs))]
-        run = dice.choice(cell)
-        unbiased = math.sqrt(len(cell) / (len(cell) - 1))
-        return unbiased * (between(self.shares, run, share) - fmean(between(self.shares, other, share) for other in cell))
+    def noise(self, dice: random.Random, place: float, epochs: float, share: float) -> float:
+        """How far a run lies from the mean, with the covariance over shares that the nearest measured runs have.
 
-    def _at(self, rate: float, epochs: float, share: float) -> float:
-        runs = self.scores[rate]
-        nearest = min(runs, key=lambda measured: abs(math.log(epochs / measured)))
-        return fmean(between(self.shares, run, share) for run in runs[nearest])
+        It is their residuals, weighted by Gaussian numbers from the dice (the wild bootstrap).
+        """
+        runs = [between(self.shares, run, share) for run in self._cell(round(self._at(place)), epochs)]
+        mean = fmean(runs)
+        return sum(dice.gauss(0.0, 1.0) * (run - mean) for run in runs) / math.sqrt(len(runs) - 1)
+
+    def _at(self, place: float) -> float:
+        return min(1.0, max(0.0, place)) * (len(self.rates) - 1)
+
+    def _cell(self, rate: int, epochs: float) -> tuple[tuple[float, ...], ...]:
+        cells = self.scores[self.rates[rate]]
+        return cells[min(cells, key=lambda measured: abs(math.log(epochs / measured)))]
 
 
 def between(places: Sequence[float], values: Sequence[float], at: float) -> float:
@@ -107,8 +112,9 @@ class Measured:
 
     def score(self, spec: StudySpec, setting: Setting, seed: int, share: float) -> float:
         """See `Curves`."""
-        table, _ = self._table(spec)
-        noise = table.residual(_dice(self.seed, spec, setting, seed), share)
+        table, shift = self._table(spec)
+        dice, place = _dice(self.seed, spec, setting, seed), _place(spec, "target", setting, 0.6) + shift
+        noise = table.noise(dice, place, setting.get("target.epochs", 3.0), share)
         return bounded(self.expected(spec, setting, share) + noise)
 
     def expected(self, spec: StudySpec, setting: Setting, share: float = 1.0) -> float:

@@ -1,7 +1,7 @@
 """The sweep's own search as a source of simulated work: the real board, studies and journal, with scores from curves.
 
 The search is asked, told, and opened again after a death as a launch does it: from the records, the trials that wait at a rung,
-and the store. What that costs is timed, and kept apart by what it was for.
+and the store. What it costs is the processor time of this thread, kept apart by what it was for.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STEPS = 1000
 
 @dataclass
 class ControllerTime:
-    """Seconds of the controller, by what they went into, and how often."""
+    """Processor seconds of the controller, by what they went into, and how often."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     calls: Counter[str] = field(default_factory=Counter)
@@ -49,11 +49,11 @@ class ControllerTime:
     @contextlib.contextmanager
     def of(self, what: str) -> Iterator[None]:
         """Count what is done inside."""
-        begun = time.perf_counter()
+        begun = time.thread_time()
         try:
             yield
         finally:
-            self.seconds[what] += time.perf_counter() - begun
+            self.seconds[what] += time.thread_time() - begun
             self.calls[what] += 1
 
     @property

@@ -90,7 +90,7 @@ def _controller(item: Simulated) -> str:
     figures, total = item.figures, sum(item.cost.controller.values())
     grown = item.cost.memory / max(1, figures.trials) / 1024
     return (
-        f"Controller, {figures.arm} on {figures.gpus} GPUs: {figures.trials:,} trials in {total:.2f} s of this machine's time "
+        f"Controller, {figures.arm} on {figures.gpus} GPUs: {figures.trials:,} trials in {total:.2f} processor seconds "
         f"({parts}); the process grew by {grown:.1f} KiB a trial."
     )
 

@@ -101,7 +101,7 @@ def status_of(run: Path) -> dict[str, Any]:
         "phases_reused": tally.reused,
         "tokens_trained": tally.tokens,
         "hours": {"unit": look.mark.unit, "spent": round(tally.hours, 4)},
-        "rates": {"trials_an_hour": standing.pace.trials_an_hour, "tokens_a_second": standing.pace.tokens_a_second},
+        "rates": _rates(standing),
         "seconds_left": standing.left,
         "budget": standing.budget or (ending.budget if ending else ""),
         "storage_bytes": {"store": folder_size(store), "run": folder_size(run, skip=store)},
@@ -123,6 +123,13 @@ def status_of(run: Path) -> dict[str, Any]:
         "ending": to_payload(ending) if ending else None,
         "next": next_command(run, standing.state),
     }
+
+
+def _rates(standing: Standing) -> dict[str, float | None]:
+    """The pace of the launch that is at work; None where none is."""
+    if not standing.busy:
+        return {"trials_an_hour": None, "tokens_a_second": None}
+    return {"trials_an_hour": standing.pace.trials_an_hour, "tokens_a_second": standing.pace.tokens_a_second}
 
 
 def next_command(run: Path, state: str) -> str:

@@ -11,7 +11,7 @@ from reports.show import find_record, render_trial, sparkline
 from tests.reports.builders import phase, record
 from training.errors import UserError
 from training.identity import Role
-from training.record import CarryReport, Status, TrialRecord, write_record
+from training.record import CarryReport, Status, TrialRecord, write_paused, write_record
 
 
 def shown(trial: TrialRecord, width: int = 110) -> str:
@@ -92,3 +92,12 @@ def test_page_of_a_stopped_trial_shows_its_rungs_and_no_selection() -> None:
     assert ["0", "10", "80", "41.25"] in rows and ["1", "30", "80", "47.50"] in rows
     assert ["status", "stopped"] in rows and "stopped early: no result" in text and "selection:" not in text
     assert "rungs" not in shown(record("mnli", {"xnli": 60.0}))
+
+
+def test_trial_that_waits_at_a_rung_is_found_and_its_record_goes_first(tmp_path: Path) -> None:
+    waiting = record("mnli", {"xnli": 0.0}, status=Status.PAUSED, rungs=[(10, 41.25)])
+    write_paused(tmp_path, waiting)
+    assert find_record(tmp_path, waiting.trial[:9]) == waiting
+    assert "waits at a rung" in shown(waiting) and "41.25" in shown(waiting)
+    write_record(tmp_path, replace(waiting, status=Status.STOPPED))
+    assert find_record(tmp_path, waiting.trial).status is Status.STOPPED

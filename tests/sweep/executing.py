@@ -47,11 +47,11 @@ def plan_of_legs(run: Path, max_failures: int = 1, grid: str = GRID) -> Plan:
     return make_plan(found, resolve_models(found, {}), resolve_sources(found, LaunchOptions(grid="").data), run)
 
 
-def leg(plan: Plan, number: int, *, rung: int | None = None, until: float = 1.0, seed: int = 1) -> dict[str, Any]:
+def leg(plan: Plan, number: int, *, rung: int | None = None, until: float = 1.0, epochs: int = 2) -> dict[str, Any]:
     """The configuration of a leg, as the search gives it."""
     spec = plan.studies[0]
-    setting = {"target.lr": 3e-4 * (1 + number / 10), "target.epochs": 2}
-    name = trial_name(spec, number, seed, plan.chain(spec, setting, seed))
+    setting = {"target.lr": 3e-4 * (1 + number / 10), "target.epochs": epochs}
+    name = trial_name(spec, number, 1, plan.chain(spec, setting, 1))
     return {
         "trial": name,
         "leg": name if rung is None else f"{name}.r{rung}",
@@ -59,7 +59,7 @@ def leg(plan: Plan, number: int, *, rung: int | None = None, until: float = 1.0,
         "until": until,
         "study": spec.label,
         "number": number,
-        "seed": seed,
+        "seed": 1,
         "asked": time.time(),
         "setting": setting,
     }

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sweep.executors.mailbox import Mailbox
 from sweep.preemption import Notice, noticing
 from sweep.trial import Clock, give_up_record, run_leg
 from tests.sweep.plans import SMALL, plan_of, study_of
+from tests.sweep.runs import traces
 from training.chain import ChainJob, ChainOutcome
 from training.errors import DivergedError, PhaseBusyError, StorageFullError
 from training.record import RungScore, Selection, Status, paused_path, read_record, record_path
@@ -244,6 +246,20 @@ def test_legs_of_a_trial_add_up_to_one_record(chain: Callable[..., list[ChainJob
     assert record.timing["phases"] == 6.0 and record.timing["evaluation"] == 3.0
     assert record.timing["to_first_step"] < 1.0
     assert not paused_path(tmp_path, "trial").exists()
+
+
+def test_phase_that_an_earlier_leg_trained_counts_as_trained_by_the_trial(
+    chain: Callable[..., list[ChainJob]], tmp_path: Path
+) -> None:
+    plan, config = config_of(tmp_path)
+    study = study_of(plan, "mini.none.mini_udpos")
+    first, last = traces(plan.chain(study, config["setting"], 1), trained=[0, 1])
+    reused = replace(first, outcome="reused")
+    chain(replace(outcome(30.0, rung=True), phases=(first,)), replace(outcome(50.0), phases=(reused, last)))
+    run_leg(plan, {**config, "rung": 0, "until": 0.25})
+    run_leg(plan, config)
+    found = read_record(record_path(tmp_path, "trial")).phases
+    assert [(phase.key, phase.outcome) for phase in found] == [(first.key, "trained"), (last.key, "trained")]
 
 
 def test_rung_that_was_reached_before_is_reported_and_not_run_again(

@@ -203,8 +203,12 @@ def test_store_keeps_what_any_of_its_sweeps_chose(shared: tuple[Path, Plan, Plan
     assert {user.run for user in found.users} == {shared[1].run, shared[2].run}
 
 
-def test_other_sweep_that_is_unfinished_keeps_what_it_has_not_beaten_itself(shared: tuple[Path, Plan, Plan]) -> None:
+@pytest.mark.parametrize("state", [EndState.FINISHED, EndState.STOPPED])
+def test_other_sweep_that_is_unfinished_keeps_what_it_has_not_beaten_itself(
+    shared: tuple[Path, Plan, Plan], state: EndState
+) -> None:
     _, one, two = shared
+    ended(one.run, state)
     ended(two.run, EndState.STOPPED)
     (two.run / "records" / f"{record_of(two, _study(two), 1, 1.0).trial}.json").unlink()
     assert _keys(tidy_store(one.run)) == set()

@@ -162,7 +162,7 @@ def test_budget_that_nothing_fits_into_is_a_fault_with_what_would_do() -> None:
     assert fault is not None
     assert "too small for any trial" in fault.cause
     assert fault.value.startswith("0.50 GPU-hours are left, mini.")
-    assert "allow 1.00 GPU-hours or more" in fault.remedy
+    assert "allow 1.01 GPU-hours or more" in fault.remedy
 
 
 def test_deadline_that_nothing_can_meet_is_a_fault() -> None:

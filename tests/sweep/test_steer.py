@@ -12,7 +12,18 @@ from click.testing import CliRunner
 from sweep.cli import main
 from sweep.options import LaunchOptions
 from sweep.runfolder import hold, open_run
-from sweep.steer import GRACE, LOOK, OPTIONS, STOP, StopRequest, is_stopping, options_to_resume, request_stop, write_options
+from sweep.steer import (
+    GRACE,
+    LOOK,
+    OPTIONS,
+    STOP,
+    UNWRITTEN,
+    StopRequest,
+    is_stopping,
+    options_to_resume,
+    request_stop,
+    write_options,
+)
 from sweep.watch import live as live_module
 from sweep.watch.live import LiveFile, is_saved, read_live
 from training.errors import UserError
@@ -63,6 +74,8 @@ def test_request_to_stop_now_ends_trials_that_have_their_checkpoints_or_had_thei
     request = StopRequest(run, write_options(run, _options(run)), clock)
     with hold(run):
         assert "writes its checkpoints" in request_stop(run, now=True)
+    clock.pass_by(LOOK)
+    assert not request.must_end([True, True])  # what they say may be from before they were asked
     clock.pass_by(LOOK)
     assert not request.must_end([True, False])
     assert request.must_end([True, True])
@@ -138,7 +151,7 @@ def test_no_option_is_lost_between_two_launches(run: Path) -> None:
     values = {
         item.name: next(sample for kind, sample in samples.items() if kind in str(item.type))
         for item in fields(LaunchOptions)
-        if item.name not in ("run", "notify")
+        if item.name not in UNWRITTEN | {"run"}
     }
     write_options(run, _options(run, **values))
     found = options_to_resume(run)

@@ -15,9 +15,10 @@ from optuna.trial import TrialState
 from search_spaces.schema import Intermediate
 from search_spaces.values import EpochsChoices, LearningRateRange
 from sweep.planning.plan import StudySpec
+from sweep.search.drawing import Drawer
 from sweep.search.rules import Leg, Rules, best, next_seed
 from sweep.search.study import StudyBook, open_book
-from tests.sweep.plans import score_record
+from tests.sweep.plans import SMALL, plan_of, score_record, study_of
 from training.record import RungScore, Status, TrialRecord
 
 AXES = {"target.lr": LearningRateRange(low=1e-5, high=1e-3, log=True), "target.epochs": EpochsChoices(values=(1, 2, 4))}
@@ -176,3 +177,24 @@ def test_records_of_stopped_trials_are_taken_up(tmp_path: Path) -> None:
         study.records[number, 1] = replace(study.records[number, 1], status=Status.STOPPED)
     assert study.restart(InMemoryStorage()).done
     assert study.finish() == reference
+
+
+def test_settings_within_the_margin_can_still_win() -> None:
+    near = replace(RULES, margin=1.5)
+    scores: dict[tuple[int, int], float | None] = {(0, 1): 9.0, (1, 1): 8.0, (2, 1): 7.0}
+    assert next_seed(near, scores, [0, 1, 2]) == [Leg(0, 2), Leg(1, 2)]
+    scores |= {(0, 2): 5.0, (1, 2): 9.0}
+    assert next_seed(near, scores, [0, 1, 2]) == [Leg(0, 3), Leg(1, 3)], "means of 7.0 and 8.5"
+    scores |= {(0, 2): 4.0}
+    assert next_seed(near, scores, [0, 1, 2]) == [Leg(1, 3)], "a mean of 6.5 is too far"
+    scores |= {(1, 3): 9.0}
+    assert next_seed(near, scores, [0, 1, 2]) == []
+
+
+def test_rules_of_stopping_have_no_part_in_what_is_drawn() -> None:
+    text = SMALL.replace("lr: [1e-4, 1e-3]", "lr: {low: 1e-4, high: 1e-3}")
+    with_rules = plan_of(text.replace("  trials: 3", "  trials: 3\n  stopping: {rungs: [0.5]}"))
+    one, other = (study_of(plan, "mini.none.mini_udpos") for plan in (plan_of(text), with_rules))
+    assert one.label != other.label
+    drawn = [Drawer(spec, 3, "random", 0).draw(0, [], []) for spec in (one, other)]
+    assert drawn[0] == drawn[1]

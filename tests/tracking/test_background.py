@@ -156,6 +156,7 @@ def test_database_that_is_locked_for_a_while_gets_every_trial_later(run_folder: 
     assert len(sync(run_folder).already) == 3
 
 
+@pytest.mark.slow
 def test_database_that_is_removed_while_it_is_used_is_said_and_sync_makes_it_again(run_folder: Path) -> None:
     warned: list[str] = []
     queue = MirrorQueue(open_tracker(run_folder), warned.append)
