@@ -10,11 +10,11 @@ from sweep.planning.plan import Plan
 from sweep.search.board import Board
 from sweep.search.settle import settle
 from sweep.steer import StopRequest
-from sweep.trial import give_up_record
+from sweep.trial import GIVEN_UP, give_up_record
 from sweep.watch.live import is_saved, read_live
 from sweep.watch.progress import ProgressView
 from training.errors import UserError
-from training.record import TrialRecord, read_record, record_path
+from training.record import Status, TrialRecord, read_record, record_path
 
 HOPELESS = 3
 """Trials that are given up before any has ended: the machine or the code is at fault, not the settings."""
@@ -41,7 +41,8 @@ class Ears(ray.tune.Callback):
 
     def __init__(self, board: Board, queue: Any, view: ProgressView, stopper: StopWhenOver) -> None:
         self.plan, self.board, self.queue, self.view, self.stopper = board.plan, board, queue, view, stopper
-        self.ended, self.given_up = 0, 0
+        self.ended = 0
+        self.given_up: list[str] = []
         self._said_stopping = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -70,13 +71,8 @@ class Ears(ray.tune.Callback):
         """A leg was lost too often: its trial is given up with a record that says so, unless it had written one before."""
         if self._pass_on(str(trial.config["trial"])):
             return
-        self.given_up += 1
-        reason = _reason(trial)
-        if self.given_up >= HOPELESS and not self.ended:
-            self.stopper.fatal = f"{self.given_up} trials were given up and none has ended; the last: {reason}"
-            return
         try:
-            give_up_record(self.plan, trial.config, reason)
+            give_up_record(self.plan, trial.config, _reason(trial))
         except UserError as fault:
             self.stopper.fatal = str(fault)
             return
@@ -98,9 +94,19 @@ class Ears(ray.tune.Callback):
             record = read_record(record_path(self.plan.run, name))
         except UserError:
             return False
-        self.ended += 1
+        if record.status is Status.FAILED and record.reason.startswith(GIVEN_UP):
+            self._despair(record)
+        else:
+            self.ended += 1
         self._show(record)
         return True
+
+    def _despair(self, record: TrialRecord) -> None:
+        """A trial was given up; when that is how all of them end, the sweep stops instead of failing one after the other."""
+        self.given_up.append(f"{record.trial}: {record.reason.removeprefix(GIVEN_UP).strip(': ')}")
+        if len(self.given_up) >= HOPELESS and not self.ended:
+            again = "when it is mended: sweep resume --retry-failed"
+            self.stopper.fatal = f"{len(self.given_up)} trials were given up and none has ended; {self.given_up[-1]}\n  {again}"
 
     def _show(self, record: TrialRecord) -> None:
         self.queue.put(record)

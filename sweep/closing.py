@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -44,6 +45,13 @@ def close_launch(plan: Plan, options: LaunchOptions, console: Console, ending: E
     except UserError as fault:  # a full disk must not keep the outcome from being shown
         console.print(str(fault), style="yellow", highlight=False, markup=False)
     print_outcome(plan, console, ending.seconds, ending)
+    tell(plan, options, console, ending)
+
+
+def fail_launch(plan: Plan, options: LaunchOptions, console: Console, ending: Ending) -> None:
+    """A fault of the user's ended a launch: write down how, and tell the address to notify; who called shows the fault."""
+    with contextlib.suppress(UserError):
+        write_ending(plan.run, _dated(ending))
     tell(plan, options, console, ending)
 
 

@@ -42,7 +42,7 @@ class LeftOut:
 class Ending:
     """The end of a launch. `reason` is a fatal fault's text, `seconds` the launch's wall-clock time, `at` when it ended (UTC).
 
-    `given_up` names settings that failed too often, each with its reason; `budget` says what was spent of what.
+    `budget` says what was spent of what.
     """
 
     state: EndState
@@ -50,7 +50,6 @@ class Ending:
     seconds: float = 0.0
     at: str = ""
     left_out: tuple[LeftOut, ...] = ()
-    given_up: tuple[str, ...] = ()
     budget: str = ""
 
 

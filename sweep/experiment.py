@@ -49,6 +49,7 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
 
     from sweep.executors.choice import trainable, trial_resources
     from sweep.executors.cleaning import Cleaner
+    from sweep.executors.keeping import kept_actors
     from sweep.search.searcher import PairSearcher
 
     executor, cleaner = executor_of(plan), Cleaner()
@@ -81,7 +82,8 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
                 checkpoint_config=ray.tune.CheckpointConfig(checkpoint_at_end=False),  # Tune's: there is nothing in it
             ),
         )
-        tuner.fit()
+        with kept_actors():
+            tuner.fit()
     finally:
         cleaner.close()
         ray.shutdown()
@@ -101,7 +103,7 @@ def start_ray(executor: str) -> None:
         ray.init(
             address="local",
             resources={"trial_driver": 1000},
-            include_dashboard=executor == "train",
+            include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from search_spaces.reading import load_grid
 from sweep.amend import changes, read_snapshot, write_snapshot
-from sweep.closing import close_launch, open_launch, tell
+from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState, LeftOut
 from sweep.experiment import executor_of, run_experiment
 from sweep.options import LaunchOptions
@@ -109,7 +109,7 @@ class _Launch:
             ending = self._searched(found, mark, request)
         except UserError as fault:
             ending = Ending(state=EndState.FAILED, reason=str(fault), seconds=time.monotonic() - self.began)
-            tell(self.plan, self.options, self.console, ending)
+            fail_launch(self.plan, self.options, self.console, ending)
             raise
         request.honoured()
         close_launch(self.plan, self.options, self.console, ending)
@@ -142,7 +142,7 @@ class _Launch:
         gates: tuple[Any, ...] = (request, budget) if budget else (request,)
         board = Board.open(plan, storage, found.records, found.paused, mark.sweep, seconds=costs.likely, gates=gates)
         queue = MirrorQueue(open_tracker(plan.run), warn=self._warn)
-        view = ProgressView(plan, self.console, found.records, budget=partial(_spent, budget))
+        view = ProgressView(plan, self.console, found.records, budget=partial(_spent, budget), still=partial(_still, board))
         stopper = StopWhenOver(plan, request)
         ears = Ears(board, queue, view, stopper)
         try:
@@ -209,6 +209,11 @@ def _left_out(board: Board) -> Iterator[LeftOut]:
     for item in left_out(board):
         pair, reason = f"{item.study} ({', '.join(item.targets)})", "might not have finished in time or money"
         yield LeftOut(pair=pair, trials=item.trials, reason=reason)
+
+
+def _still(board: Board) -> int:
+    """Trials that are likely still to run: what is open, and what each study will ask for."""
+    return sum(book.likely_left() for book in board.books)
 
 
 def _spent(budget: Budget | None) -> str:

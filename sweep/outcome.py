@@ -110,14 +110,13 @@ def count_lines(records: Sequence[TrialRecord], mark: RunMark, seconds: float) -
 
 
 def trouble_lines(records: Sequence[TrialRecord], ending: Ending | None) -> list[str]:
-    """Failed trials with their reasons, settings that were given up, and what was left out."""
+    """Failed trials, given up or not, with their reasons, and what was left out."""
     failed = [record for record in records if record.status is Status.FAILED]
     lines = [f"failed: {record.trial}: {record.reason.splitlines()[0] if record.reason else ''}" for record in failed]
     if len(lines) > MOST_FAILED:
         lines = [*lines[:MOST_FAILED], f"and {len(lines) - MOST_FAILED} other failed trials"]
     if ending is None:
         return lines
-    lines += [f"given up: {text}" for text in ending.given_up]
     lines += [f"left out: {left.pair}, {several(left.trials, 'trial')}: {left.reason}" for left in ending.left_out]
     return lines + ([ending.budget] if ending.budget else [])
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from sweep.flags import FOLDER, json_flag, retry_flag, run_flags
+from sweep.flags import FOLDER, budget_flags, json_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
 
 
@@ -46,16 +47,20 @@ def stop(run: Path | None, grid: str | None, now: bool) -> None:
 @click.command()
 @run_flags
 @click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
+@budget_flags
 @retry_flag
 @click.pass_context
-def resume(ctx: click.Context, run: Path | None, grid: str | None, notify: str | None, retry_failed: bool) -> None:
-    """Go on with a sweep that was stopped, with the options of its last launch."""
+def resume(
+    ctx: click.Context, /, run: Path | None, grid: str | None, notify: str | None, retry_failed: bool, **limits: Any
+) -> None:
+    """Go on with a sweep that was stopped, with the options of its last launch; limits that are given replace its limits."""
     folder = existing_run(run, grid)
     from sweep.launch import launch
     from sweep.steer import options_to_resume
 
     options = options_to_resume(folder, notify_address(notify))
-    ctx.exit(launch(replace(options, retry_failed=retry_failed)))
+    given = {name: value for name, value in limits.items() if value is not None}
+    ctx.exit(launch(replace(options, retry_failed=retry_failed, **given)))
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """A leg of a trial: a chain run to a rung or to its end, and what it leaves: a paused trial, or the record, written last.
 
-Both executors call `run_leg` in the process that trains: `inline` in the Tune actor, `train` in a Ray Train worker. So they give
-the same weights, and what a leg answers is the same small report.
+Both executors call `run_leg` in the process that trains: `inline` in the Tune actor, `train` in a Ray Train worker. So they
+give the same weights, and what a leg answers is the same small report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sweep.planning.plan import Plan, StudySpec
 from sweep.provenance import provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
-from training.errors import DivergedError, PhaseBusyError, UserError
+from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError
 from training.record import (
     RECORD_SCHEMA,
     PhaseTrace,
@@ -30,8 +30,11 @@ from training.record import (
     write_paused,
     write_record,
 )
+from training.storage import is_unreachable
 
 Report = dict[str, Any]
+GIVEN_UP = "given up"
+"""How the reason of a trial that was tried too often begins."""
 LONGEST_WAIT = 86_400.0
 """Seconds; a leg that seems to have waited longer for a worker has seen a clock jump."""
 LOWEST = float("-inf")
@@ -96,8 +99,8 @@ def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | 
     * `busy`: another process trains the phase with this key; nothing was done that is not in the store.
     * `fatal`: a fault of the user's that other trials would meet too.
 
-    A trial that diverges ends with a failed record. What is there already is reported and not made again. `urgent` is asked
-    between steps; where it turns true, a checkpoint is written at once.
+    A trial that diverges, or does not fit into memory, ends with a failed record. What is there already is reported and not
+    made again. `urgent` is asked between steps; where it turns true, a checkpoint is written at once.
     """
     task = task_of(plan, config)
     live = LiveFile(plan.run, task.name)
@@ -113,8 +116,9 @@ def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | 
 
 
 def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[[], bool] | None) -> Report:
-    with contextlib.suppress(UserError):
-        return _ended(read_record(record_path(plan.run, task.name)))
+    known = _record_of(plan, task.name)
+    if known is not None:
+        return _ended(known)
     paused = _paused(plan, task.name)
     score = _rung_score(paused, task.rung)
     if score is not None:
@@ -123,7 +127,7 @@ def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[
     outcome, reason, clock = None, "", Clock(task.asked)
     try:
         outcome = run_chain(job, live, urgent=lambda: live.urgent() or (urgent is not None and urgent()))
-    except DivergedError as error:
+    except (DivergedError, OutOfMemoryFault) as error:
         reason = str(error)
     record = _record(plan, task, job, outcome, reason, paused, _timing(clock, outcome, paused))
     if outcome is not None and outcome.rung is not None:
@@ -139,11 +143,22 @@ def give_up_record(plan: Plan, config: Mapping[str, Any], reason: str) -> TrialR
     """
     task = task_of(plan, config)
     LiveFile(plan.run, task.name).remove()
-    with contextlib.suppress(UserError):
-        return read_record(record_path(plan.run, task.name))
+    known = _record_of(plan, task.name)
+    if known is not None:
+        return known
     job, paused = plan.job(task.spec, task.setting, task.seed), _paused(plan, task.name)
     timing = _timing(Clock(task.asked), None, paused)
-    return _settle(plan, _record(plan, task, job, None, f"given up: {reason}", paused, timing))
+    return _settle(plan, _record(plan, task, job, None, f"{GIVEN_UP}: {reason}", paused, timing))
+
+
+def _record_of(plan: Plan, trial: str) -> TrialRecord | None:
+    """A trial's record; None where there is none that makes sense. Raises StoreError where the system refuses to read it."""
+    try:
+        return read_record(record_path(plan.run, trial))
+    except UserError as fault:
+        if is_unreachable(fault) and record_path(plan.run, trial).exists():
+            raise
+        return None
 
 
 def _settle(plan: Plan, record: TrialRecord) -> TrialRecord:
@@ -168,7 +183,9 @@ def _paused(plan: Plan, trial: str) -> TrialRecord | None:
     path = paused_path(plan.run, trial)
     try:
         return read_record(path) if path.exists() else None
-    except UserError:
+    except UserError as fault:
+        if is_unreachable(fault):
+            raise
         with contextlib.suppress(OSError):
             path.replace(path.with_suffix(".damaged"))
         return None

@@ -61,6 +61,14 @@ class StudyBook:
         """Whether nothing is left to run."""
         return not self.legs()
 
+    def likely_left(self) -> int:
+        """Trials that are likely still to run (with early stopping, what will get further seeds is not known yet)."""
+        legs, to_ask = self.legs(), 0 if self.exhausted else max(0, self.rules.wanted - len(self.settings))
+        if not self.rules.best_seeds:
+            return len(legs) + to_ask * len(self.rules.seeds)
+        further = 0 if any(leg.seed != self.rules.lead for leg in legs) or not legs else len(self.rules.seeds) - 1
+        return len(legs) + to_ask + further
+
     def setting(self, number: int) -> Setting:
         """The setting of a number."""
         return self._asked[number][1]

@@ -37,26 +37,27 @@ class ProgressView:
         records: Iterable[TrialRecord] = (),
         *,
         budget: Callable[[], str] = str,
-        left: Callable[[], float | None] | None = None,
+        still: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take up what earlier launches left.
 
-        `budget` says what is spent of what (nothing: no budget); `left` gives the seconds that are likely left, where something
-        knows better than the pace so far.
+        `budget` says what is spent of what (nothing: no budget); `still` gives how many trials are likely still to run, which
+        with early stopping is fewer than those without a record.
         """
         self.plan, self.console, self.clock = plan, console, clock
-        self._budget, self._left, self._rungs = budget, left, GlanceReader(plan.run, "rungs")
+        self._budget, self._still, self._rungs = budget, still, GlanceReader(plan.run, "rungs")
         unmarked = RunMark(schema=1, sweep="", grid=plan.grid.name)
         self.standing = Standing(Tally(mark_of(plan, unmarked)), Pace(clock(), clock))
         for record in records:
             self.standing.tally.note(glance(record))
-        self.fatal, self._shown, self._written, self._spoke = "", float("-inf"), float("-inf"), clock()
+        self._shown, self._written, self._spoke = float("-inf"), float("-inf"), clock()
         before = self.standing.tally.settled
         studies = "1 study" if len(plan.studies) == 1 else f"{len(plan.studies)} studies"
         earlier = f", {before} done before" if before else ""
         self._table: Live | None = None
-        self._say(f"{plan.grid.name}: {studies}, {several(plan.trials(), 'trial')}{earlier}", markup=False)
+        most = "at most " if plan.grid.search.stopping else ""
+        self._say(f"{plan.grid.name}: {studies}, {most}{several(plan.trials(), 'trial')}{earlier}", markup=False)
         if console.is_terminal:
             self._table = Live(console=console, auto_refresh=False, transient=True, get_renderable=self._drawn)
             self._table.start(refresh=True)
@@ -86,11 +87,6 @@ class ProgressView:
             cause = f"damaged, set aside and trained again: {record.provenance['damaged']}"
             self._say(cause, style="yellow", markup=False)
 
-    def lost(self, trial: str, where: str) -> None:
-        """A trial was given up without a record."""
-        self.fatal = self.fatal or f"trial {trial} ended without a result" + (f" (see {where})" if where else "")
-        self._say(f"[red]gave up[/red] {escape(trial)} {escape(where)}")
-
     def say(self, text: str, style: str = "") -> None:
         """A line of its own, above the table."""
         self._say(text, style=style, markup=False)
@@ -112,8 +108,7 @@ class ProgressView:
         standing = self.standing
         standing.live = read_live(self.plan.run, MOST_LIVE)
         standing.budget = self._budget()
-        open_trials = standing.tally.trials - standing.tally.settled
-        standing.left = self._left() if self._left is not None else standing.pace.left(open_trials)
+        standing.left = self._likely_left()
         if now - self._written >= INTERVAL:
             self._written = now
             standing.tally.note_paused(self._rungs.read_all())
@@ -139,9 +134,13 @@ class ProgressView:
     def _time_left(self) -> str:
         if self._table is not None:
             return ""
-        tally = self.standing.tally
-        left = self._left() if self._left is not None else self.standing.pace.left(tally.trials - tally.settled)
+        left = self._likely_left()
         return f", about {duration(left)} left" if left is not None else ""
+
+    def _likely_left(self) -> float | None:
+        """Seconds that are likely left, by the pace so far; None where nothing has ended."""
+        tally = self.standing.tally
+        return self.standing.pace.left(self._still() if self._still is not None else tally.trials - tally.settled)
 
     def _say(self, text: str, *, style: str = "", markup: bool = True) -> None:
         self._spoke = self.clock()

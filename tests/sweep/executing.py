@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 from search_spaces.reading import read_grid
 from sweep.executors.choice import trainable
 from sweep.executors.cleaning import COORDINATOR, Cleaner
+from sweep.executors.keeping import kept_actors
 from sweep.executors.session import MAILBOX
 from sweep.options import LaunchOptions
 from sweep.planning.plan import Plan, make_plan, trial_name
@@ -149,7 +150,8 @@ def tune(
             checkpoint_config=ray.tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     )
-    tuner.fit()
+    with kept_actors():
+        tuner.fit()
     return search
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import signal
 import subprocess
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray.tune.execution.tune_controller as tune_controller
 
 import sweep.trial
+from sweep.executors.keeping import PatientCache, kept_actors
 from sweep.executors.mailbox import Mailbox
 from sweep.preemption import Notice, noticing
 from sweep.trial import Clock, give_up_record, run_leg
@@ -367,3 +370,25 @@ def test_sigterm_lets_the_training_thread_save_before_the_process_ends(tmp_path:
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(30) == 1
     assert saved.read_text() == "checkpoint"
+
+
+def test_idle_actors_are_kept_for_a_while_and_ended_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    cache = PatientCache(patience=60)
+    actors = [object() for _ in range(3)]
+    assert all(cache.cache_object("one cpu", actor) for actor in actors)
+    assert list(cache.flush_cached_objects()) == [] and cache.num_cached_objects == 3
+    assert cache.pop_cached_object("one cpu") is actors[0]
+    now[0] += 30
+    cache.cache_object("one cpu", actors[0])
+    now[0] += 31
+    assert list(cache.flush_cached_objects()) == actors[1:]
+    assert list(cache.flush_cached_objects(force_all=True)) == actors[:1] and cache.num_cached_objects == 0
+
+
+def test_tune_makes_its_cache_of_actors_where_it_is_replaced() -> None:
+    with kept_actors():
+        assert tune_controller._ObjectCache is PatientCache
+    assert tune_controller._ObjectCache is not PatientCache
+    assert "_actor_cache = _ObjectCache(" in inspect.getsource(tune_controller.TuneController.__init__)

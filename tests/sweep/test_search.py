@@ -20,6 +20,9 @@ from training.record import TrialRecord, read_records, record_path, write_record
 
 WIDE = SMALL.replace("lr: [3e-4]", "lr: [1e-4, 3e-4]").replace("search:", "seeds: [1, 2]\nsearch:")
 
+EVEN = SMALL.replace("epochs: [1, 2]}", "epochs: [1]}")
+"""Phases of one length, whatever settings are drawn."""
+
 
 def _board(run: Path, text: str = SMALL, storage: InMemoryStorage | None = None) -> Board:
     return Board.open(plan_of(text, run), storage or InMemoryStorage(), read_records(run))
@@ -46,7 +49,7 @@ def _started(board: Board) -> list[Ask]:
 
 
 def test_two_running_trials_never_miss_the_same_phase(tmp_path: Path) -> None:
-    board = _board(tmp_path)
+    board = _board(tmp_path, EVEN)
     (first,) = _started(board)
     assert [node.phase.role for node in first.nodes if node.key in first.missing] == ["pretrain", "intermediate", "target"]
     _store(board.plan, first.missing[:1])
@@ -56,7 +59,7 @@ def test_two_running_trials_never_miss_the_same_phase(tmp_path: Path) -> None:
 
 
 def test_phase_that_is_in_the_store_releases_what_waited_for_it_while_its_trial_goes_on(tmp_path: Path) -> None:
-    board = _board(tmp_path)
+    board = _board(tmp_path, EVEN)
     (first,) = _started(board)
     _store(board.plan, first.missing[:2])
     assert any(ask.spec.intermediate.name == "mini_nli" for ask in _started(board))
@@ -64,7 +67,7 @@ def test_phase_that_is_in_the_store_releases_what_waited_for_it_while_its_trial_
 
 
 def test_most_urgent_study_comes_first_and_of_equals_the_trial_with_the_least_to_train(tmp_path: Path) -> None:
-    board = _board(tmp_path)
+    board = _board(tmp_path, EVEN)
     (first,) = _started(board)
     assert first.spec.name == "mini.mini_nli.mini_udpos"
     _store(board.plan, first.missing[:2])

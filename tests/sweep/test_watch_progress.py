@@ -129,11 +129,12 @@ def test_close_takes_the_table_away_however_often_it_is_called(plan: Plan) -> No
 
 def test_what_only_the_launch_knows_is_left_for_other_shells(plan: Plan) -> None:
     clock = Hands()
-    view = ProgressView(plan, Screen().console, budget=lambda: "1 of 8 GPU-hours", left=lambda: 99.0, clock=clock)
+    view = ProgressView(plan, Screen().console, budget=lambda: "1 of 8 GPU-hours", still=lambda: 7, clock=clock)
+    view.ended(_record(plan, 0))
     clock.now += INTERVAL
     view.refresh(2)
     told = json.loads((plan.run / STANDING).read_text("utf-8"))
-    assert (told["budget"], told["left"], told["running"]) == ("1 of 8 GPU-hours", 99.0, 2)
+    assert (told["budget"], told["left"], told["running"]) == ("1 of 8 GPU-hours", pytest.approx(7 * INTERVAL, rel=1e-2), 2)
 
 
 def test_run_folder_that_can_not_be_written_does_not_stop_the_view(plan: Plan) -> None:
@@ -142,11 +143,3 @@ def test_run_folder_that_can_not_be_written_does_not_stop_the_view(plan: Plan) -
     (plan.run / STANDING).mkdir()
     clock.now += INTERVAL
     view.refresh(2)
-
-
-def test_trial_that_ended_without_a_record_is_fatal(plan: Plan) -> None:
-    screen = Screen()
-    view = ProgressView(plan, screen.console, clock=Hands())
-    view.lost("some[trial]", "")
-    assert view.fatal == "trial some[trial] ended without a result"
-    assert screen.lines[-1].strip() == "gave up some[trial]"

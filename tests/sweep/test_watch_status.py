@@ -105,18 +105,17 @@ def test_status_for_a_person_names_failures_what_was_left_out_and_the_next_comma
     assert f"next: sweep resume --run {plan.run}" in text
 
 
-def test_outcome_lists_few_failures_and_everything_that_was_left_out_or_given_up(plan: Plan) -> None:
+def test_outcome_lists_few_failures_and_everything_that_was_left_out(plan: Plan) -> None:
     study = study_of(plan, "mini.none.mini_udpos")
     failed = [replace(record_of(plan, study, 0, None, reason="worker lost\n..."), trial=f"t{number}") for number in range(12)]
     ending = Ending(
         state=EndState.LEFT_OUT,
         left_out=(LeftOut(pair="p", trials=1, reason="late"),),
-        given_up=("p-003: failed 3 times",),
         budget="8 of 8 GPU-hours",
     )
     lines = trouble_lines(failed, ending)
     assert lines[0] == "failed: t0: worker lost" and lines[10] == "and 2 other failed trials"
-    assert lines[11:] == ["given up: p-003: failed 3 times", "left out: p, 1 trial: late", "8 of 8 GPU-hours"]
+    assert lines[11:] == ["left out: p, 1 trial: late", "8 of 8 GPU-hours"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"state": "sunny"}', b'{"state": "finished", "colour": 1}'])

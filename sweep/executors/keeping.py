@@ -1,0 +1,56 @@
+"""Tune's actors are kept while a search waits, so that the next trial starts in one that is up.
+
+Tune keeps one idle actor and ends the others. A search over phases that trials share has moments in which several workers have
+nothing to do, and each would pay for a new process afterwards. All trials of a launch ask for the same resources, so no kept
+actor stands in another's way; after `patience` seconds it is ended, and gives back what it holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import ray.tune.execution.tune_controller as controller
+from ray.tune.utils.object_cache import _ObjectCache
+
+PATIENCE = 60.0
+"""Seconds for which an idle actor is kept."""
+
+
+class PatientCache(_ObjectCache):
+    """Keeps every idle actor for a while; Tune's own (private) cache keeps one."""
+
+    def __init__(self, may_keep_one: bool = True, patience: float = PATIENCE) -> None:
+        super().__init__(may_keep_one)
+        self._patience = patience
+        self._since: dict[int, float] = {}
+
+    def cache_object(self, key: Any, obj: Any) -> bool:
+        """Keep an idle actor; True as always."""
+        self._cached_objects[key].append(obj)
+        self._num_cached_objects += 1
+        self._since[id(obj)] = time.monotonic()
+        return True
+
+    def flush_cached_objects(self, force_all: bool = False) -> Generator[Any, None, None]:
+        """The actors to be ended: those that were idle for long, or all of them."""
+        latest = time.monotonic() - self._patience
+        for objects in self._cached_objects.values():
+            for obj in [obj for obj in objects if force_all or self._since.get(id(obj), 0.0) <= latest]:
+                objects.remove(obj)
+                self._num_cached_objects -= 1
+                self._since.pop(id(obj), None)
+                yield obj
+
+
+@contextlib.contextmanager
+def kept_actors() -> Iterator[None]:
+    """While a Tune experiment is made and run, its idle actors are kept."""
+    own: Any = controller
+    before, own._ObjectCache = own._ObjectCache, PatientCache
+    try:
+        yield
+    finally:
+        own._ObjectCache = before
