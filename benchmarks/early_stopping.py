@@ -3,7 +3,7 @@
 Both arms have the same pairs, settings a pair and seeds, each its own run folder. Compared are the tokens trained, the best
 English dev score of each pair (of its chosen setting: mean over seeds), and how much a score moves between seeds.
 
-    python benchmarks/early_stopping.py --folder FOLDER [--grid mini_stopping]
+    python benchmarks/early_stopping.py [--folder FOLDER] [--grid mini_stopping]
 
 A run that is cut short goes on with the same command. Data and scores of the mini grids are synthetic.
 """
@@ -80,7 +80,7 @@ def main() -> None:
     """Run both arms and print a Markdown table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--grid", default="mini_stopping")
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, default=Path("runs/early_stopping"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     grid = grids()[options.grid]

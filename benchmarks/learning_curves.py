@@ -3,7 +3,7 @@
 Trains phase 0 of the mini world once, then every target phase of the table below, and measures English dev on the way. Batches
 and dropout follow from (seed, step), so looking does not change what is learned. About ten minutes on one core.
 
-    python benchmarks/learning_curves.py --run runs/learning_curves > sweep/simulate/curves.json
+    python benchmarks/learning_curves.py > sweep/simulate/curves.json
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def measured(plan: Plan, study: StudySpec, rate: float, epochs: int, seed: int) 
 def main() -> None:
     """Print the table as JSON."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--run", type=Path, default=Path("runs/learning_curves"))
     plan = prepared(parser.parse_args().run)
     tables = []
     for intermediate, target in PAIRS:

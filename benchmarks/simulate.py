@@ -12,18 +12,17 @@ from __future__ import annotations
 import math
 import os
 import platform
-from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
 from search_spaces.reading import load_grid
 from search_spaces.schema import Grid, Stopping
-from sweep.simulate.arms import MEANINGS, Arm, Scenario, Simulated, simulate, simulated
+from sweep.simulate.arms import MEANINGS, Arm, Figures, Scenario, Simulated, simulate, simulated
 from sweep.simulate.table import COLUMNS, rows_of
 
 GPUS = (1, 8, 64, 512)
-SEEDS = range(6)
-RUNGS = ((0.125, 0.375), (0.25, 0.5), (0.5,))
+SEEDS = range(12)
+RULES = (((0.125, 0.375), 0.34), ((0.25, 0.5), 0.34), ((0.25, 0.5), 0.5), ((0.5,), 0.34))
 ROUNDS = 3
 SCALE = {Arm.TREE: 49, Arm.STOPPING: 132}
 """Settings a pair with which the grid has ten thousand trials that end, with and without early stopping."""
@@ -67,22 +66,35 @@ def rounds(grid: Grid) -> None:
 def loss(grid: Grid) -> None:
     """What early stopping loses of the chosen settings' worth, over seeds, by where its rungs are."""
     print(f"## What early stopping loses, by its rungs, over {len(SEEDS)} seeds\n")
-    print("Worth: English dev of the settings that are chosen, without noise, in the mean over pairs; differences by seed.\n")
+    print(
+        "Worth: English dev of the settings that are chosen, without noise, in the mean over pairs. A seed has its own curves,"
+    )
+    print("its own settings and its own noise; differences are by seed.\n")
     rows = []
     for curves in ("measured", "power"):
-        calm = Scenario(curves=curves, preempt=0.0, fail=0.0)
-        trees = [simulate(grid, Arm.TREE, 8, replace(calm, curve_seed=seed)).figures for seed in SEEDS]
-        rows.append((curves, "none", f"{fmean(float(tree.worth or 0) for tree in trees):.2f}", "", "1.00"))
-        for rungs in RUNGS:
-            stopping = with_search(grid, stopping=(grid.search.stopping or Stopping()).model_copy(update={"rungs": rungs}))
-            found = [simulate(stopping, Arm.STOPPING, 8, replace(calm, curve_seed=seed)).figures for seed in SEEDS]
-            lost = [float(item.worth or 0) - float(tree.worth or 0) for item, tree in zip(found, trees, strict=True)]
+        trees = [_of_seed(grid, Arm.TREE, curves, seed) for seed in SEEDS]
+        rows.append((curves, "none", f"{fmean(worth(tree) for tree in trees):.2f}", "", "1.00"))
+        for rungs, keep in RULES:
+            changes = {"rungs": rungs, "keep": keep}
+            stopping = with_search(grid, stopping=(grid.search.stopping or Stopping()).model_copy(update=changes))
+            found = [_of_seed(stopping, Arm.STOPPING, curves, seed) for seed in SEEDS]
+            lost = [worth(item) - worth(tree) for item, tree in zip(found, trees, strict=True)]
             spread = stdev(lost) / math.sqrt(len(lost))
-            worth = fmean(float(item.worth or 0) for item in found)
             fewer = fmean(tree.tokens / item.tokens for item, tree in zip(found, trees, strict=True))
-            said = ", ".join(map(str, rungs))
-            rows.append((curves, said, f"{worth:.2f}", f"{fmean(lost):+.2f} ± {spread:.2f}", f"{fewer:.2f}"))
+            said = f"{', '.join(map(str, rungs))}; keep {keep}"
+            left = f"{fmean(map(worth, found)):.2f}"
+            rows.append((curves, said, left, f"{fmean(lost):+.2f} ± {spread:.2f}", f"{fewer:.2f}"))
     markdown(("curves", "rungs", "worth", "difference ± standard error", "x fewer tokens"), rows)
+
+
+def _of_seed(grid: Grid, arm: Arm, curves: str, seed: int) -> Figures:
+    scenario = Scenario(curves=curves, curve_seed=seed, preempt=0.0, fail=0.0)
+    return simulate(with_search(grid, seed=seed), arm, 8, scenario).figures
+
+
+def worth(figures: Figures) -> float:
+    """What the chosen settings are worth; 0 where nothing was searched."""
+    return figures.worth or 0.0
 
 
 def scale(grid: Grid) -> None:

@@ -1,9 +1,10 @@
-"""What the start of a trial costs: cold and warm, both executors, Ray Train alone, and the memory that a concurrent trial takes.
+"""What the start of a trial costs: cold and warm, both executors, Ray Train alone, and the memory of a concurrent trial.
 
-1. Legs of a small grid run one after the other. `start` counts from when the search gave a leg out until its chain began to run,
-   `to first step` until its first optimiser step was done. The first leg of an executor is cold (new processes), the others warm.
+1. Legs of a small grid run one after the other. `start` counts from when the search gave a leg out until its chain began to
+   run, `to first step` until its first optimiser step was done. The first leg of an executor is cold (new processes).
 2. An empty Ray Train run is started, in turn as its defaults are and as a session starts it, and its processes are weighed:
    proportional set size, which counts a page that n processes share as 1/n of a page.
+3. What a process that is up saves of a model as large as XLM-R Large (250,002 words, 24 layers of width 1,024; made up here).
 
     python benchmarks/trial_start.py [--rounds 3]
 """
@@ -142,6 +143,39 @@ def ray_train(rounds: int) -> Iterator[str]:
     )
 
 
+def large_model(rounds: int) -> Iterator[str]:
+    """The lines of the table on a large model: its tokenizer read again or kept, its encoder drawn or not, in turn."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig
+
+    from training.models import backbone
+
+    sizes = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+    words = [(word, 0.0) for word in ("<s>", "<pad>", "</s>", "<unk>")]
+    words += [(f"\u2581w{number}", -float(number % 15)) for number in range(250_002 - len(words))]
+    seconds: dict[str, list[float]] = defaultdict(list)
+
+    def timed(name: str, call: Any) -> None:
+        began = time.perf_counter()
+        call()
+        seconds[name].append(time.perf_counter() - began)
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        XLMRobertaConfig(vocab_size=250_002, max_position_embeddings=514, **sizes).save_pretrained(folder)
+        tokenizer = Tokenizer(models.Unigram(words, unk_id=3))
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>").save_pretrained(folder)
+        for _ in range(rounds):
+            backbone._kept_tokenizer.cache_clear()
+            timed("tokenizer, first time in a process", lambda: backbone.load_tokenizer(folder))
+            timed("tokenizer, kept", lambda: backbone.load_tokenizer(folder))
+            timed("encoder with random weights", lambda: backbone.build_backbone(folder, 0))
+            timed("encoder whose weights are to be overwritten", lambda: backbone.build_backbone(folder, 0, drawn=False))
+    yield "| part of a large model | median, s | worst, s |\n|---|---|---|"
+    for name, values in seconds.items():
+        yield f"| {name} | {statistics.median(values):.2f} | {max(values):.2f} |"
+
+
 def main() -> None:
     """Print the tables in Markdown."""
     parser = argparse.ArgumentParser()
@@ -162,6 +196,9 @@ def main() -> None:
         ratios[-1] += f" {cold / statistics.median(warm):.0f} (worst {cold / max(warm):.1f})"
     print("\nTo the first step: " + "; ".join(ratios) + "\n")
     for line in ray_train(arguments.rounds):
+        print(line)
+    print()
+    for line in large_model(arguments.rounds):
         print(line)
 
 

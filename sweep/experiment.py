@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sweep.planning.plan import Plan
-from sweep.preflight import check_resources, node_resources
+from sweep.preflight import check_fits, check_resources, node_resources
 
 if TYPE_CHECKING:
     from sweep.callbacks import Ears, StopWhenOver
@@ -59,6 +59,7 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
         wanted = trial_resources(plan)
         nodes = node_resources(ray.nodes())
         check_resources(wanted, nodes)
+        check_fits(plan, nodes)
         fits = sum(int(min(node.get(name, 0.0) // amount for name, amount in wanted.items())) for node in nodes)
         tuner = ray.tune.Tuner(
             trainable(plan, executor),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.schema import Grid
-from sweep.planning.plan import needed_splits
+from sweep.planning.memory import check_memory
+from sweep.planning.plan import Plan, needed_splits
 from training.data.checking import count_examples
 from training.data.loading import DataSource
 from training.errors import UserError
@@ -33,3 +34,22 @@ def check_resources(wanted: Mapping[str, float], nodes: list[Mapping[str, float]
 def node_resources(nodes: list[dict[str, Any]]) -> list[Mapping[str, float]]:
     """Resources of the machines that are alive, from `ray.nodes()`."""
     return [node["Resources"] for node in nodes if node.get("Alive")]
+
+
+def check_fits(plan: Plan, nodes: list[Mapping[str, float]]) -> None:
+    """Raises UserError when no machine has the memory for a trial, even one example at a time.
+
+    GPUs are known here only where this machine has some; Ray knows the memory of every machine.
+    """
+    resources = plan.grid.resources
+    if resources.device == "cpu":
+        largest = max((node.get("memory", 0.0) for node in nodes), default=0.0)
+        if largest:
+            check_memory(plan, largest, "the machine with most")
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        found = torch.cuda.get_device_properties(0)
+        share = min(1.0, resources.gpu)
+        check_memory(plan, found.total_memory * share, f"{share:g} of a {found.name}")

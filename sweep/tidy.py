@@ -12,7 +12,7 @@ from training.errors import OtherVersionError, PhaseBusyError, UserError
 from training.record import Status, TrialRecord, paused_path, read_record, record_path
 from training.storage import is_unreachable, storage_errors
 
-SCRATCH = ("live", "outcomes", "train", "tune")
+SCRATCH = ("live", "train", "tune")
 """Folders that only a running launch needs."""
 STANDING = "standing.json"
 """What a running launch leaves for other shells."""

@@ -55,7 +55,12 @@ def canonical(value: object) -> bytes:
 
 def digest(value: object) -> str:
     """First 16 hex digits of the sha256 of a value's canonical form (64 bits: enough for millions of phases)."""
-    return hashlib.sha256(canonical(value)).hexdigest()[:16]
+    return digest_of(canonical(value))
+
+
+def digest_of(content: bytes) -> str:
+    """The digest of a value whose canonical form is at hand."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def from_payload(kind: type[T], payload: object, subject: str) -> T:

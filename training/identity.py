@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Any
 
-from training.codec import digest, to_payload
+from training.codec import canonical, digest, digest_of, to_payload
 
 NUMERICS_VERSION = 1
 """Raised when a change of code changes the weights that the same identity leads to."""
@@ -155,6 +155,12 @@ class EvaluationIdentity:
     pooling: str | None = None
 
 
+@lru_cache(maxsize=1024)
+def _measured(selection: tuple[EvaluationIdentity, ...], evaluations: tuple[EvaluationIdentity, ...]) -> bytes:
+    """The canonical form of what a chain is measured on, open at its end: the same for all trials of a study."""
+    return canonical({"evaluations": evaluations, "selection": selection})[:-1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChainIdentity:
     """A chain: a model, its phases in order, what it is chosen by and what it is evaluated on.
@@ -184,7 +190,7 @@ class ChainIdentity:
     @property
     def key(self) -> str:
         """Digest that names the chain and its results."""
-        return digest({"weights": self.weights_key, "selection": self.selection, "evaluations": self.evaluations})
+        return digest_of(_measured(self.selection, self.evaluations) + b',"weights":"%b"}' % self.weights_key.encode())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,11 +98,29 @@ class Drawer:
     @cached_property
     def _model(self) -> TPESampler:
         startup = min(4, self.wanted // 2)
-        return TPESampler(seed=0, multivariate=True, constant_liar=False, n_startup_trials=startup)
+        return _Model(seed=0, multivariate=True, constant_liar=False, n_startup_trials=startup)
 
     def _seed(self, number: int, attempt: int) -> int:
         text = f"{self.search_seed}/{self.spec.stream or self.spec.label}/{number}/{attempt}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+class _Model(TPESampler):
+    """TPE that keeps its two densities while the trials that they rest on are the same: those of a round's other settings."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._densities: dict[tuple[bool, tuple[str, ...]], tuple[list[FrozenTrial], Any]] = {}
+
+    def _build_parzen_estimator(
+        self, study: optuna.Study, search_space: dict[str, BaseDistribution], trials: list[FrozenTrial], handle_below: bool
+    ) -> Any:
+        place = (handle_below, tuple(search_space))
+        had, density = self._densities.get(place, ([], None))
+        if density is None or len(had) != len(trials) or any(old is not new for old, new in zip(had, trials, strict=True)):
+            density = super()._build_parzen_estimator(study, search_space, trials, handle_below)
+            self._densities[place] = trials, density
+        return density
 
 
 class _Settled(InMemoryStorage):

@@ -40,7 +40,7 @@ class StudyBook:
     stopped: set[int] = field(default_factory=set)
     _asked: list[tuple[int, Setting]] = field(default_factory=list, init=False)
     _legs: list[Leg] | None = field(default=None, init=False)
-    _told: dict[int, tuple[object, FrozenTrial]] = field(default_factory=dict, init=False, repr=False)
+    _told: dict[int, FrozenTrial] = field(default_factory=dict, init=False, repr=False)
     _settled: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -227,16 +227,16 @@ class StudyBook:
         setting, value, rungs = self._asked[number][1], self._value(number), self.rungs.get(number, {})
         if value is None and (not rungs or self._failed(number)):
             return None
-        said = (frozen(setting), value, None if value is not None else tuple(sorted(rungs.items())))
-        if number not in self._told or self._told[number][0] != said:
+        reached = dict(rungs) if value is None else {}
+        had = self._told.get(number)
+        if had is None or had.params != setting or had.value != value or had.intermediate_values != reached:
             state = TrialState.COMPLETE if value is not None else TrialState.PRUNED
-            reached = rungs if value is None else {}
-            trial = create_trial(
+            had = create_trial(
                 state=state, value=value, params=dict(setting), distributions=self.drawer.spaces, intermediate_values=reached
             )
-            trial.number = number
-            self._told[number] = said, trial
-        return self._told[number][1]
+            had.number = number
+            self._told[number] = had
+        return had
 
 
 def score_of(record: TrialRecord) -> float | None:

@@ -187,6 +187,8 @@ class SearchSource:
         stopping = self.plan.grid.search.stopping
         shares = stopping.rungs if stopping else ()
         reached = ask.rung if ask.rung is not None else len(shares)
+        if not shares:
+            return ()
         known = next(book for book in self.board.books if book.spec is ask.spec).rungs.get(ask.number, {})
         passed = {rung: value for rung, value in known.items() if rung < reached and ask.seed == self.plan.grid.seeds[0]}
         if score is not None and ask.rung is not None:

@@ -35,7 +35,7 @@ def _refused(*words: str) -> str:
         (["plan", "--grid", "demo", "--model", "mini"], "--model takes NAME=FOLDER: 'mini'", "for example"),
         (["plan", "--grid", "demo", "--model", "mini=nowhere"], "folder of the model mini is not there", "config.json"),
         (["plan", "--grid", "demo", "--model", "m=.", "--model", "m=."], "names a model twice: 'm'", "one folder a model"),
-        (["launch", "--grid", "all"], "needs real data, and no data folder was given", "give --data"),  # before the hub is asked
+        (["launch", "--grid", "all"], "needs real data, and no data folder was given", "give --data"),  # without the hub
         (["status"], "there is no run folder below: 'runs'", "sweep launch"),
         (["status", "--grid", "demo"], "there is no run folder here: 'runs/demo'", "sweep launch"),
         (["table", "--run", "nowhere"], "there is no run folder here: 'nowhere'", "sweep launch"),

@@ -148,7 +148,7 @@ def _lasting(record: TrialRecord) -> tuple[object, ...]:
 def leftovers(run: Path) -> list[str]:
     """What a finished sweep has no use for."""
     patterns = ["**/.writing-*", "**/*.tmp", *(f"phases/{name}/*" for name in (".inflight", "damaged"))]
-    patterns += [f"{name}/*" for name in ("live", "outcomes", "tune", "train")]
+    patterns += [f"{name}/*" for name in ("live", "tune", "train")]
     return sorted(str(path.relative_to(run)) for pattern in patterns for path in run.glob(pattern))
 
 

@@ -1,15 +1,11 @@
-"""What the executors are made of, without Ray: the mailbox, notices, and what a leg leaves behind."""
+"""What the executors are made of, without Ray: the mailbox, the cache of actors, and what a leg leaves behind."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import os
-import signal
 import subprocess
 import sys
-import textwrap
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -22,7 +18,6 @@ import ray.tune.execution.tune_controller as tune_controller
 import sweep.trial
 from sweep.executors.keeping import PatientCache, kept_actors
 from sweep.executors.mailbox import Mailbox
-from sweep.preemption import Notice, noticing
 from sweep.trial import Clock, give_up_record, run_leg
 from tests.sweep.plans import SMALL, plan_of, study_of
 from tests.sweep.runs import traces
@@ -133,61 +128,6 @@ def test_mailbox_forgets_old_sessions() -> None:
         assert len(mail.boxes) <= 201 and "s299" in mail.boxes
 
     talk(call)
-
-
-def test_notice_comes_for_this_node_only() -> None:
-    draining = {"other": 5000}
-    notice = Notice("mine", lambda: draining)
-    notice.look()
-    assert not notice.given()
-    draining["mine"] = 9000
-    notice.look()
-    assert notice.given() and notice.taken and notice.deadline == 9.0
-
-
-def test_cluster_that_does_not_answer_gives_no_notice() -> None:
-    def broken() -> dict[str, int]:
-        raise ConnectionError
-
-    notice = Notice("mine", broken)
-    notice.look()
-    assert not notice.taken
-
-
-def test_notice_is_heard_by_a_thread_while_training() -> None:
-    drained = threading.Event()
-    notice = Notice("mine", lambda: {"mine": 0} if drained.is_set() else {}, interval=0.01)
-    with noticing(notice):
-        assert not notice.given()
-        drained.set()
-        until = time.monotonic() + 10
-        while not notice.given():
-            assert time.monotonic() < until
-
-
-def test_process_that_is_asked_to_end_waits_for_the_checkpoint() -> None:
-    notice, saved = Notice(), threading.Event()
-
-    def train() -> None:
-        with notice.training():
-            while not notice.given():
-                time.sleep(0.001)
-            saved.set()
-            notice.given()
-            time.sleep(60)
-
-    threading.Thread(target=train, daemon=True).start()
-    began = time.monotonic()
-    while not notice._training.is_set():
-        time.sleep(0.001)
-    notice.before_exit()
-    assert saved.is_set() and time.monotonic() - began < 10
-
-
-def test_process_that_trains_nothing_ends_at_once() -> None:
-    began = time.monotonic()
-    Notice().before_exit()
-    assert time.monotonic() - began < 1
 
 
 @pytest.fixture
@@ -345,31 +285,6 @@ def test_clock_that_jumps_while_a_leg_waits_spoils_no_duration(monkeypatch: pyte
 def test_driver_and_mailbox_processes_import_no_torch() -> None:
     code = "import sys, sweep.executors.driver; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-
-
-def test_sigterm_lets_the_training_thread_save_before_the_process_ends(tmp_path: Path) -> None:
-    """As in a Ray worker: the main thread leaves by SystemExit, training runs in a daemon thread."""
-    code = """
-        import signal, sys, threading, time
-        from sweep.preemption import Notice, noticing
-        saved = sys.argv[1]
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        def train():
-            with noticing(Notice("", dict)) as notice, notice.training():
-                print("begun", flush=True)
-                while True:
-                    if notice.given():
-                        open(saved, "w").write("checkpoint")
-                    time.sleep(0.01)
-        threading.Thread(target=train, daemon=True).start()
-        time.sleep(60)
-    """
-    saved = tmp_path / "saved"
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(saved)], stdout=subprocess.PIPE)
-    assert process.stdout is not None and process.stdout.readline() == b"begun\n"
-    os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(30) == 1
-    assert saved.read_text() == "checkpoint"
 
 
 def test_idle_actors_are_kept_for_a_while_and_ended_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,7 @@ def test_leftovers_of_a_kill_are_removed_and_nothing_else(tmp_path: Path) -> Non
         phases / ".inflight" / ".4567.safetensors.1a2b3c4d.tmp",
         tmp_path / "records" / ".trial.json.1a2b3c4d.tmp",
         tmp_path / ".sweep.json.1a2b3c4d.tmp",
-        *(tmp_path / name / "trial.json" for name in ("live", "outcomes", "tune", "train")),
+        *(tmp_path / name / "trial.json" for name in ("live", "tune", "train")),
     ]
     for path in [*kept[1:], *gone]:
         path.parent.mkdir(parents=True, exist_ok=True)
