@@ -187,7 +187,7 @@ class Stopping(Part):
     It is the same for every pair and for the baseline, so the tuning budgets stay equal.
     """
 
-    rungs: Several[Share] = (0.125, 0.375)
+    rungs: Several[Share] = (0.25, 0.5)
     """shares of the target phase after which settings are compared, above 0 and below 1, in rising order"""
     keep: Share = 0.34
     """the share of the compared settings that goes on, above 0 and below 1; always one at least"""

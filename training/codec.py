@@ -28,8 +28,13 @@ _PLAIN = {str, int, bool, type(None)}
 
 def to_payload(value: object) -> Any:
     """Turn dataclasses, mappings, sequences, enums and scalars into JSON values; raises TypeError on anything else."""
-    if type(value) in _PLAIN:  # most values are: a plan of thousands of trials is digested field by field
+    kind = type(value)  # the usual types go first: a plan of thousands of trials is digested field by field
+    if kind in _PLAIN:
         return value
+    if kind is float:
+        return _finite(typing.cast("float", value))
+    if kind is tuple:
+        return [to_payload(item) for item in typing.cast("tuple[object, ...]", value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: _field_payload(getattr(value, name), real) for name, real in _fields_of(type(value))}
     if isinstance(value, Enum):
@@ -39,12 +44,16 @@ def to_payload(value: object) -> Any:
     if isinstance(value, (list, tuple)):
         return [to_payload(item) for item in value]
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise TypeError(f"{value} has no canonical form")
-        return value or 0.0  # -0.0 equals 0.0
+        return _finite(value)
     if value is None or isinstance(value, (str, bool, int)):
         return value
     raise TypeError(f"a {type(value).__name__} has no canonical form")
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise TypeError(f"{value} has no canonical form")
+    return value or 0.0  # -0.0 equals 0.0
 
 
 def canonical(value: object) -> bytes:

@@ -80,7 +80,7 @@ def next_seed(rules: Rules, scores: Mapping[tuple[int, int], float | None], fini
     """The trials that are open with further seeds, once every setting is settled on the first.
 
     `finished` are the settings with a score on the first seed. A setting that failed with any seed is out, and the next best
-    takes its place.
+    takes its place. One that is alone gets all that are left at once.
     """
     pool = {number for number in finished if all(scores.get((number, seed), 0.0) is not None for seed in rules.seeds)}
     if not rules.best_seeds:
@@ -90,6 +90,8 @@ def next_seed(rules: Rules, scores: Mapping[tuple[int, int], float | None], fini
         top = max(means.values(), default=0.0)
         near = {number for number, mean in means.items() if mean >= top - rules.margin}
         pool = best(means, rules.keep) | near if means else set()
+        if len(pool) == 1:  # nothing is left to decide
+            return [Leg(number, later) for number in pool for later in rules.seeds[done:] if (number, later) not in scores]
         if legs := [Leg(number, seed) for number in sorted(pool) if (number, seed) not in scores]:
             return legs
     return []

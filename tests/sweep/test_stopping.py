@@ -161,12 +161,12 @@ def test_best_goes_by_score_and_then_by_number() -> None:
 
 def test_setting_that_failed_with_a_later_seed_makes_room() -> None:
     scores: dict[tuple[int, int], float | None] = {(0, 1): 9.0, (1, 1): 8.0, (2, 1): 7.0}
-    assert next_seed(RULES, scores, [0, 1, 2]) == [Leg(0, 2)]
+    assert next_seed(RULES, scores, [0, 1, 2]) == [Leg(0, 2), Leg(0, 3)], "one that is alone gets every seed at once"
     scores[0, 2] = None
+    assert next_seed(RULES, scores, [0, 1, 2]) == [Leg(1, 2), Leg(1, 3)]
+    scores[1, 3] = 5.0
     assert next_seed(RULES, scores, [0, 1, 2]) == [Leg(1, 2)]
     scores[1, 2] = 5.0
-    assert next_seed(RULES, scores, [0, 1, 2]) == [Leg(1, 3)]
-    scores[1, 3] = 5.0
     assert next_seed(RULES, scores, [0, 1, 2]) == []
 
 
