@@ -26,7 +26,7 @@ from training.identity import ChainIdentity, Runtime
 from training.store import PhaseStore, verify
 
 SEED_VARIABLE = "TRAINING_KILL_SEED"
-KILLS = 40
+KILLS = 20
 PROCESSES = multiprocessing.get_context("forkserver")
 # Each process would import for seconds otherwise.
 PROCESSES.set_forkserver_preload(["tests.training.bench"])
