@@ -47,6 +47,11 @@ def only_record(plan: Plan) -> TrialRecord:
     return record
 
 
+def _everything_is_free() -> bool:
+    free = ray.available_resources()
+    return free.get("CPU") == 2.0 and free.get("trial_driver") == 100.0
+
+
 def nothing_is_left(plan: Plan) -> None:
     """No placement group, no actor, no request for nodes, no process, no half-written file."""
     assert open_groups() == {}
@@ -54,8 +59,7 @@ def nothing_is_left(plan: Plan) -> None:
     assert not requests()
     assert not [actor for actor in ray.util.list_named_actors() if "sweep" in actor]
     assert not [path for path in plan.run.rglob("*") if path.suffix == ".tmp" or path.name.startswith(".writing-")]
-    free = ray.available_resources()
-    assert free.get("CPU") == 2.0 and free.get("trial_driver") == 100.0
+    eventually(_everything_is_free, "all resources", 30)  # what Ray says of them lags behind
 
 
 def no_trial_is_shown_as_running(plan: Plan) -> None:
