@@ -11,13 +11,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
 from search_spaces.values import Choices, EpochsRange
 from sweep.planning.tree import Branches, Node, nodes_of
 from sweep.sources import ResolvedModel, cache_folder
 from training.chain import ChainJob
-from training.codec import digest
+from training.codec import digest, to_payload
 from training.data.checking import together
 from training.data.loading import DataSource, data_digest
 from training.errors import Faults, UserError
@@ -360,7 +361,18 @@ def _labelled(spec: StudySpec, chains: _Chains) -> StudySpec:
         "at_once": search.at_once,
         "chain": chains.chain(spec, probe, 0),
     }
-    stream = f"{spec.name}~{digest(payload)[:6]}"
+    stream = f"{spec.name}~{digest(payload | {'chain': _drawn_for(chains.chain(spec, probe, 0))})[:6]}"
     if search.stopping is not None:
         payload["stopping"] = search.stopping.model_dump(mode="json")
     return replace(spec, label=f"{spec.name}~{digest(payload)[:6]}", stream=stream)
+
+
+def _drawn_for(chain: ChainIdentity) -> dict[str, Any]:
+    """What of a chain names the settings drawn for it: neither whether one task is capped, nor a decay that is not used."""
+    named: dict[str, Any] = to_payload(chain)
+    for phase in named["phases"]:
+        if phase["mixing"] == to_payload(Mixing(cap=0)):
+            phase["mixing"] = to_payload(Mixing())
+        if phase["schedule"] != WSD:
+            del phase["decay"]
+    return named
