@@ -68,8 +68,8 @@ class Ears(ray.tune.Callback):
         self.view.say(text, style="yellow")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A leg was lost too often: its trial is given up with a record that says so, unless it had written one before."""
-        if self._pass_on(str(trial.config["trial"])):
+        """A leg was lost too often: its trial is given up by a record that says so, unless it has left one, or its rung."""
+        if self._pass_on(str(trial.config["trial"])) or str(trial.config["leg"]) not in self.board.dropped:
             return
         try:
             give_up_record(self.plan, trial.config, _reason(trial))

@@ -135,7 +135,7 @@ class _Launch:
         from sweep.watch.progress import ProgressView
 
         plan = self.plan
-        budget = budget_of(plan, self.options, found.records)
+        budget = budget_of(plan, self.options, [*found.records, *found.paused])
         costs = budget.costs if budget else _costs(plan, found.records)
         url = os.environ.get(VARIABLE) or f"sqlite:///{plan.run / 'optuna.db'}"
         storage = open_storage(url, self._warn)
@@ -220,5 +220,7 @@ def _spent(budget: Budget | None) -> str:
     """What is spent of what is allowed; nothing without a limit."""
     if budget is None:
         return ""
-    allowed = f" of {budget.limits.hours:.2f}" if budget.limits.hours is not None else ""
-    return f"{budget.spent():.2f}{allowed} GPU-hours"
+    from sweep.planning.budget import hours_text
+
+    allowed = f" of {hours_text(budget.limits.hours)}" if budget.limits.hours is not None else ""
+    return f"{hours_text(budget.spent())}{allowed} GPU-hours"

@@ -42,11 +42,6 @@ def branch_step(phase: PhaseIdentity, steps: int) -> int:
     return steps - max(1, round(phase.decay * steps))
 
 
-def branch_share(phase: PhaseIdentity) -> float:
-    """Share of a phase's steps that other numbers of epochs can share: its trunk's, or 0 where the schedule has none."""
-    return 1.0 - phase.decay if phase.schedule == WSD else 0.0
-
-
 def rung_step(until: float, steps: int) -> int:
     """Steps after which a phase of `steps` steps has done the share `until`: one at least."""
     return min(steps, max(1, round(until * steps)))

@@ -138,11 +138,6 @@ class Board:
         return not self.running and all(book.done for book in self.books)
 
     @property
-    def left(self) -> int:
-        """How many legs are known that have not ended; studies go on to ask for more."""
-        return sum(len(book.legs()) for book in self.books)
-
-    @property
     def held_elsewhere(self) -> bool:
         """Whether a leg waits for a phase that another sweep is training."""
         return bool(self._elsewhere)

@@ -1,23 +1,14 @@
-"""Trials that wait at a rung: reading them at a launch, and writing the records of those that early stopping has ended."""
+"""Writing the records of trials that early stopping has ended."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from sweep.planning.plan import StudySpec
 from sweep.search.board import Board
-from sweep.tidy import drop_checkpoint, waiting_trials
+from sweep.tidy import drop_checkpoint
 from training.errors import UserError
 from training.record import Status, TrialRecord, paused_path, read_record, write_record
-
-
-def paused_records(run: Path) -> tuple[list[TrialRecord], list[str]]:
-    """Trials that wait at a rung, and a line for each file that was damaged: renamed to `.damaged`, its leg runs again.
-
-    Raises OtherVersionError, and touches nothing, where another version of the project wrote one.
-    """
-    return waiting_trials(run)
 
 
 def settle(board: Board) -> list[TrialRecord]:

@@ -19,10 +19,11 @@ from optuna.storages import InMemoryStorage
 
 from sweep.planning.plan import Plan, Setting
 from sweep.search.board import Ask, Board, Gate
-from sweep.search.settle import paused_records, settle
+from sweep.search.settle import settle
 from sweep.simulate.curves import Curves
 from sweep.simulate.engine import SimulatedStore
 from sweep.simulate.work import Pace, Work, pieces_of
+from sweep.tidy import waiting_trials
 from training.record import (
     RECORD_SCHEMA,
     RungScore,
@@ -89,7 +90,7 @@ class SearchSource:
     def open(self) -> None:
         """Open the board, as a launch does."""
         with self.controller.of("open"):
-            waiting, _ = paused_records(self.plan.run)
+            waiting, _ = waiting_trials(self.plan.run)
             records = read_records(self.plan.run)
             self.board = Board.open(
                 self.plan, self.storage, records, waiting, index=self.store, seconds=self.pace.node, gates=self.gates

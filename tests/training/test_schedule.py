@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.training import toy
 from training.identity import PhaseIdentity
-from training.schedule import branch_share, branch_step, curve_every, rate_at, rung_step
+from training.schedule import branch_step, curve_every, rate_at, rung_step
 
 
 def wsd(epochs: int = 2, warmup: float = 0.2, decay: float = 0.3) -> PhaseIdentity:
@@ -21,11 +21,7 @@ def test_wsd_warms_up_over_part_of_an_epoch_stays_and_falls_over_the_last_steps(
     assert rates(wsd(), 20) == pytest.approx(
         [1 / 3, 2 / 3, *[1.0] * 12, 6 / 6, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6],
     )
-    assert branch_step(wsd(), 20) == 14 and branch_share(wsd()) == pytest.approx(0.7)
-
-
-def test_share_of_other_schedules_has_no_trunk() -> None:
-    assert branch_share(toy.phase(toy.NLI)) == 0.0
+    assert branch_step(wsd(), 20) == 14
 
 
 @settings(deadline=None)
