@@ -170,7 +170,7 @@ class _Launch:
 
     def _code(self, ending: Ending, mark: RunMark) -> int:
         if ending.state is EndState.FAILED:
-            self.console.print(f"error: {ending.reason}", style="red", highlight=False, markup=False)
+            self.console.print(f"error: {ending.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
             return 1
         if ending.state is EndState.FINISHED:
             records = current_records(self.plan.run, mark)
@@ -181,7 +181,7 @@ class _Launch:
         return INTERRUPTED
 
     def _warn(self, line: str) -> None:
-        self.console.print(line, style="yellow", highlight=False, markup=False)
+        self.console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 _ASKED = "asked to stop"
