@@ -21,7 +21,7 @@ from reports.frame import transfer_tables
 from tests.reports.builders import record
 from training.building import builder
 from training.codec import _build, canonical
-from training.record import Status, TrialRecord, read_records
+from training.record import Status, TrialRecord, read_records, write_record
 
 INTERMEDIATES = ["none", *(f"task{number}" for number in range(11))]
 TARGETS = [f"target{number}" for number in range(9)]
@@ -67,9 +67,8 @@ def main() -> None:
     fast, slow = statistics.median(straight), statistics.median(thorough)
     print(f"1,000 parsed records: straight on {fast:.3f} s, field by field {slow:.3f} s, ratio {slow / fast:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "records").mkdir()
         for trial in found:
-            (Path(folder) / "records" / f"{trial.trial}.json").write_bytes(canonical(trial))
+            write_record(Path(folder), trial)
         print(f"{len(found)} records read from files: {seconds(lambda: read_records(Path(folder))):.2f} s")
     print(f"{len(found)} records to their table: {seconds(lambda: transfer_tables(found)):.2f} s")
 

@@ -152,6 +152,7 @@ def _average_sd(by_target: Sequence[tuple[float, ...]]) -> float | None:
 
 def _notes(table: TransferTable, records: Sequence[TrialRecord]) -> Iterator[str]:
     """Everything a reader must know before comparing two cells, one sentence each."""
+    yield from _missing_notes(table)
     for target in table.targets:
         column = [table.cells[name][target] for name in table.intermediates]
         if BASELINE not in table.cells:
@@ -169,11 +170,25 @@ def _notes(table: TransferTable, records: Sequence[TrialRecord]) -> Iterator[str
                 yield f"{record.trial}: {result.task} was evaluated more than once; its first result is shown"
 
 
+def _missing_notes(table: TransferTable) -> Iterator[str]:
+    """Cells without a score, those that lack it for one reason together."""
+    missing: dict[str, dict[str, list[str]]] = {}
+    for name in table.intermediates:
+        for cell in table.cells[name].values():
+            if cell.score is None:
+                missing.setdefault(cell.reason, {}).setdefault(name, []).append(cell.target)
+    for reason, rows in missing.items():
+        same: dict[tuple[str, ...], list[str]] = {}
+        for name, targets in rows.items():
+            same.setdefault(tuple(targets), []).append(name)
+        for where, names in same.items():
+            yield f"{', '.join(names)} → {', '.join(where)}: {reason}"
+
+
 def _cell_notes(cell: Cell) -> Iterator[str]:
-    where = f"{cell.intermediate} → {cell.target}"
     if cell.score is None:
-        yield f"{where}: {cell.reason}"
         return
+    where = f"{cell.intermediate} → {cell.target}"
     if cell.unequal:
         yield f"{where}: chosen from {cell.budget} of {cell.settings_expected} settings, an unequal tuning budget"
     if cell.collapsed:

@@ -86,11 +86,14 @@ def caption_lines(table: TransferTable) -> tuple[str, ...]:
     uneven = " (unequal inside a target: see below)" if any(cell.unequal for cell in scored) else ""
     by_split: dict[str, list[str]] = {}
     for target, names in splits.items():
-        by_split.setdefault("+".join(names) or "not scored yet", []).append(target)
+        by_split.setdefault("+".join(names), []).append(target)
+    unscored = by_split.pop("", [])
+    where = [f"{split}: {', '.join(names)}" for split, names in sorted(by_split.items())]
+    where += [f"not yet: {', '.join(unscored)}"] if unscored else []
     lines = [
         f"Row '{BASELINE}': score in percent. Other rows: points above or below it. Each score is the XTREME average:"
         " unweighted over languages, English included.",
-        "Scored on " + "; ".join(f"{split}: {', '.join(names)}" for split, names in sorted(by_split.items())) + ".",
+        "Scored on " + "; ".join(where) + ".",
         f"Seeds: {_counts(seeds)}. Settings a pair: {_counts(settings)}{stopping}{uneven}, chosen on English dev data."
         + (" ± is the standard deviation over seeds." if max(seeds, default=0) >= 2 else ""),
     ]
@@ -150,10 +153,14 @@ def _rendered(table: TransferTable) -> Iterator[RenderableType]:
     yield Text.assemble((table.model, "bold"), f": transfer from an intermediate task ({first}) to a target ({second})")
     if table.synthetic:
         yield Text(SYNTHETIC, "bold yellow")
-    yield _turned_grid(table) if turned else _grid(table)
-    for line in caption_lines(table):
-        yield Text(line, "dim")
-    for note in (*_marks(table), *table.notes):
+    scored = any(cell.score is not None for row in table.cells.values() for cell in row.values())
+    if scored:
+        yield _turned_grid(table) if turned else _grid(table)
+        for line in caption_lines(table):
+            yield Text(line, "dim")
+    else:
+        yield Text("no cell is complete yet")
+    for note in (*(_marks(table) if scored else ()), *table.notes):
         yield Text.assemble(("note ", "yellow"), note)
     yield Text("")
 

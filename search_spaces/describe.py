@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from search_spaces.resources import Resources
 from search_spaces.schema import (
     Data,
     Grid,
@@ -14,7 +15,6 @@ from search_spaces.schema import (
     Model,
     PhaseSpace,
     Pretrain,
-    Resources,
     Retrieval,
     Search,
     Space,

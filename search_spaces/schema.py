@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
+from search_spaces.resources import Resources
 from search_spaces.sources import SourceKind, source_kind
 from search_spaces.values import (
     Amount,
@@ -256,6 +257,10 @@ class Training(Part):
     """the largest norm of a gradient, above 0"""
     carry_heads: bool = True
     """whether a head that two phases share is carried over, true or false"""
+    attention_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """the dropout of attention weights, from 0 to below 1; above 0 a GPU can't use its fastest attention"""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """the precision of forward and backward passes, float32 or bfloat16; weights are float32 in any case"""
     mixing_cap: Count = 131_072
     """the most examples that count when tasks are mixed in proportion, a whole number from 1"""
 
@@ -267,36 +272,6 @@ class Retrieval(Part):
     """a layer from 0 (the embeddings), or null for round(14/24 x layers)"""
     pooling: Literal["mean", "cls"] = "mean"
     """mean or cls"""
-
-
-class Resources(Part):
-    """What one trial may use and how the sweep runs it; none of this changes a result."""
-
-    executor: Literal["auto", "inline", "train"] = "auto"
-    """auto, inline or train"""
-    cpu: Positive = 1.0
-    """CPU cores a trial, above 0"""
-    gpu: Annotated[float, Field(ge=0)] = 0.0
-    """GPUs a trial, from 0; a fraction shares one"""
-    device: Literal["cpu", "cuda"] = "cpu"
-    """cpu or cuda"""
-    micro_batch: Amount = 0
-    """the most examples a forward pass, 0 for the whole batch"""
-    checkpoint_seconds: Positive = 60.0
-    """seconds between two checkpoints inside a phase, above 0"""
-    max_failures: Amount = 3
-    """how often a trial is tried again, a whole number from 0"""
-    trials_at_once: Count | None = None
-    """trials that run at once, or null for as many as fit"""
-
-    @model_validator(mode="after")
-    def _has_its_device(self) -> Resources:
-        if self.device == "cuda" and not self.gpu:
-            raise PydanticCustomError("device", "device cuda needs a GPU", {"remedy": "add `gpu: 1` (or a fraction)"})
-        if self.device == "cpu" and self.gpu:
-            remedy = "add `device: cuda`, or leave `gpu` out"
-            raise PydanticCustomError("device", "a GPU would be held and, on device cpu, not used", {"remedy": remedy})
-        return self
 
 
 class Grid(Part):
@@ -319,11 +294,11 @@ class Grid(Part):
     search: Search = Search()
     """{trials, sampler, seed, at_once, space}"""
     training: Training = Training()
-    """{batch, schedule, warmup, decay, weight_decay, clip, carry_heads, mixing_cap}"""
+    """{batch, schedule, warmup, decay, weight_decay, clip, carry_heads, attention_dropout, precision, mixing_cap}"""
     retrieval: Retrieval = Retrieval()
     """{layer, pooling}"""
     resources: Resources = Resources()
-    """{executor, cpu, gpu, device, micro_batch, checkpoint_seconds, max_failures, trials_at_once}"""
+    """{executor, cpu, gpu, gpu_memory, device, micro_batch, ...}, none of which changes a result; all are in their own table"""
 
     _rows: Mapping[str, TaskRow] = PrivateAttr(default_factory=dict)
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from search_spaces.values import Choices, EpochsRange
+from search_spaces.values import Choices, EpochsRange, Range
 from sweep.planning.plan import Plan, Setting, StudySpec
 from sweep.runfolder import RunMark
 from training.codec import canonical, digest, from_payload
 from training.errors import UserError
+from training.identity import NUMERICS_VERSION
 from training.record import TrialRecord
 from training.storage import read_bytes, write_atomically
 
@@ -33,13 +34,17 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A resolved grid: every field by its dotted name, and digests of the tasks' rows, the models and the data."""
+    """A resolved grid: every field by its dotted name, and digests of the tasks' rows, the models and the data.
+
+    `numerics` is the version of how phases are trained (0: unknown).
+    """
 
     schema: int
     fields: Mapping[str, Any]
     tasks: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
+    numerics: int = 0
 
 
 def snapshot_of(plan: Plan) -> Snapshot:
@@ -52,6 +57,7 @@ def snapshot_of(plan: Plan) -> Snapshot:
         tasks={name: digest(row) for name, row in plan.grid.rows.items()},
         models={name: model.identity.key for name, model in plan.models.items()},
         data=dict(plan.digests),
+        numerics=NUMERICS_VERSION,
     )
 
 
@@ -109,6 +115,8 @@ def _differences(before: Snapshot, now: Snapshot) -> Iterator[str]:
         ("data of {}: other examples", before.data, now.data),
     ):
         yield from (what.format(name) for name in sorted(first.keys() & then.keys()) if first[name] != then[name])
+    if before.numerics not in (0, now.numerics):
+        yield f"this version of the project trains otherwise (numerics {before.numerics} -> {now.numerics}): phases are others"
 
 
 def _names(snapshot: Snapshot, kind: str) -> list[str]:
@@ -141,12 +149,25 @@ def _studies(old: Sequence[str], new: Sequence[str]) -> str:
     kept = [label for label in new if label in set(old)]
     fresh = [label for label in new if label not in set(old)]
     dropped = [label for label in old if label not in set(new)]
-    text = f"studies: {len(kept)} kept, {len(fresh)} new, {len(dropped)} dropped"
-    for what, labels in (("new", fresh), ("dropped", dropped)):
-        if labels:
-            more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
-            text += f"; {what}: {', '.join(label.rpartition('~')[0] for label in labels[:MOST_NAMED])}{more}"
+    pairs, were = [_pair(label) for label in fresh], [_pair(label) for label in dropped]
+    anew = [pair for pair in pairs if pair in were]
+    groups = {
+        "kept": [_pair(label) for label in kept],
+        "begun anew": anew,
+        "new": [pair for pair in pairs if pair not in anew],
+        "dropped": [pair for pair in were if pair not in anew],
+    }
+    text = "studies: " + ", ".join(f"{len(group)} {what}" for what, group in groups.items() if group or what != "begun anew")
+    for what, group in groups.items():
+        if group and what != "kept":
+            more = f" and {len(group) - MOST_NAMED} more" if len(group) > MOST_NAMED else ""
+            text += f"; {what}: {', '.join(group[:MOST_NAMED])}{more}"
     return text
+
+
+def _pair(label: str) -> str:
+    """What a study is of, without the digest of its space and phases."""
+    return label.rpartition("~")[0]
 
 
 def _counts_of(plan: Plan) -> dict[str, int]:
@@ -193,6 +214,6 @@ def _listed(study: StudySpec) -> Iterator[Setting]:
             axes.append(axis.values)
         elif isinstance(axis, EpochsRange):
             axes.append(range(axis.low, axis.high + 1))
-        else:
-            axes.append((axis.low,))  # type: ignore[attr-defined]
+        elif isinstance(axis, Range):
+            axes.append((axis.low,))
     return (dict(zip(study.axes, values, strict=True)) for values in itertools.product(*axes))

@@ -9,7 +9,7 @@ import ray.tune
 from sweep.planning.plan import Plan
 from sweep.search.board import Board
 from sweep.search.settle import settle
-from sweep.steer import StopRequest
+from sweep.steer import Request, StopRequest
 from sweep.trial import GIVEN_UP, give_up_record
 from sweep.watch.live import is_saved, read_live
 from sweep.watch.progress import ProgressView
@@ -43,7 +43,7 @@ class Ears(ray.tune.Callback):
         self.plan, self.board, self.queue, self.view, self.stopper = board.plan, board, queue, view, stopper
         self.ended = 0
         self.given_up: list[str] = []
-        self._said_stopping = False
+        self._told: Request | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its callbacks; ours is made anew at each launch."""
@@ -53,9 +53,9 @@ class Ears(ray.tune.Callback):
         """Keep the view alive between results, and say once that the sweep was asked to stop."""
         self.view.refresh(len(self.board.running))
         request = self.stopper.request.request
-        if request is not None and not self._said_stopping:
-            self._said_stopping = True
-            self.view.stopping(request.now)
+        if request is not None and request != self._told:
+            self._told = request
+            self.view.stopping(request.now, interrupted=self.stopper.request.interrupted)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A leg has ended: mirror the records that it led to, and show them."""

@@ -18,7 +18,7 @@ from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, m
 from sweep.score_verb import score
 from sweep.simulate.verb import simulate
 from sweep.steer_verbs import gc, resume, status, stop
-from sweep.words import Verbs, complete_trial, listing
+from sweep.words import Verbs, complete_trial, listing, warn
 from sweep.words import print_rich as _show
 
 
@@ -91,7 +91,7 @@ def launch(
 @main.command()
 @launch_flags
 @price_flag
-@click.option("--gpu", metavar="NAME", help="Estimate for this GPU, A100 or H200 say; else that of this machine.")
+@click.option("--gpu", metavar="NAME", help="Estimate for this GPU: H200, or A100:80 with its GB; else this machine's.")
 @click.option(
     "--calibrate", type=float, metavar="SECONDS", help="Measure this machine by training for so long; stores nothing."
 )
@@ -142,7 +142,7 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, a
     from reports.table import render_transfer, transfer_csv, transfer_json, transfer_markdown
     from sweep.outcome import tables_of
 
-    tables = tables_of(folder)
+    tables = tables_of(folder, tell=lambda line: warn(f"warning: {line}"))
     if as_markdown:
         click.echo(transfer_markdown(tables) + "\n" + languages_markdown(tables), nl=False)
     elif as_csv or as_json:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sweep.planning.plan import Plan
+from sweep.planning.room import TINY, Room, machines_of
 from sweep.preflight import check_fits, check_resources, node_resources
+from training.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.callbacks import Ears, StopWhenOver
@@ -24,6 +27,7 @@ RAY_QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -32,9 +36,40 @@ RAY_QUIET = {
 
 
 def executor_of(plan: Plan) -> str:
-    """`train` on GPUs, `inline` elsewhere, unless the grid or the command says otherwise."""
-    asked = plan.grid.resources.executor
-    return str(asked) if asked != "auto" else ("train" if plan.grid.resources.gpu else "inline")
+    """`train` on GPUs and for several workers a trial, `inline` elsewhere, unless the grid or the command says otherwise.
+
+    Raises UserError where it says `inline` of several workers.
+    """
+    resources = plan.grid.resources
+    if resources.workers > 1 and resources.executor == "inline":
+        seen = f"{resources.workers} workers"
+        raise UserError("several workers a trial need the executor train", seen, "use --executor train")
+    if resources.executor != "auto":
+        return str(resources.executor)
+    return "train" if resources.gpu or resources.workers > 1 else "inline"
+
+
+def with_shares(plan: Plan) -> tuple[Plan, list[str]]:
+    """A plan whose trials have their shares of a GPU, and lines that say which; the cluster, where there is one, is asked.
+
+    Raises UserError where a trial does not fit a GPU, or its share of one.
+    """
+    if not plan.grid.resources.gpu:
+        return plan, []
+    import ray
+
+    from sweep.planning.sharing import shared_out
+
+    ours = not ray.is_initialized()
+    if ours and not os.environ.get("RAY_ADDRESS"):
+        return shared_out(plan)
+    start_ray()
+    try:
+        return shared_out(plan, ray.nodes())
+    except UserError:
+        if ours:
+            ray.shutdown()
+        raise
 
 
 def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) -> None:
@@ -50,17 +85,26 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
     from sweep.executors.choice import trainable, trial_resources
     from sweep.executors.cleaning import Cleaner
     from sweep.executors.keeping import kept_actors
+    from sweep.interrupts import interrupting
     from sweep.search.searcher import PairSearcher
 
     executor, cleaner = executor_of(plan), Cleaner()
-    start_ray(executor)
+    start_ray()
     try:
-        resources = plan.grid.resources
-        wanted = trial_resources(plan)
-        nodes = node_resources(ray.nodes())
-        check_resources(wanted, nodes)
+        resources, nodes = plan.grid.resources, node_resources(ray.nodes())
+        wanted = [trial_resources(plan, study) for study in plan.studies]
+        for each in wanted:
+            check_resources(each, nodes)
         check_fits(plan, nodes)
-        fits = sum(int(min(node.get(name, 0.0) // amount for name, amount in wanted.items())) for node in nodes)
+        fits = max(_places(each, nodes) for each in wanted) // resources.workers
+        if not fits:
+            raise UserError(
+                "the machines of this cluster can't run a trial together",
+                f"{resources.workers} workers, each with {wanted[0]}",
+                "lower `resources.workers` in the grid, or add machines",
+            )
+        if resources.gpu and resources.workers == 1:  # whole GPUs on any machines: their number is all that counts
+            board.gates = (*board.gates, Room(machines_of(nodes), resources.cpu, plan.gpus_of))
         tuner = ray.tune.Tuner(
             trainable(plan, executor),
             tune_config=ray.tune.TuneConfig(
@@ -83,14 +127,19 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
                 checkpoint_config=ray.tune.CheckpointConfig(checkpoint_at_end=False),  # Tune's: there is nothing in it
             ),
         )
-        with kept_actors():
+        with kept_actors(), interrupting(stopper.request):
             tuner.fit()
     finally:
         cleaner.close()
         ray.shutdown()
 
 
-def start_ray(executor: str) -> None:
+def _places(wanted: Mapping[str, float], nodes: list[Mapping[str, float]]) -> int:
+    """How many workers that hold `wanted` the machines hold at once."""
+    return sum(int(min((node.get(name, 0.0) + TINY) // amount for name, amount in wanted.items())) for node in nodes)
+
+
+def start_ray() -> None:
     """Connect to the cluster of `RAY_ADDRESS`, or start Ray in this process."""
     import ray
 

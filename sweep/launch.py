@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,19 +18,21 @@ from rich.console import Console
 from search_spaces.reading import load_grid
 from sweep.amend import changes, read_snapshot, write_snapshot
 from sweep.closing import close_launch, fail_launch, open_launch
-from sweep.ending import Ending, EndState, LeftOut
-from sweep.experiment import executor_of, run_experiment
+from sweep.ending import Ending, EndState
+from sweep.experiment import executor_of, run_experiment, with_shares
 from sweep.options import LaunchOptions
-from sweep.outcome import current_records, mark_of
+from sweep.outcome import current_records, mark_of, shown
 from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
 from sweep.preflight import check_data
-from sweep.runfolder import RunMark, hold, open_run, refuse_foreign, write_mark
-from sweep.sources import resolve_models, resolve_sources
+from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
+from sweep.sources import ResolvedModel, resolve_models, resolve_sources
 from sweep.steer import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
-from training.errors import UserError
+from sweep.words import busy, print_lines
+from training.errors import Faults, StoreError, UserError
 from training.record import Status, TrialRecord
+from training.storage import FLEETING
 
 if TYPE_CHECKING:
     from sweep.planning.budget import Budget
@@ -45,15 +47,25 @@ INCOMPLETE, INTERRUPTED = 3, 130
 def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
     """Read the grid, find models and data; raises UserError or Faults on anything the user can mend.
 
-    `read_data` has every example read, so that all faults of all files are told at once.
+    `read_data` has every example read, so that all faults of all models and files are told at once.
     """
     grid = load_grid(options.grid)
     if options.executor:
         grid = grid.model_copy(update={"resources": grid.resources.model_copy(update={"executor": options.executor})})
     sources = resolve_sources(grid, options.data)  # first: to look for a model on the hub takes time
-    models = resolve_models(grid, options.models)
-    if read_data:
-        check_data(grid, sources)
+    faults: list[UserError] = []
+    models: dict[str, ResolvedModel] = {}
+    try:
+        models = resolve_models(grid, options.models)
+    except UserError as fault:
+        faults.append(fault)
+    try:
+        if read_data:
+            check_data(grid, sources)
+    except UserError as fault:
+        faults.append(fault)
+    if faults:
+        raise faults[0] if len(faults) == 1 else Faults(f"grid {grid.name}", faults)
     return make_plan(grid, models, sources, options.folder.resolve(), options.store)
 
 
@@ -69,15 +81,27 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     try:
         refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
         limits_of(options)  # before anything takes time
-        plan = prepare(options, read_data=True)
+        with busy(console, "reading the grid, its models and its data"):
+            plan, said = with_shares(prepare(options, read_data=True))
+        for line in said:
+            print_lines(console, line)
         with hold(plan.run):
             return _Launch(plan, options, console).run()
+    except OSError as error:
+        if error.errno not in FLEETING:
+            raise
+        remedy = "check the disk and the network, then give the same command again: what is finished is kept"
+        raise StoreError("the storage does not answer", error, remedy) from error
     except KeyboardInterrupt:
-        console.print(_GO_ON, highlight=False)
+        run = options.folder
+        begun = (run / MARK).is_file()
+        console.print(go_on(run) if begun else "stopped before anything was run", highlight=False, soft_wrap=True)
         return INTERRUPTED
 
 
-_GO_ON = "stopped; what is finished is kept. The same command goes on from here."
+def go_on(run: Path) -> str:
+    """What is told of a sweep that was interrupted, with the command that goes on with it."""
+    return f"stopped; what is finished is kept. To go on: sweep resume --run {shown(run)}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +124,7 @@ class _Launch:
         before = open_run(self.plan.run, self.plan.grid.name)
         found = self._take_up()
         for line in changes(read_snapshot(self.plan.run), before, self.plan, found.records):
-            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            print_lines(self.console, line)
         mark = mark_of(self.plan, before)
         write_mark(self.plan.run, mark)
         write_snapshot(self.plan)
@@ -128,7 +152,7 @@ class _Launch:
     def _searched(self, found: _Found, mark: RunMark, request: StopRequest) -> Ending:
         """Open the studies, start Ray and run what is left."""
         from sweep.callbacks import Ears, StopWhenOver
-        from sweep.planning.budget import budget_of
+        from sweep.planning.budget import budget_of, left_out
         from sweep.search.board import Board
         from sweep.search.storage import VARIABLE, open_storage
         from sweep.tracking import MirrorQueue, open_tracker
@@ -159,29 +183,29 @@ class _Launch:
             storage.close()
         fault = stopper.fatal or str((budget.fault() if budget else None) or "")
         state = _state(board, fault, request, budget)
-        asked = state is EndState.STOPPED and request.request is not None
+        asked = state is EndState.STOPPED and request.request is not None and not request.interrupted
         return Ending(
             state=state,
             reason=fault or (_ASKED if asked else ""),
             seconds=time.monotonic() - self.began,
-            left_out=tuple(_left_out(board)) if state is EndState.LEFT_OUT else (),
+            left_out=tuple(left_out(board)) if state is EndState.LEFT_OUT else (),
             budget=_spent(budget),
         )
 
     def _code(self, ending: Ending, mark: RunMark) -> int:
         if ending.state is EndState.FAILED:
-            self.console.print(f"error: {ending.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+            print_lines(self.console, f"error: {ending.reason}", style="red")
             return 1
         if ending.state is EndState.FINISHED:
             records = current_records(self.plan.run, mark)
             return 1 if any(record.status is Status.FAILED for record in records) else 0
         if ending.state is EndState.LEFT_OUT or ending.reason == _ASKED:
             return INCOMPLETE
-        self.console.print(_GO_ON, highlight=False)
+        self.console.print(go_on(self.plan.run), highlight=False, soft_wrap=True)
         return INTERRUPTED
 
     def _warn(self, line: str) -> None:
-        self.console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        print_lines(self.console, line, style="yellow")
 
 
 _ASKED = "asked to stop"
@@ -201,14 +225,6 @@ def _state(board: Board, fault: str, request: StopRequest, budget: Budget | None
     if board.finished:
         return EndState.FINISHED
     return EndState.LEFT_OUT if budget is not None and budget.refused and request.request is None else EndState.STOPPED
-
-
-def _left_out(board: Board) -> Iterator[LeftOut]:
-    from sweep.planning.budget import left_out
-
-    for item in left_out(board):
-        pair, reason = f"{item.study} ({', '.join(item.targets)})", "might not have finished in time or money"
-        yield LeftOut(pair=pair, trials=item.trials, reason=reason)
 
 
 def _still(board: Board) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from reports.table import render_transfer
 from sweep.ending import Ending, EndState
 from sweep.planning.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
-from sweep.tidy import readable_records
+from sweep.tidy import readable_records, waiting_trials
 from sweep.tracking import open_tracker, ui_command
 from sweep.watch.wording import amount, duration, several
+from sweep.words import print_lines
 from training.errors import UserError
 from training.record import Status, TrialRecord
 
@@ -43,7 +44,11 @@ def mark_of(plan: Plan, mark: RunMark) -> RunMark:
         budgets={study.label: plan.settings_of(study) for study in plan.studies},
         chained=tuple(sorted({row.train_first for row in plan.grid.rows.values() if row.train_first})),
         store="" if plan.store == plan.run / "phases" else str(plan.store),
-        resources={"gpu": plan.grid.resources.gpu, "cpu": plan.grid.resources.cpu},
+        resources={
+            "gpu": max(map(plan.gpus_of, plan.studies), default=0.0),
+            "cpu": plan.grid.resources.cpu * plan.grid.resources.workers,
+        },
+        shares=dict(plan.shares),
         stopping=plan.grid.search.stopping is not None,
     )
 
@@ -65,24 +70,28 @@ def expectation_of(mark: RunMark) -> Expectation:
     return Expectation(seeds=mark.seeds, settings=settings, stopping=mark.stopping)
 
 
-def tables_of(run: Path) -> list[TransferTable]:
-    """The transfer tables of a run folder, with what is still missing; raises UserError when it is not one."""
+def tables_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> list[TransferTable]:
+    """The transfer tables of a run folder, with what is still missing; raises UserError when it is not one.
+
+    `tell` is given a line for each record that is damaged, and so left out.
+    """
     mark = read_mark(run)
-    return transfer_tables(current_records(run, mark), expectation_of(mark))
+    records, damaged = readable_records(run, set_aside=False)
+    for line in damaged:
+        tell(line)
+    return transfer_tables(current_of(records, mark), expectation_of(mark))
 
 
 def print_outcome(plan: Plan, console: Console, seconds: float, ending: Ending | None = None) -> None:
     """Table, counts, what went wrong or was left out, and the next commands."""
     mark = read_mark(plan.run)
     records = current_records(plan.run, mark)
+    waiting = current_of(waiting_trials(plan.run, set_aside=False)[0], mark)
     console.print()
-    console.print(render_transfer(tables_of(plan.run)))
-    console.print()
-    for line in [*count_lines(records, mark, seconds), *trouble_lines(records, ending)]:
-        console.print(line, highlight=False, markup=False)
-    run = _shown(plan.run)
-    if ending is not None and ending.state is not EndState.FINISHED:
-        console.print(f"go on:         sweep resume --run {run}", highlight=False, soft_wrap=True)
+    console.print(render_transfer(transfer_tables(records, expectation_of(mark))))
+    for line in [*count_lines(records, mark, seconds, waiting), *trouble_lines(records, ending)]:
+        print_lines(console, line)
+    run = shown(plan.run)
     example = next((record.trial for record in records if record.results), None)
     if example:
         console.print(f"per language:  sweep show {shlex.quote(example)} --run {run}", highlight=False, soft_wrap=True)
@@ -90,19 +99,26 @@ def print_outcome(plan: Plan, console: Console, seconds: float, ending: Ending |
     console.print(f"MLflow UI:     {ui_command(plan.run)}", highlight=False, soft_wrap=True)
     with contextlib.suppress(UserError):
         console.print(f"               then open {open_tracker(plan.run).page()}", highlight=False, soft_wrap=True)
+    if ending is not None and ending.state is not EndState.FINISHED:
+        console.print(f"go on:         sweep resume --run {run}", highlight=False, soft_wrap=True)
 
 
-def count_lines(records: Sequence[TrialRecord], mark: RunMark, seconds: float) -> list[str]:
-    """What there is and what it took; `seconds` is the time of this launch."""
-    trained = {phase.key: phase.tokens for record in records for phase in record.phases if phase.outcome == "trained"}
-    needed = [phase for record in records for phase in record.phases]
+def count_lines(
+    records: Sequence[TrialRecord], mark: RunMark, seconds: float, waiting: Sequence[TrialRecord] = ()
+) -> list[str]:
+    """What there is and what it took; `seconds` is the time of this launch, `waiting` are trials at a rung."""
+    trials = [*records, *waiting]
+    trained = {phase.key: phase.tokens for trial in trials for phase in trial.phases if phase.outcome == "trained"}
+    needed = [phase for trial in trials for phase in trial.phases]
     counts = {status: sum(record.status is status for record in records) for status in Status}
     said = [f"{counts[Status.STOPPED]} of them stopped early"] if counts[Status.STOPPED] else []
     said += [f"{counts[Status.FAILED]} of them failed"] if counts[Status.FAILED] else []
-    hours = sum(record.timing.get("seconds", 0.0) for record in records) * mark.share / 3600
+    said += [f"{len(waiting)} others wait at a rung"] if waiting else []
+    hours = sum(trial.timing.get("seconds", 0.0) * mark.share_of(trial.study) for trial in trials) / 3600
+    most = "at most " if mark.stopping and len(records) < mark.trials else ""
     saved = sum(phase.tokens for phase in needed) - sum(trained.values())
     return [
-        ", ".join([f"{len(records)} of {mark.trials} trials have a record", *said])
+        ", ".join([f"{len(records)} of {most}{mark.trials} trials have a record", *said])
         + f"; {len(needed)} phases needed, {len(trained)} trained; this launch took {duration(seconds)}",
         f"{amount(hours)} {mark.unit} in all, {amount(sum(trained.values()))} tokens trained"
         + (f", {amount(saved)} saved by sharing" if saved > 0 else ""),
@@ -153,7 +169,7 @@ def _best(table: TransferTable) -> Iterator[dict[str, Any]]:
             yield {**place, "score": round(score, 2), "delta": delta, "synthetic": cell.synthetic}
 
 
-def _shown(run: Path) -> str:
+def shown(run: Path) -> str:
     """A run folder as a user would write it: relative where it is below the working folder."""
-    here = Path.cwd()
+    here, run = Path.cwd(), run.absolute()
     return shlex.quote(str(run.relative_to(here) if run.is_relative_to(here) else run))

@@ -37,19 +37,11 @@ def node_resources(nodes: list[dict[str, Any]]) -> list[Mapping[str, float]]:
 
 
 def check_fits(plan: Plan, nodes: list[Mapping[str, float]]) -> None:
-    """Raises UserError when no machine has the memory for a trial, even one example at a time.
+    """Raises UserError when no machine has the memory for a trial on its CPU, even one example at a time.
 
-    GPUs are known here only where this machine has some; Ray knows the memory of every machine.
+    On GPUs it is refused where they are shared out (`sweep.planning.sharing`).
     """
-    resources = plan.grid.resources
-    if resources.device == "cpu":
-        largest = max((node.get("memory", 0.0) for node in nodes), default=0.0)
-        if largest:
-            check_memory(plan, largest, "the machine with most")
-        return
-    import torch
-
-    if torch.cuda.is_available():
-        found = torch.cuda.get_device_properties(0)
-        share = min(1.0, resources.gpu)
-        check_memory(plan, found.total_memory * share, f"{share:g} of a {found.name}")
+    largest = max((node.get("memory", 0.0) for node in nodes), default=0.0)
+    if plan.grid.resources.device == "cpu" and largest:
+        for spec in plan.studies:
+            check_memory(plan, spec, largest, "the machine with most")

@@ -45,8 +45,8 @@ class RunMark:
 
     `studies` are the labels of the grid's studies, `trials` how many trials they have at most, `budgets` the settings of each
     study by its label. `chained` names the tasks that another target's chain goes on from. `store` is the folder of a phase
-    store that sweeps share (empty: the run folder's own), `resources` what a trial holds (`gpu`, `cpu`), `stopping` whether
-    settings may be stopped early.
+    store that sweeps share (empty: the run folder's own), `resources` what a trial holds (`gpu`, `cpu`), `shares` the GPUs of
+    a trial by its study where studies have different ones, `stopping` whether settings may be stopped early.
     """
 
     schema: int
@@ -61,16 +61,16 @@ class RunMark:
     store: str = ""
     resources: Mapping[str, float] = field(default_factory=dict)
     stopping: bool = False
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
         """What a trial's hours are counted in: GPU-hours, or CPU-hours where it holds no GPU."""
         return "GPU-hours" if self.resources.get("gpu") else "CPU-hours"
 
-    @property
-    def share(self) -> float:
-        """GPUs (or CPU cores, where it holds no GPU) of a trial."""
-        return self.resources.get("gpu") or self.resources.get("cpu") or 1.0
+    def share_of(self, study: str) -> float:
+        """GPUs (or CPU cores, where it holds no GPU) of a trial of the study with this label."""
+        return self.shares.get(study) or self.resources.get("gpu") or self.resources.get("cpu") or 1.0
 
 
 def store_of(run: Path, mark: RunMark | None = None) -> Path:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def options_to_resume(run: Path, notify: str | None = None) -> LaunchOptions:
 def _plain(value: object) -> Any:
     if isinstance(value, Path):
         return str(value.expanduser().absolute())
-    return dict(value) if hasattr(value, "keys") else value  # type: ignore[call-overload]
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _typed(kind: str, value: Any) -> Any:
@@ -108,11 +109,20 @@ def request_stop(run: Path, *, now: bool = False) -> str:
         raise UserError(f"the sweep {mark.grid} is not running", run, remedy)
     pending = read_request(run)
     if pending is not None and pending.launch == launch and pending.now >= now:
-        return f"{mark.grid} is stopping already; how far it is: sweep status --run {run}"
-    payload = {"launch": launch, "now": now, "at": time.time()}
-    write_atomically(run / STOP, json.dumps(payload).encode() + b"\n")
+        return f"{mark.grid} is stopping already\n{_next(run)}"
+    _write_request(run, Request(launch=launch, now=now))
     what = "writes its checkpoints and ends" if now else "starts nothing new and ends when its running trials have"
-    return f"{mark.grid} {what}; how far it is: sweep status --run {run}; to go on later: sweep resume --run {run}"
+    return f"{mark.grid} {what}\n{_next(run)}"
+
+
+def _next(run: Path) -> str:
+    where = shlex.quote(str(run))
+    return f"how far it is: sweep status --watch --run {where}\nto go on later: sweep resume --run {where}"
+
+
+def _write_request(run: Path, request: Request) -> None:
+    payload = {"launch": request.launch, "now": request.now, "at": time.time()}
+    write_atomically(run / STOP, json.dumps(payload).encode() + b"\n")
 
 
 def read_request(run: Path) -> Request | None:
@@ -132,7 +142,8 @@ def is_stopping(run: Path) -> bool:
 class StopRequest:
     """The launching process's ear for `sweep stop`; a gate of the search, which starts nothing once it was asked to stop.
 
-    The folder is looked at once a second at most, so that asking costs nothing.
+    The folder is looked at once a second at most, so that asking costs nothing. `interrupted` is set where the process itself
+    was asked to end (Ctrl-C): a request to stop now, which running trials hear of as they hear of any other.
     """
 
     def __init__(self, run: Path, launch: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -140,10 +151,15 @@ class StopRequest:
         self.run, self.launch, self.clock = run, launch, clock
         self._looked, self._asked_at = float("-inf"), 0.0
         self._request: Request | None = None
+        self.interrupted = False
 
     @property
     def request(self) -> Request | None:
         """What was asked of this launch, None as long as nothing was."""
+        if self.interrupted and not (self._request and self._request.now):
+            self._request, self._asked_at = Request(launch=self.launch, now=True), self.clock()
+            with contextlib.suppress(UserError):  # a full disk: running trials then end without a last checkpoint
+                _write_request(self.run, self._request)
         if self.clock() - self._looked >= LOOK and not (self._request and self._request.now):
             self._looked = self.clock()
             found = read_request(self.run)

@@ -39,9 +39,12 @@ def status(run: Path | None, grid: str | None, watch: bool, as_json: bool) -> No
 def stop(run: Path | None, grid: str | None, now: bool) -> None:
     """Ask a running sweep to end: it starts nothing new, and ends when its running trials have."""
     folder = existing_run(run, grid)
-    from sweep.steer import request_stop
+    from rich.console import Console
 
-    click.echo(request_stop(folder, now=now))
+    from sweep.steer import request_stop
+    from sweep.words import print_lines
+
+    print_lines(Console(), request_stop(folder, now=now))
 
 
 @click.command()
@@ -94,8 +97,11 @@ def gc(
     pretraining and intermediate phases stay, and everything that no record accounts for: it could still be shared. A phase
     stays while it is being trained, and where its weights are in MLflow's model registry.
     """
+    from rich.console import Console
+
     from sweep.gc.needs import Keep
     from sweep.gc.removal import render, tidy_store
+    from sweep.words import print_lines
 
     found = tidy_store(
         existing_run(run, grid) if store is None else None,
@@ -108,4 +114,4 @@ def gc(
     if as_json:
         click.echo(json.dumps(found.payload(), indent=1))
     else:
-        click.echo(render(found))
+        print_lines(Console(), render(found))

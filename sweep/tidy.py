@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from training.claims import claim
-from training.errors import OtherVersionError, PhaseBusyError, UserError
+from training.errors import OtherVersionError, UserError
+from training.leftovers import clear_leftovers
 from training.record import Status, TrialRecord, paused_path, read_record, record_path
 from training.storage import is_unreachable, storage_errors
+from training.store import PhaseStore
 
 SCRATCH = ("live", "train", "tune")
 """Folders that only a running launch needs."""
 STANDING = "standing.json"
 """What a running launch leaves for other shells."""
-REMOVING = ".removing-"
-"""Beginning of the names of what `sweep gc` is removing from a store."""
 
 
 def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
@@ -26,7 +24,7 @@ def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRe
     Raises OtherVersionError, and touches nothing, where another version of the project wrote one; StoreError where the system
     refuses to read one, which says nothing of what is in it.
     """
-    return _readable(run / "records", "a damaged record was set aside, its trial will run again", set_aside)
+    return _readable(run / "records", "record", "its trial will run again", set_aside)
 
 
 def waiting_trials(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
@@ -34,14 +32,16 @@ def waiting_trials(run: Path, *, set_aside: bool = True) -> tuple[list[TrialReco
 
     One that has its record does not wait: a kill came between the two. Its file is removed, unless the caller only looks.
     """
-    found, lines = _readable(run / "rungs", "a damaged trial at a rung was set aside, it will run to it again", set_aside)
+    found, lines = _readable(run / "rungs", "trial at a rung", "it will run to it again", set_aside)
     ended = {trial.trial for trial in found if record_path(run, trial.trial).exists()}
     for name in ended if set_aside else ():
         paused_path(run, name).unlink(missing_ok=True)
     return [trial for trial in found if trial.trial not in ended], lines
 
 
-def _readable(folder: Path, said: str, set_aside: bool) -> tuple[list[TrialRecord], list[str]]:
+def _readable(folder: Path, kind: str, then: str, set_aside: bool) -> tuple[list[TrialRecord], list[str]]:
+    done = f"a damaged {kind} was set aside, {then}"
+    said = done if set_aside else f"a {kind} is damaged and left out; in the next launch {then}"
     records, lines = [], []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -79,37 +79,8 @@ def remove_leftovers(run: Path, phases: Path | None = None) -> None:
     """
     for name in SCRATCH:
         shutil.rmtree(run / name, ignore_errors=True)
-    for path in (run / STANDING, *run.glob(".*.tmp"), *run.glob("records/.*.tmp"), *run.glob("rungs/.*.tmp")):
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-    store = phases or run / "phases"
-    for path, key in half_written(store):
-        _remove_claimed(store, key, path)
-    for path in store.glob(".inflight/*.safetensors"):
-        if next(store.glob(f"*--{path.stem}"), None) is not None:
-            _remove_claimed(store, path.stem, path)
-    for path in store.glob(f"{REMOVING}*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def half_written(store: Path) -> Iterator[tuple[Path, str]]:
-    """(path, key of the phase or trunk) of what is being written to a store, or was by a process that died."""
-    for path in sorted(store.glob(".writing-*-*")):
-        yield path, path.name.removeprefix(".writing-").rpartition("-")[0]
-    for room in (".inflight", ".trunks"):
-        for path in sorted((store / room).glob(".*.tmp")):
-            yield path, path.name[1:].partition(".")[0].partition("@")[0]
-
-
-def drop_checkpoint(store: Path, key: str) -> None:
-    """Remove the checkpoint of a phase that will never be trained to its end (its trial was stopped early)."""
-    _remove_claimed(store, key, store / ".inflight" / f"{key}.safetensors")
-
-
-def _remove_claimed(store: Path, key: str, path: Path) -> None:
-    """Remove a file or a folder, unless another process holds the claim of its phase."""
-    with contextlib.suppress(PhaseBusyError, OSError), claim(store, key, poll=0.0, wait=False):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # where the storage does not answer, the next launch removes it
+        for path in (run / STANDING, *run.glob(".*.tmp"), *run.glob("records/.*.tmp"), *run.glob("rungs/.*.tmp")):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        clear_leftovers(PhaseStore(phases or run / "phases"))

@@ -31,6 +31,7 @@ from training.record import (
     write_record,
 )
 from training.storage import is_unreachable
+from training.team import ALONE, Team
 
 Report = dict[str, Any]
 GIVEN_UP = "given up"
@@ -92,7 +93,9 @@ def task_of(plan: Plan, config: Mapping[str, Any]) -> TrialTask:
     )
 
 
-def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | None = None) -> Report:
+def run_leg(
+    plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | None = None, team: Team = ALONE
+) -> Report:
     """Run a leg; returns its report, after everything that it names is on disk.
 
     * `score` with `rung`: the trial waits at that rung; without: it has its record (`failed` if it has no scores).
@@ -100,13 +103,14 @@ def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | 
     * `fatal`: a fault of the user's that other trials would meet too.
 
     A trial that diverges, or does not fit into memory, ends with a failed record. What is there already is reported and not
-    made again. `urgent` is asked between steps; where it turns true, a checkpoint is written at once.
+    made again. `urgent` is asked between steps; where it turns true, a checkpoint is written at once. This process leads
+    `team`; raises TeamLostError where another worker of it is gone.
     """
     task = task_of(plan, config)
     live = LiveFile(plan.run, task.name)
     report: Report = {"trial": task.name, "leg": task.leg, "score": LOWEST, "failed": False}
     try:
-        return report | _known_or_run(plan, task, live, urgent)
+        return report | _known_or_run(plan, task, live, urgent, team)
     except PhaseBusyError as error:
         return report | {"busy": str(error.value)}
     except UserError as error:
@@ -115,9 +119,12 @@ def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | 
         live.remove()
 
 
-def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[[], bool] | None) -> Report:
+def _known_or_run(
+    plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[[], bool] | None, team: Team
+) -> Report:
     known = _record_of(plan, task.name)
     if known is not None:
+        paused_path(plan.run, task.name).unlink(missing_ok=True)  # a kill came between the record and this
         return _ended(known)
     paused = _paused(plan, task.name)
     score = _rung_score(paused, task.rung)
@@ -126,7 +133,7 @@ def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[
     job = plan.job(task.spec, task.setting, task.seed, until=task.until)
     outcome, reason, clock = None, "", Clock(task.asked)
     try:
-        outcome = run_chain(job, live, urgent=lambda: live.urgent() or (urgent is not None and urgent()))
+        outcome = run_chain(job, live, urgent=lambda: live.urgent() or (urgent is not None and urgent()), team=team)
     except (DivergedError, OutOfMemoryFault) as error:
         reason = str(error)
     record = _record(plan, task, job, outcome, reason, paused, _timing(clock, outcome, paused))
@@ -252,7 +259,7 @@ def _record(
         reason=reason,
         started=paused.started if paused else datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
         timing=timing,
-        provenance=provenance(plan) | _damage(outcome, paused),
+        provenance=provenance(plan) | _held(plan, task) | _damage(outcome, paused),
     )
 
 
@@ -260,6 +267,12 @@ def _credited(phases: tuple[PhaseTrace, ...], earlier: tuple[PhaseTrace, ...]) -
     """The phases of a trial's last leg, in which those that an earlier leg of it has trained count as trained."""
     trained = {phase.key for phase in earlier if phase.outcome == "trained"}
     return tuple(replace(phase, outcome="trained") if phase.key in trained else phase for phase in phases)
+
+
+def _held(plan: Plan, task: TrialTask) -> dict[str, str]:
+    """The GPUs that the trial held; nothing without one."""
+    gpus = plan.gpus_of(task.spec)
+    return {"gpus": f"{gpus:g}"} if gpus else {}
 
 
 def _damage(outcome: ChainOutcome | None, paused: TrialRecord | None) -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import sys
+import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +17,7 @@ from sweep.options import existing_run
 from training.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 EXIT_USER_ERROR = 2
@@ -40,7 +44,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
+            warn(f"error: {error}")
             ctx.exit(EXIT_USER_ERROR)
 
 
@@ -61,6 +65,35 @@ def print_rich(renderable: object) -> None:
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
     Console(file=sys.stdout, width=width).print(renderable)
+
+
+@contextlib.contextmanager
+def busy(console: Console, what: str) -> Iterator[None]:
+    """Say on a terminal, as long as the block lasts, what takes time; nothing of it stays."""
+    with console.status(what) if console.is_terminal else contextlib.nullcontext():
+        yield
+
+
+def warn(text: str) -> None:
+    """Print lines to stderr, as `print_lines` does."""
+    from rich.console import Console
+
+    print_lines(Console(stderr=True), text)
+
+
+def print_lines(console: Console, text: str, style: str = "") -> None:
+    """Print prose: on a terminal wrapped between words, with what goes on indented; elsewhere line by line as it is.
+
+    A word that is longer than the terminal is wide, a path say, stays whole, so that it can be copied.
+    """
+    for line in text.splitlines():
+        if console.is_terminal:
+            begin = line[: len(line) - len(line.lstrip())] + "  "
+            parts = textwrap.wrap(line, console.width, subsequent_indent=begin, break_long_words=False, break_on_hyphens=False)
+        else:
+            parts = [line]
+        for part in parts or [""]:
+            console.print(part, style=style or None, highlight=False, markup=False, soft_wrap=True)
 
 
 def complete_grid(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

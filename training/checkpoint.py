@@ -1,7 +1,9 @@
 """In-phase checkpoints: weights, AdamW's moments and the step, in safetensors, so that a killed phase goes on where it was.
 
 Random numbers need no saving: the batches of an epoch and the masks of a step are functions of (seed, epoch, step). The same
-phase with and without an interruption gives the same weights, bit for bit on one CPU thread.
+phase with and without an interruption gives the same weights, bit for bit on one CPU thread. Of the word table there are the
+rows that are trained; the others follow from the phase before. What is written is the model itself, or a copy of it that lets
+the training go on meanwhile.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from torch import Tensor
 from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
 from training.models.carry import ChainModel
+from training.models.compact import WordTable
 from training.storage import is_unreachable, persevere, replace_with
 from training.tensorfile import write_tensors
 
@@ -43,11 +46,25 @@ class Position:
     recent: tuple[float, ...] = ()
 
 
-def save_checkpoint(path: Path, model: ChainModel, optimiser: torch.optim.AdamW, position: Position) -> None:
-    """Write a checkpoint atomically, again after a fleeting fault; raises StoreError (StorageFullError on a full disk)."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors(model, optimiser)}
-    note = {"position": canonical(position).decode(), "crc32": _checksum(tensors)}
-    replace_with(path, lambda temporary: write_tensors(temporary, tensors, note))
+@dataclass(frozen=True)
+class Snapshot:
+    """What a checkpoint holds: tensors on the CPU, by name, and how far the phase had come."""
+
+    tensors: Mapping[str, Tensor]
+    position: Position
+
+    def write(self, path: Path) -> None:
+        """Write it atomically, again after a fleeting fault; raises StoreError (StorageFullError on a full disk)."""
+        note = {"position": canonical(self.position).decode(), "crc32": _checksum(self.tensors)}
+        replace_with(path, lambda temporary: write_tensors(temporary, self.tensors, note))
+
+
+def snapshot(
+    model: ChainModel, optimiser: torch.optim.AdamW, position: Position, words: WordTable | None = None, *, copied: bool
+) -> Snapshot:
+    """What a checkpoint of this moment holds; unless `copied`, it is good only until the next step."""
+    tensors = {name: value.detach().to("cpu", copy=copied).contiguous() for name, value in _tensors(model, optimiser)}
+    return Snapshot(tensors | (words.kept() if words else {}), position)
 
 
 def load_checkpoint(
@@ -57,16 +74,18 @@ def load_checkpoint(
     on_damage: Callable[[Path, str], None],
     *,
     most: int = sys.maxsize,
+    words: WordTable | None = None,
 ) -> Position | None:
     """Restore a checkpoint into model and optimiser; None when there is none, or when it is further than `most` steps.
 
-    One that is damaged or does not fit is set aside and reported (path, cause), with model and optimiser as they were. Raises
-    StoreError where the storage is out of reach.
+    With `words` it does not matter whether it has the whole word table or a compact one. One that is damaged or does not fit is
+    set aside and reported (path, cause), with model and optimiser as they were. Raises StoreError where the storage is out of
+    reach.
     """
     if not path.is_file():
         return None
     try:
-        position, tensors = persevere(lambda: _read(path, model), path)
+        position, tensors = persevere(lambda: _read(path, model, words), path)
     except FileNotFoundError:
         return None
     except (SafetensorError, KeyError, ValueError, OSError, StoreError, Faults) as error:
@@ -86,6 +105,8 @@ def load_checkpoint(
             }
         else:
             optimiser.state.pop(parameter, None)
+    if words is not None:
+        words.step = position.step
     return position
 
 
@@ -111,17 +132,20 @@ def _tensors(model: ChainModel, optimiser: torch.optim.AdamW) -> Iterator[tuple[
                 yield f"adam.{moment}.{name}", optimiser.state[parameter][moment]
 
 
-def _read(path: Path, model: ChainModel) -> tuple[Position, dict[str, Tensor]]:
+def _read(path: Path, model: ChainModel, words: WordTable | None) -> tuple[Position, Mapping[str, Tensor]]:
     """The whole of a checkpoint, before anything of it is used."""
     with safe_open(str(path), "pt") as stream:
         note = stream.metadata() or {}
-    tensors: dict[str, Tensor] = load_file(str(path))
+    tensors: Mapping[str, Tensor] = load_file(str(path))
     if note["crc32"] != _checksum(tensors):
         raise StoreError("the checkpoint's tensors are not those that were written")
+    position = from_payload(Position, json.loads(note["position"]), f"checkpoint {path.name}")
+    if words is not None:
+        tensors = words.fitted(tensors, position.step)
     for name, value in model.state_dict().items():
         if tensors[f"model.{name}"].shape != value.shape:
             raise StoreError("the checkpoint is another model's", name)
-    return from_payload(Position, json.loads(note["position"]), f"checkpoint {path.name}"), tensors
+    return position, tensors
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

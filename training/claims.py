@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from training.errors import PhaseBusyError
-from training.storage import storage_errors
+from training.storage import persevere, storage_errors
 
 PATIENCE, BRIEFLY = 3, 0.02
 """How often a claim that is not waited for is asked for again, and after how many seconds: `is_claimed` has it for a moment."""
@@ -27,8 +27,7 @@ def claim(root: Path, name: str, poll: float, *, wait: bool = True) -> Iterator[
     locks = root / ".claims"
     with contextlib.ExitStack() as held:
         with storage_errors(locks):
-            locks.mkdir(parents=True, exist_ok=True)
-            stream = held.enter_context((locks / name).open("w"))
+            stream = held.enter_context(persevere(lambda: _opened(locks, name), locks))
             tries = 0
             while not _locked(stream):
                 tries += 1
@@ -56,6 +55,11 @@ def set_aside(root: Path, folder: Path) -> bool:
         except FileNotFoundError:
             return False
     return True
+
+
+def _opened(locks: Path, name: str) -> IO[str]:
+    locks.mkdir(parents=True, exist_ok=True)
+    return (locks / name).open("w")
 
 
 def _locked(stream: IO[str], kind: int = fcntl.LOCK_EX) -> bool:

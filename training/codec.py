@@ -8,9 +8,7 @@ error, and all of them are reported at once.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
-import json
 import math
 import types
 import typing
@@ -20,46 +18,31 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from training.building import Misfit, builder, hints_of
 from training.errors import Faults, UserError
+from training.writing import fields_of, finite, text_key, text_of
 
 T = TypeVar("T")
-_PLAIN = {str, int, bool, type(None)}
-"""Types that are their own JSON values; their subclasses may not be."""
 
 
 def to_payload(value: object) -> Any:
     """Turn dataclasses, mappings, sequences, enums and scalars into JSON values; raises TypeError on anything else."""
-    kind = type(value)  # the usual types go first: a plan of thousands of trials is digested field by field
-    if kind in _PLAIN:
-        return value
-    if kind is float:
-        return _finite(typing.cast("float", value))
-    if kind is tuple:
-        return [to_payload(item) for item in typing.cast("tuple[object, ...]", value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _field_payload(getattr(value, name), real) for name, real in _fields_of(type(value))}
+        return {name: _field_payload(getattr(value, name), real) for name, real in fields_of(type(value))}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {_text_key(key): to_payload(item) for key, item in value.items()}
+        return {text_key(key): to_payload(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_payload(item) for item in value]
     if isinstance(value, float):
-        return _finite(value)
+        return finite(value)
     if value is None or isinstance(value, (str, bool, int)):
         return value
     raise TypeError(f"a {type(value).__name__} has no canonical form")
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise TypeError(f"{value} has no canonical form")
-    return value or 0.0  # -0.0 equals 0.0
-
-
 def canonical(value: object) -> bytes:
     """Canonical JSON bytes of a value; raises TypeError on what has none (NaN, sets, objects)."""
-    text = json.dumps(to_payload(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    return text_of(value).encode("utf-8")
 
 
 def digest(value: object) -> str:
@@ -88,24 +71,9 @@ def from_payload(kind: type[T], payload: object, subject: str) -> T:
     return typing.cast("T", built)
 
 
-@functools.cache
-def _fields_of(kind: type) -> tuple[tuple[str, bool], ...]:
-    """Names of a dataclass's fields, and whether each holds a real number."""
-    hints = hints_of(kind)
-    return tuple((item.name, float in (hints[item.name], *get_args(hints[item.name]))) for item in dataclasses.fields(kind))
-
-
 def _field_payload(value: object, real: bool) -> Any:
     """A whole number where a real one belongs is written as real: 1 and 1.0 are one value, so they need the same bytes."""
     return float(value) if real and type(value) is int else to_payload(value)
-
-
-def _text_key(key: object) -> str:
-    if isinstance(key, Enum):
-        return str(key.value)
-    if not isinstance(key, str):
-        raise TypeError(f"a mapping's key must be text, not {key!r}")
-    return key
 
 
 def _fault(faults: list[UserError], where: str, cause: str, value: object) -> None:

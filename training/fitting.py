@@ -20,6 +20,8 @@ from training.storage import write_atomically
 
 _SIGNS = ("you tried to allocate", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "Cannot allocate memory")
 """What torch says in a plain RuntimeError where an allocation on the CPU, or inside a library, failed."""
+PEAK = "bytes"
+"""The key of a note that says how much memory a phase took."""
 MORE_MEMORY = "use a device with more memory, or let fewer trials share it"
 """What helps where nothing can be made smaller."""
 
@@ -35,11 +37,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
-def device_name(device: str) -> str:
-    """What a device is called, with its memory in GiB: what fits into one does not fit into another."""
+def device_name(device: str, share: float = 1.0) -> str:
+    """What a device, or a share of it, is called, with its memory in GiB: what fits into one does not fit into another."""
     if torch.device(device).type == "cuda":
         seen = torch.cuda.get_device_properties(device)
-        return f"{seen.name}, {seen.total_memory / 2**30:.0f} GiB"
+        return f"{seen.name}, {seen.total_memory / 2**30:.0f} GiB" + (f", {share:g} of it" if share < 1 else "")
     return f"cpu, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
 
 
@@ -59,22 +61,34 @@ class Notes:
         """The number that fitted last; None where none is known."""
         if subject in self._known:
             return self._known[subject]
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            if self.folder is not None:
-                value = json.loads(self._path(self.folder, subject).read_bytes())["fits"]
-                return value if isinstance(value, int) and value > 0 else None
-        return None
+        return _number(self._path(self.folder, subject), "fits") if self.folder is not None else None
 
     def remember(self, subject: str, value: int) -> None:
         """Note what fits."""
         self._known[subject] = value
+        self._write(subject, "fits", value)
+
+    def remember_peak(self, subject: str, size: int) -> None:
+        """Note the bytes that a phase took, unless another has taken more."""
+        if self.folder is not None and size > (_number(self._path(self.folder, subject), PEAK) or 0):
+            self._write(subject, PEAK, size)
+
+    def _write(self, subject: str, name: str, value: int) -> None:
         if self.folder is not None:
-            whole = {"model": self.model, "device": self.device, "subject": subject, "fits": value}
+            whole = {"model": self.model, "device": self.device, "subject": subject, name: value}
             with contextlib.suppress(StoreError):
                 write_atomically(self._path(self.folder, subject), canonical(whole) + b"\n")
 
     def _path(self, folder: Path, subject: str) -> Path:
         return folder / f"{digest({'model': self.model, 'device': self.device, 'subject': subject})}.json"
+
+
+def _number(path: Path, name: str) -> int | None:
+    """A number of a note; None where there is no such note that can be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        value = json.loads(path.read_bytes())[name]
+        return value if isinstance(value, int) and value > 0 else None
+    return None
 
 
 class Fit:

@@ -8,14 +8,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Any
 
-from training.codec import canonical, digest, digest_of, to_payload
+from training.codec import canonical, digest, digest_of
+from training.writing import text_of, text_without
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 """Raised when a change of code changes the weights that the same identity leads to."""
 
 
@@ -44,7 +44,7 @@ class ModelIdentity:
     weights: str
     seed: int = 0
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of everything but the name, which is only what the user calls it."""
         return digest({"config": self.config, "tokenizer": self.tokenizer, "weights": self.weights, "seed": self.seed})
@@ -93,7 +93,8 @@ class PhaseIdentity:
     `schedule` wsd warms up over `warmup` of one epoch, stays, and falls over the last `decay` of all steps, so that phases
     which differ in epochs alone share their trunk; the other schedules warm up over `warmup` of all steps, without `decay`.
     `mask_rate` is the share of tokens that masked language modelling predicts. `length_pool` batches are cut together from
-    examples sorted by length (0: batches are drawn at random, and padded more).
+    examples sorted by length (0: batches are drawn at random). `attention_dropout` is the dropout of attention weights,
+    whatever the model's configuration says; `precision` is that of the forward and backward passes.
     """
 
     role: Role
@@ -111,6 +112,8 @@ class PhaseIdentity:
     carry_heads: bool = True
     mask_rate: float = 0.15
     length_pool: int = 0
+    attention_dropout: float = 0.0
+    precision: str = "float32"
     mixing: Mixing = field(default_factory=Mixing)
     numerics: int = NUMERICS_VERSION
 
@@ -124,20 +127,18 @@ class PhaseIdentity:
 @lru_cache(maxsize=4096)
 def phase_key(parent: str, phase: PhaseIdentity) -> str:
     """Key of a phase that starts from the weights named `parent` (a phase key or a model key)."""
-    return digest({"parent": parent, "phase": _deciding(phase)})
+    return _key(parent, "phase", phase)
 
 
 def trunk_key(parent: str, phase: PhaseIdentity) -> str:
     """Key of the trunk (warm-up and stable part) that wsd phases share when they differ in epochs alone."""
-    return digest({"parent": parent, "trunk": _deciding(phase) | {"epochs": 0}})
+    return _key(parent, "trunk", replace(phase, epochs=0))
 
 
-def _deciding(phase: PhaseIdentity) -> dict[str, Any]:
-    """The fields of a phase that decide its weights: `decay` does so only where the schedule has one."""
-    fields: dict[str, Any] = to_payload(phase)
-    if phase.schedule != WSD:
-        del fields["decay"]
-    return fields
+def _key(parent: str, what: str, phase: PhaseIdentity) -> str:
+    """Digest of a phase's fields that decide its weights: `decay` does so only where the schedule has one."""
+    fields = text_without(phase, () if phase.schedule == WSD else ("decay",))
+    return digest_of(f'{{"parent":{text_of(parent)},"{what}":{fields}}}'.encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +199,10 @@ class Runtime:
     """Where and how a phase runs; never part of an identity.
 
     `micro_batch` is the most examples a forward pass (0: the whole batch); `checkpoint_seconds` the time between two in-phase
-    checkpoints; `threads` the CPU threads of a training process (0: torch's own choice).
+    checkpoints; `threads` the CPU threads of a training process (0: torch's own choice); `evaluation_tokens` the most tokens of
+    an evaluation batch. `packed` is off where every encoder is to be given padded batches, `compact` where the whole word table
+    is to be optimised: both give the same up to rounding. `share` is that of its GPU's memory which the process may take.
+    `workers` processes train a phase together (`training.team`), each with a device, threads and micro-batches of its own.
     """
 
     device: str = "cpu"
@@ -206,3 +210,7 @@ class Runtime:
     micro_batch: int = 0
     checkpoint_seconds: float = 60.0
     evaluation_tokens: int = 8192
+    packed: bool = True
+    compact: bool = True
+    share: float = 1.0
+    workers: int = 1

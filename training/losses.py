@@ -13,35 +13,34 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from training.contrast import contrastive_loss
-from training.data.batches import collate, mask_tokens, tag_labels
-from training.data.features import IGNORED, Feature
+from training.data.batches import TokenGold, gold_places, mask_tokens, tag_gold
+from training.data.features import Feature
+from training.data.packs import Pack, Vocabulary, moved, pack
 from training.identity import Mixing
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.tasks.row import Kind, TaskRow
 
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What batches need to know of the tokenizer and the encoder."""
-
-    pad: int
-    mask: int
-    size: int
-    types: bool
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Rows of one forward pass with their gold; `count` is the number of loss terms in the whole optimiser step.
+    """Rows of one forward pass with their gold, on the device; `count` is the number of loss terms in the whole optimiser step.
 
-    `limit` is the most units encoded at a time where the rows of a step belong together (retrieval; 0: all).
+    `labels` are of rows, of groups of endings, or of the single tokens at `chosen` (places in the pack). There are several
+    packs where the rows of a step belong together (retrieval), and one otherwise.
     """
 
-    features: Sequence[Feature]
+    packs: tuple[Pack, ...]
     labels: Tensor
     count: int
-    limit: int = 0
+    chosen: Tensor | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that go through the encoder."""
+        return sum(len(part.ids) for part in self.packs)
 
 
 def micro_batches(
@@ -52,57 +51,78 @@ def micro_batches(
     vocabulary: Vocabulary,
     generator: np.random.Generator,
     mask_rate: float = 0.15,
+    device: torch.device = CPU,
+    share: slice = slice(None),
 ) -> Iterator[MicroBatch]:
-    """Cut a step's features into micro-batches of at most `limit` units (0: one), keeping groups of endings whole."""
-    labels: Tensor
-    by_token = row.kind in (Kind.MLM, Kind.TAGGING)
-    if row.kind is Kind.MLM:
-        features, labels = mask_tokens(features, vocabulary.mask, vocabulary.size, repeat(generator), mask_rate)
-    elif row.kind is Kind.TAGGING:
-        labels = tag_labels(features)
-    else:
-        labels = torch.tensor([feature.label for feature in features[::group]], dtype=torch.long)
-    count = int((labels != IGNORED).sum()) if by_token else len(labels)
-    units = len(features) // group
-    if row.kind is Kind.RETRIEVAL:
-        yield MicroBatch(features, labels, max(count, 1), limit)
+    """Cut a step's features into micro-batches of at most `limit` units (0: one), keeping groups of endings whole.
+
+    `share` are the units that are wanted of them, all of whose draws and counts are those of the whole step.
+    """
+    if row.kind in (Kind.MLM, Kind.TAGGING):
+        yield from _by_token(row, features, limit, vocabulary, generator, mask_rate, device, share)
         return
-    size = limit or units
-    for start in range(0, units, size):
-        part = features[start * group : (start + size) * group]
-        kept = labels[start : start + size]
-        if by_token:
-            kept = kept[:, : max(len(feature) for feature in part)]
-        yield MicroBatch(part, kept, max(count, 1))
+    labels = np.array([feature.label for feature in features[::group]], dtype=np.int64)
+    units = len(labels)
+    parts = _parts(share, units, limit)
+    packs = [pack(features[part.start * group : part.stop * group], vocabulary, device) for part in parts]
+    if row.kind is Kind.RETRIEVAL:
+        if packs:
+            yield MicroBatch(tuple(packs), moved(labels, device), max(units, 1))
+        return
+    for part, packed in zip(parts, packs, strict=True):
+        yield MicroBatch((packed,), moved(labels[part], device), max(units, 1))
 
 
-def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch, vocabulary: Vocabulary, device: torch.device) -> Tensor:
+def _by_token(
+    row: TaskRow,
+    features: Sequence[Feature],
+    limit: int,
+    vocabulary: Vocabulary,
+    generator: np.random.Generator,
+    mask_rate: float,
+    device: torch.device,
+    share: slice,
+) -> Iterator[MicroBatch]:
+    """Micro-batches of a task whose gold is of single tokens."""
+    golds: Sequence[TokenGold]
+    if row.kind is Kind.MLM:
+        features, golds = mask_tokens(features, vocabulary.mask, vocabulary.size, repeat(generator), mask_rate)
+    else:
+        golds = [tag_gold(feature) for feature in features]
+    count = max(sum(len(gold) for gold in golds), 1)
+    for part in _parts(share, len(features), limit):
+        packed = pack(features[part], vocabulary, device)
+        rows, places, labels = gold_places(golds[part])
+        yield MicroBatch((packed,), moved(labels, device), count, packed.at(rows, places))
+
+
+def _parts(share: slice, units: int, limit: int) -> list[slice]:
+    """A share of some units in pieces of at most `limit` (0: one piece)."""
+    first, last, _ = share.indices(units)
+    size = limit or max(last - first, 1)
+    return [slice(start, min(start + size, last)) for start in range(first, last, size)]
+
+
+def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch) -> Tensor:
     """This micro-batch's share of the step's mean loss: cross-entropy summed over its terms, divided by `batch.count`."""
     if row.kind is Kind.RETRIEVAL:
-        return contrastive_loss(model, batch, vocabulary, device)
-    inputs = collate(batch.features, vocabulary.pad, device, types=vocabulary.types)
-    labels = batch.labels.to(device)
-    hidden = model.encode(inputs)
-    head = model.heads[head_name(row)]
-    if row.kind is Kind.MLM:
-        chosen = labels != IGNORED
-        logits = head(hidden[chosen], model.embeddings)
-        return cross_entropy(logits, labels[chosen], reduction="sum") / batch.count
-    logits = head(hidden)
-    if row.kind is Kind.CHOICE:
-        logits = logits.view(len(labels), -1)
-    if row.kind is Kind.SPAN:
-        logits = _masked_positions(logits, inputs["attention_mask"])
-        start = cross_entropy(logits[..., 0], labels[:, 0], reduction="sum")
-        return (start + cross_entropy(logits[..., 1], labels[:, 1], reduction="sum")) / (2 * batch.count)
-    if row.kind is Kind.TAGGING:
-        return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum") / batch.count
-    return cross_entropy(logits, labels, reduction="sum") / batch.count
+        return contrastive_loss(model, batch)
+    (packed,), head = batch.packs, model.heads[head_name(row)]
+    hidden = model.encode(packed)
+    if batch.chosen is not None:
+        states = hidden.index_select(0, batch.chosen)
+        logits = head(states, model.embeddings) if row.kind is Kind.MLM else head(states)
+    elif row.kind is Kind.SPAN:
+        return _span_loss(packed.by_row(head(hidden).float(), torch.finfo(torch.float32).min), batch)
+    else:
+        logits = head(hidden.index_select(0, packed.firsts)).view(len(batch.labels), -1)
+    return cross_entropy(logits.float(), batch.labels, reduction="sum") / batch.count
 
 
-def _masked_positions(logits: Tensor, mask: Tensor) -> Tensor:
-    """Padding can't be an answer: without this the loss would depend on how long the longest row of the batch is."""
-    return logits.masked_fill((mask == 0)[..., None], torch.finfo(logits.dtype).min)
+def _span_loss(logits: Tensor, batch: MicroBatch) -> Tensor:
+    """The mean of the losses of start and end; `logits` is [rows, longest, 2], as low as can be behind a row's end."""
+    start = cross_entropy(logits[..., 0], batch.labels[:, 0], reduction="sum")
+    return (start + cross_entropy(logits[..., 1], batch.labels[:, 1], reduction="sum")) / (2 * batch.count)
 
 
 def loss_scale(row: TaskRow, mixing: Mixing, vocabulary: int) -> float:

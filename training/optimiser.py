@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from training.identity import PhaseIdentity
+from training.schedule import rate_at
 
 
 def build_optimiser(model: nn.Module, phase: PhaseIdentity) -> torch.optim.AdamW:
@@ -31,6 +35,28 @@ def allocate_moments(optimiser: torch.optim.AdamW) -> None:
                     "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
                     "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
                 }
+
+
+def decay_left(phase: PhaseIdentity, steps: int, done: int) -> float:
+    """What AdamW leaves, as a factor, of a decayed weight without a gradient in the first `done` of a phase's `steps` steps."""
+    if phase.weight_decay == 0:
+        return 1.0
+    return math.prod(1.0 - rate_at(phase, step, steps) * phase.weight_decay for step in range(done))
+
+
+def clip_gradients(model: nn.Module, words: Tensor, most: float) -> None:
+    """Scale the model's gradients so that their norm together is `most` at the most (0: no limit); nothing is waited for.
+
+    Of the word table `words` [rows, width] it is the norm of its rows' norms, in float64: so rows without a gradient make no
+    difference, and the steps of a compact vocabulary are those of the whole one.
+    """
+    if most <= 0:
+        return
+    others = [item.grad for item in model.parameters() if item.grad is not None and item is not words]
+    norms = [get_total_norm(others).double()]
+    if words.grad is not None:
+        norms.append(torch.linalg.vector_norm(torch.linalg.vector_norm(words.grad, dim=1), dtype=torch.float64))
+    clip_grads_with_norm_(model.parameters(), most, torch.linalg.vector_norm(torch.stack(norms)).float())
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

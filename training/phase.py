@@ -13,20 +13,24 @@ from typing import Any
 
 import torch
 
+from training.beginning import Beginning, draws_digest, shared_tensors
 from training.course import CALMER, Course
 from training.data.batches import unit_lengths
 from training.data.draws import Draw, epoch_draws
 from training.data.features import Encoded
 from training.data.joined import Joined
+from training.data.packs import Vocabulary
 from training.errors import DataError, DivergedError
 from training.fitting import MORE_MEMORY, Fit, Notes
 from training.identity import PhaseIdentity, Runtime
-from training.losses import Vocabulary
+from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
-from training.optimiser import allocate_moments, build_optimiser
+from training.models.compact import WordTable, active_tokens, word_embedding
+from training.optimiser import allocate_moments, build_optimiser, decay_left
 from training.resume import Checkpoints, Notice, Trunk
 from training.schedule import curve_every, rate_at
 from training.steps import Steps
+from training.team import ALONE, Team
 
 Progress = Callable[[int, int, float], None]
 
@@ -43,7 +47,8 @@ def unreported(path: Path, cause: str) -> None:
 class Trained:
     """What a training run gives besides the model's weights: what the phase contains by now, whoever trained it.
 
-    `steps` of the phase's `of` steps are done; this run began after `first_step` of them. `tokens` are real tokens.
+    `steps` of the phase's `of` steps are done; this run began after `first_step` of them. `tokens` are real tokens, and
+    `word_rows` the rows of the word table that were trained (0: the encoder has no table of its own).
     """
 
     steps: int
@@ -52,6 +57,7 @@ class Trained:
     curve: tuple[tuple[int, float], ...]
     first_step: int = 0
     of: int = 0
+    word_rows: int = 0
 
 
 def all_draws(phase: PhaseIdentity, data: Sequence[Encoded]) -> list[Draw]:
@@ -99,40 +105,66 @@ def train_phase(
     notes: Notes | None = None,
     progress: Progress = silent,
     on_damage: Callable[[Path, str], None] = unreported,
+    team: Team = ALONE,
 ) -> Trained:
     """Train `model` in place, to the end or as far as the share `until` of its steps; `data` holds the phase's tasks in order.
 
     Goes on from `checkpoint`, or from what `trunk` has, where that is further. `checkpoint` is rewritten every
     `checkpoint_seconds`, at a `notice`, and where the run ends before the phase does; `on_damage` hears of one that can't be
-    used. `notes` know how large a micro-batch may be.
+    used. `notes` know how large a micro-batch may be. The others of a `team` take part by `training.assist`.
 
     Raises DivergedError on a loss or weights that are not finite, DataError on an empty training set, OutOfMemoryFault where a
     single example is too much, HalfUpdatedError where the model is spoiled and the phase has to be begun again, StoreError
-    where a checkpoint can't be written, what the trunk's claim raises, and torch's own error where the model does not fit.
+    where a checkpoint can't be written, what the trunk's claim raises, and torch's own error where the model does not fit;
+    TeamLostError where a worker of the team is gone.
     """
-    device = torch.device(runtime.device)
-    model.to(device).train()
-    optimiser = build_optimiser(model, phase)
     draws = all_draws(phase, data)
-    steps, every = len(draws), curve_every(phase, len(draws))
-    kept = Checkpoints(
-        phase, steps, until, checkpoint, trunk, runtime.checkpoint_seconds, notice or Notice(), on_damage=on_damage
-    )
-    with kept.begun(model, optimiser) as position:
-        allocate_moments(optimiser)
-        course = Course(phase, position, device)
-        run = Steps(model, phase, data, vocabulary, micro_batch_fit(phase, data, runtime, notes), device, optimiser)
-        for step in range(position.step, kept.stop):
-            course.add(*run.step(draws[step], step, rate_at(phase, step, steps)))
-            if course.step == steps or course.step % every == 0:
-                progress(course.step, steps, course.close_point())
-            elif step == position.step or course.step == kept.stop:
-                progress(course.step, steps, course.latest())
-            kept.after(course, model, optimiser)
-        _check_weights(model, phase)
-        kept.ended(course, model, optimiser)
+    steps = len(draws)
+    words = word_table(model, phase, data, vocabulary, steps, compact=runtime.compact)
+    seconds, notice = runtime.checkpoint_seconds, notice or Notice()
+    kept = Checkpoints(phase, steps, until, checkpoint, trunk, seconds, notice, on_damage=on_damage, words=words)
+    device, every = torch.device(runtime.device), curve_every(phase, steps)
+    with words.compact():
+        optimiser = on_device(model, phase, runtime)
+        with kept.begun(model, optimiser) as position:
+            allocate_moments(optimiser)
+            course, fit = Course(phase, position, device), micro_batch_fit(phase, data, runtime, notes)
+            team.ready()
+            team.start(Beginning(position.step, kept.stop, fit.size, draws_digest(draws)), shared_tensors(model, optimiser))
+            run = Steps(model, phase, data, vocabulary, fit, device, optimiser, team)
+            for step in range(position.step, kept.stop):
+                course.add(*run.step(draws[step], step, rate_at(phase, step, steps)))
+                words.step = course.step
+                if course.step == steps or course.step % every == 0:
+                    progress(course.step, steps, course.close_point())
+                elif step == position.step or course.step == kept.stop:
+                    progress(course.step, steps, course.latest())
+                kept.after(course, model, optimiser)
+            _check_weights(model, phase)
+            kept.ended(course, model, optimiser)
+        trained = words.rows
     done = course.position()
-    return Trained(done.step, done.tokens, done.seconds, done.curve, first_step=position.step, of=steps)
+    return Trained(done.step, done.tokens, done.seconds, done.curve, first_step=position.step, of=steps, word_rows=trained)
+
+
+def on_device(model: ChainModel, phase: PhaseIdentity, runtime: Runtime) -> torch.optim.AdamW:
+    """Put a model where its phase is trained, in the way it is trained; returns its optimiser."""
+    model.to(torch.device(runtime.device)).train()
+    model.packed = runtime.packed
+    set_attention_dropout(model.backbone, phase.attention_dropout)
+    return build_optimiser(model, phase)
+
+
+def word_table(
+    model: ChainModel, phase: PhaseIdentity, data: Sequence[Encoded], vocabulary: Vocabulary, steps: int, *, compact: bool
+) -> WordTable:
+    """The word table as a phase of `steps` steps trains it: the rows that its data have, or (not `compact`) the whole."""
+    module = word_embedding(model)
+    tokens = None
+    if compact and module is not None:
+        always = [vocabulary.pad, vocabulary.mask, *([] if module.padding_idx is None else [module.padding_idx])]
+        tokens = active_tokens(data, len(module.weight), always)
+    return WordTable(model, tokens, lambda done: decay_left(phase, steps, done))
 
 
 def micro_batch_fit(phase: PhaseIdentity, data: Sequence[Encoded], runtime: Runtime, notes: Notes | None) -> Fit:

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from training.codec import canonical, from_payload
+from training.codec import from_payload
 from training.errors import OtherVersionError, StoreError
 from training.identity import PhaseIdentity
+from training.seal import FIELD as SEAL
+from training.seal import is_whole, sealed
 from training.storage import read_bytes, write_atomically
 
-RECORD_SCHEMA = 3
-READABLE_SCHEMAS = (2, RECORD_SCHEMA)
-"""Schema 2 is 3 without early stopping."""
+RECORD_SCHEMA = 4
+READABLE_SCHEMAS = (2, 3, RECORD_SCHEMA)
+"""Schema 2 is 3 without early stopping; 3 is 4 without a digest of the file."""
+SEALED_SINCE = 4
+"""The first schema whose files always have a digest."""
+AGAIN = "give the launch's command again: it sets the record aside and runs the trial again"
 ENGLISH = "en"
 
 
@@ -143,32 +149,46 @@ def paused_path(folder: Path, trial: str) -> Path:
 
 def write_paused(folder: Path, record: TrialRecord) -> None:
     """Write a trial that waits at a rung, atomically; raises StoreError."""
-    write_atomically(paused_path(folder, record.trial), canonical(record) + b"\n")
+    write_atomically(paused_path(folder, record.trial), file_of(record))
 
 
 def write_record(folder: Path, record: TrialRecord) -> Path:
     """Write a record atomically; raises StoreError (StorageFullError on a full disk)."""
     path = record_path(folder, record.trial)
-    write_atomically(path, canonical(record) + b"\n")
+    write_atomically(path, file_of(record))
     return path
 
 
+def file_of(record: TrialRecord) -> bytes:
+    """The content of a record's file: what is read of an older schema is written in this one."""
+    return sealed(record if record.schema == RECORD_SCHEMA else replace(record, schema=RECORD_SCHEMA))
+
+
 def read_record(path: Path) -> TrialRecord:
-    """Read one record; raises StoreError on damaged JSON, OtherVersionError on another schema, Faults on unfit fields."""
+    """Read one record; raises StoreError on a damaged file, OtherVersionError on another schema, Faults on unfit fields."""
     try:
-        payload = json.loads(read_bytes(path))
+        payload = payload_of(read_bytes(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(f"the record {path} can't be read ({error})", "", "delete it: the trial will run again") from error
-    schema = payload.get("schema") if isinstance(payload, dict) else None
+        raise StoreError(f"the record {path} can't be read ({error})", "", AGAIN) from error
+    schema = payload["schema"]
     if schema not in READABLE_SCHEMAS:
-        known = " and ".join(map(str, READABLE_SCHEMAS))
-        remedy = f"this version reads schema {known}: give another --run, or use the version that wrote this one"
-        kind = OtherVersionError if isinstance(schema, int) else StoreError
-        raise kind(f"the record {path} has another schema", schema, remedy)
+        known = ", ".join(map(str, READABLE_SCHEMAS))
+        remedy = f"this version reads schemas {known}: give another --run, or use the version that wrote this one"
+        raise OtherVersionError(f"the record {path} has another schema", schema, remedy)
     record = from_payload(TrialRecord, payload, f"record {path}")
     if record.trial != path.stem:
         raise StoreError(f"the record {path} names another trial", record.trial, "a copied or renamed record: delete it")
     return record
+
+
+def payload_of(content: bytes) -> dict[str, Any]:
+    """The fields in a record's file, of whatever schema, once its digest is found to be right; raises ValueError on damage."""
+    payload = json.loads(content)
+    if not isinstance(payload, dict) or type(payload.get("schema")) is not int:
+        raise ValueError("it is no record")
+    if (payload.pop(SEAL, None) is not None or payload["schema"] >= SEALED_SINCE) and not is_whole(content):
+        raise ValueError("its digest is another: it was damaged after it was written")
+    return payload
 
 
 def read_records(folder: Path) -> list[TrialRecord]:

@@ -3,6 +3,8 @@
 * A phase goes on from whatever is furthest and fits: its own in-phase checkpoint, the trunk where another number of epochs
   branches off, or the in-phase checkpoint of such a phase that has not begun its decay. Each leads to the same weights.
 * One process at a time trains a trunk. It keeps a copy at each branch that it passes, and lets go at its own.
+* The training waits for a copy of the model to be made, and not for it to be written. It does wait where what follows needs the
+  file: at a notice, at a rung, before a claim is let go, and at the end, however that comes.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from pathlib import Path
 
 import torch
 
-from training.checkpoint import Position, load_checkpoint, peek_step, save_checkpoint
+from training.background import Background
+from training.checkpoint import Position, load_checkpoint, peek_step, snapshot
 from training.course import Course
 from training.identity import PhaseIdentity
 from training.models.carry import ChainModel
+from training.models.compact import WordTable
 from training.schedule import branch_step, rung_step
 
 
@@ -51,8 +55,9 @@ class Notice:
 class Checkpoints:
     """The checkpoints of one run of a phase of `steps` steps, which ends after the share `until` of them.
 
-    `own` is the phase's in-phase checkpoint (None: nothing is kept), rewritten every `seconds`, at each notice, and where the
-    run ends before the phase does; one that is further than this run goes is left alone.
+    `own` is the phase's in-phase checkpoint (None: nothing is kept), rewritten every `seconds` (later, while the last is being
+    written; 0: after each step, and waited for), at each notice, and where the run ends before the phase does; one that is
+    further than this run goes is left alone. A fault of writing is raised after the next step, or at the end.
     """
 
     phase: PhaseIdentity
@@ -63,11 +68,13 @@ class Checkpoints:
     seconds: float
     notice: Notice
     on_damage: Callable[[Path, str], None]
+    words: WordTable | None = None
     stop: int = field(init=False)
     _kept: dict[int, list[Path]] = field(init=False)
     _ahead: bool = field(init=False, default=False)
     _claimed: bool = field(init=False, default=False)
     _held: ExitStack = field(init=False, default_factory=ExitStack)
+    _writing: Background = field(init=False, default_factory=lambda: Background("checkpoint"))
 
     def __post_init__(self) -> None:
         self.stop = rung_step(self.until, self.steps) if self.until < 1 else self.steps
@@ -83,26 +90,48 @@ class Checkpoints:
             position = self._restored(model, optimiser)
             if self._trains_trunk(position.step) and self._claim():
                 position = self._restored(model, optimiser)
-            yield position
+            try:
+                yield position
+            except BaseException:
+                self._writing.settle()
+                raise
+            self._writing.wait()
 
     def after(self, course: Course, model: ChainModel, optimiser: torch.optim.AdamW) -> None:
         """Keep what is to be kept after a step; raises StoreError, and DivergedError where a loss is not finite."""
+        self._writing.check()
         for path in self._kept.get(course.step, ()):
             if not path.exists():
-                save_checkpoint(path, model, optimiser, course.position())
+                self._save(path, course, model, optimiser)
         if self.trunk and course.step >= branch_step(self.phase, self.steps):
+            self._writing.wait()
             self._held.close()
-        if course.step < self.stop and (self.notice.new() or course.unsaved_seconds() >= self.seconds):
-            self._save_own(course, model, optimiser)
+        if course.step < self.stop:
+            if self.notice.new() or self.seconds <= 0:
+                self._save_own(course, model, optimiser, waited=True)
+            elif course.unsaved_seconds() >= self.seconds and not self._writing.busy:
+                self._save_own(course, model, optimiser)
 
     def ended(self, course: Course, model: ChainModel, optimiser: torch.optim.AdamW) -> None:
         """Keep where a run ended before its phase did; raises what `after` does."""
+        self._writing.wait()
         if course.step < self.steps and self.own is not None and peek_step(self.own) != course.step:
-            self._save_own(course, model, optimiser)
+            self._save_own(course, model, optimiser, waited=True)
 
-    def _save_own(self, course: Course, model: ChainModel, optimiser: torch.optim.AdamW) -> None:
+    def _save_own(self, course: Course, model: ChainModel, optimiser: torch.optim.AdamW, *, waited: bool = False) -> None:
         if self.own is not None and not self._ahead:
-            save_checkpoint(self.own, model, optimiser, course.position())
+            self._save(self.own, course, model, optimiser, waited=waited)
+
+    def _save(
+        self, path: Path, course: Course, model: ChainModel, optimiser: torch.optim.AdamW, *, waited: bool = False
+    ) -> None:
+        """Keep the moment at `path`; without `waited` it is copied first, and written while the training goes on."""
+        self._writing.wait()
+        now = snapshot(model, optimiser, course.position(), self.words, copied=not waited)
+        if waited:
+            now.write(path)
+        else:
+            self._writing.begin(lambda: now.write(path))
 
     def _claim(self) -> bool:
         """Take the trunk's claim unless it is held; whether it was taken now."""
@@ -118,7 +147,7 @@ class Checkpoints:
 
     def _restored(self, model: ChainModel, optimiser: torch.optim.AdamW) -> Position:
         for _, path, most in self._candidates():
-            found = load_checkpoint(path, model, optimiser, self.on_damage, most=most)
+            found = load_checkpoint(path, model, optimiser, self.on_damage, most=most, words=self.words)
             if found is not None:
                 return found
         return Position()

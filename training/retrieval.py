@@ -83,14 +83,18 @@ class TranslationPairs(Scheme):
             if bitext.gold is None:
                 raise self._no_gold(language)
         return Retrieved(
-            predictions={language: self._nearest(bitext) for language, bitext in texts.items()},
+            predictions=self._nearest(texts),
             gold={language: list(bitext.gold or ()) for language, bitext in texts.items()},
             examples={language: len(bitext.queries) for language, bitext in texts.items()},
         )
 
-    def _nearest(self, bitext: Bitext) -> list[int]:
-        queries, candidates = self.vectors.of(bitext.queries), self.vectors.of(bitext.candidates)
-        return nearest(queries, candidates, device=self.vectors.runtime.device)
+    def _nearest(self, texts: Mapping[str, Bitext]) -> dict[str, list[int]]:
+        """Both sides of every language are encoded together: much of the English one is shared."""
+        sides = [side for bitext in texts.values() for side in (bitext.queries, bitext.candidates)]
+        vectors = self.vectors.of([line for side in sides for line in side])
+        parts = iter(np.split(vectors, np.cumsum([len(side) for side in sides])[:-1]))
+        device = self.vectors.runtime.device
+        return {language: nearest(next(parts), next(parts), device=device) for language in texts}
 
 
 class Mining(Scheme):
@@ -128,7 +132,8 @@ class Mining(Scheme):
         """
         left, right = _distinct(text.sentences, text.ids), _distinct(text.english, text.english_ids)
         device = self.vectors.runtime.device
-        mined = mine(self.vectors.of(list(left)), self.vectors.of(list(right)), device=device)
+        vectors = self.vectors.of([*left, *right])
+        mined = mine(vectors[: len(left)], vectors[len(left) :], device=device)
         names, others = list(left.values()), list(right.values())
         pairs = ((names[one], others[two]) for one, two in mined.pairs.tolist())
         return [

@@ -71,7 +71,7 @@ class PhaseStore:
 
     def folder_of(self, key: str) -> Path | None:
         """Folder of a phase, found by its key; None when there is none."""
-        found = sorted(self.root.glob(f"*--{key}"))
+        found = persevere(lambda: sorted(self.root.glob(f"*--{key}")), self.root)
         return found[0] if found else None
 
     def has(self, key: str) -> bool:
@@ -159,16 +159,6 @@ class PhaseStore:
             persevere(once, final)
         self.checkpoint_path(key).unlink(missing_ok=True)
         return StoredPhase(final, trace)
-
-    def sweep_leftovers(self) -> int:
-        """Remove what killed processes were still writing; returns how much. Only safe while no phase is being trained."""
-        folders = list(self.root.glob(".writing-*"))
-        files = [path for kind in (".inflight", ".trunks") for path in self.root.glob(f"{kind}/.*.tmp")]
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in files:
-            file.unlink(missing_ok=True)
-        return len(folders) + len(files)
 
 
 def _write_manifest(folder: Path) -> None:

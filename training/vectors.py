@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from training.data.batches import collate
+from training.data.columns import lengths_of
 from training.data.encode import Encoder
-from training.data.features import Feature
+from training.data.packs import Vocabulary, pack
 from training.errors import ModelError
-from training.fitting import MORE_MEMORY, Fit, Notes, is_out_of_memory
+from training.fitting import Notes
 from training.identity import Runtime
-from training.losses import Vocabulary
-from training.memory import release_memory
 from training.models.carry import ChainModel
 from training.models.pooling import pooled
+from training.passes import Ints, batch_fit, over_rows
+from training.precision import FLOAT32, autocast
 
 Floats = NDArray[np.float32]
+BLOCK = 16_384
+"""The most texts whose tokens and vectors are on the device at a time."""
 
 
 def default_layer(layers: int) -> int:
@@ -36,44 +39,6 @@ def chosen_layer(asked: int | None, layers: int) -> int:
     return layer
 
 
-def batch_fit(runtime: Runtime, subject: str, notes: Notes | None) -> Fit:
-    """The most padded tokens of an evaluation batch of `subject`: what was asked for, or less where that did not fit."""
-    smaller = f"lower the `max_length` of the task, or {MORE_MEMORY}"
-    return Fit(max(1, runtime.evaluation_tokens), f"an evaluation batch of {subject}", "tokens", notes, smaller)
-
-
-def each_batch(features: Sequence[Feature], fit: Fit, forward: Callable[[list[int]], None]) -> None:
-    """Give `forward` the places of features of similar length, at most `fit.size` padded tokens together, until all had a turn.
-
-    Where memory runs out the same places come again in smaller batches; raises OutOfMemoryFault when one feature is too much.
-    """
-    order = sorted(range(len(features)), key=lambda place: (len(features[place]), place))
-    done = 0
-    while done < len(order):
-        places = _batch(features, order, done, fit.size)
-        try:
-            forward(places)
-            done += len(places)
-            continue
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            seen = str(error).partition("\n")[0]
-        release_memory()
-        longest = len(features[places[-1]])
-        fit.halve(len(places) * longest, seen, least=longest)
-
-
-def _batch(features: Sequence[Feature], order: Sequence[int], start: int, tokens: int) -> list[int]:
-    """The places from `start` on that fit together, one at least; `order` is by length."""
-    batch: list[int] = []
-    for place in order[start : start + max(1, tokens)]:
-        if batch and (len(batch) + 1) * len(features[place]) > tokens:
-            break
-        batch.append(place)
-    return batch
-
-
 @dataclass(frozen=True)
 class TextVectors:
     """Turns texts into vectors; `layer` counts from 0, the embeddings, and `pooling` is `mean` (or None) or `cls`."""
@@ -85,17 +50,30 @@ class TextVectors:
     layer: int
     pooling: str | None
     notes: Notes | None = None
+    precision: str = FLOAT32
 
     def of(self, texts: Sequence[str | tuple[str, str]]) -> Floats:
-        """[texts, width] of texts, or of pairs of texts read together; special tokens take part in a mean."""
+        """[texts, width] of texts, or of pairs of texts read together; special tokens take part in a mean.
+
+        Equal texts are encoded once, and no layer after the one that is asked for is computed.
+        """
+        numbers = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        distinct = list(numbers)
+        vectors = np.zeros((len(distinct), int(self.model.backbone.config.hidden_size)), dtype=np.float32)
+        for start in range(0, len(distinct), BLOCK):
+            vectors[start : start + BLOCK] = self._block(distinct[start : start + BLOCK])
+        if len(distinct) == len(texts):
+            return vectors
+        return vectors[np.fromiter((numbers[text] for text in texts), np.int64, len(texts))]
+
+    def _block(self, texts: Sequence[str | tuple[str, str]]) -> Floats:
         features = self.encoder.encode_plain(texts)
         device = torch.device(self.runtime.device)
-        vectors = np.zeros((len(features), int(self.model.backbone.config.hidden_size)), dtype=np.float32)
 
-        def forward(places: list[int]) -> None:
-            inputs = collate([features[place] for place in places], self.vocabulary.pad, device, types=self.vocabulary.types)
-            hidden = self.model.encode_layer(inputs, self.layer)
-            vectors[places] = pooled(hidden, inputs["attention_mask"], self.pooling).float().cpu().numpy()
+        def forward(places: Ints) -> tuple[Tensor, None]:
+            packed = pack([features[place] for place in places.tolist()], self.vocabulary, device)
+            with autocast(device, self.precision):
+                return pooled(self.model.encode(packed, self.layer), packed, self.pooling), None
 
-        each_batch(features, batch_fit(self.runtime, "texts", self.notes), forward)
+        vectors: Floats = over_rows(lengths_of(features), batch_fit(self.runtime, "texts", self.notes), forward)[0]
         return vectors

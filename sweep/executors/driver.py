@@ -44,9 +44,13 @@ class TrialDriver(ray.tune.Trainable):
             self.session.close()
 
     def _answered(self) -> dict[str, Any]:
+        wanted = self.shared.resources[self.leg["study"]]
         while True:
+            if self.session is not None and self.session.resources != wanted:
+                self.session.close()
+                self.session = None
             if self.session is None or self.session.over:
-                self.session = Session(self.shared, self.mail)
+                self.session = Session(self.shared, self.mail, wanted)
             try:
                 answer = self.session.run(self.leg)
             except RuntimeError as error:

@@ -24,7 +24,7 @@ def run_inline(config: dict[str, Any], plan: Plan) -> None:
         with noticing(Notice(this_node())) as notice, notice.training():
             reports.append(run_leg(plan, config, notice.given))
 
-    scaling = ray.train.ScalingConfig(num_workers=0, use_gpu=plan.grid.resources.gpu > 0)
+    scaling = ray.train.ScalingConfig(num_workers=0, use_gpu=plan.grid.resources.device == "cuda")
     result = TorchTrainer(loop, train_loop_config={}, scaling_config=scaling, run_config=ray.train.RunConfig()).fit()
     if result.error is not None:
         raise result.error

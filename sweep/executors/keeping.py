@@ -1,8 +1,8 @@
 """Tune's actors are kept while a search waits, so that the next trial starts in one that is up.
 
 Tune keeps one idle actor and ends the others. A search over phases that trials share has moments in which several workers have
-nothing to do, and each would pay for a new process afterwards. All trials of a launch ask for the same resources, so no kept
-actor stands in another's way; after `patience` seconds it is ended, and gives back what it holds.
+nothing to do, and each would pay for a new process afterwards. After `patience` seconds an idle actor is ended, and gives back
+what it holds; at once, where a trial that asks for other resources waits for an actor.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ class PatientCache(_ObjectCache):
         return True
 
     def flush_cached_objects(self, force_all: bool = False) -> Generator[Any, None, None]:
-        """The actors to be ended: those that were idle for long, or all of them."""
+        """The actors to be ended: those that were idle for long, those in another's way, or all of them."""
         latest = time.monotonic() - self._patience
-        for objects in self._cached_objects.values():
-            for obj in [obj for obj in objects if force_all or self._since.get(id(obj), 0.0) <= latest]:
+        waiting = {key for key, count in self._max_num_objects.items() if count > 0 and not self._cached_objects[key]}
+        for key, objects in self._cached_objects.items():
+            at_once = force_all or (bool(waiting - {key}) and self._max_num_objects[key] <= 0)
+            for obj in [obj for obj in objects if at_once or self._since.get(id(obj), 0.0) <= latest]:
                 objects.remove(obj)
                 self._num_cached_objects -= 1
                 self._since.pop(id(obj), None)

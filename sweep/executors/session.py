@@ -1,7 +1,8 @@
 """The driver's side of the train executor: a Ray Train run that is kept alive, and serves one leg after the other.
 
 Ray Train takes 8 to 15 s to start a worker group, and each group brings five processes of its own. A session pays once for many
-legs: `fit` runs in a thread of the Tune actor, its worker takes legs from the mailbox. It ends, and gives its GPU back, when no
+legs: `fit` runs in a thread of the Tune actor, its worker takes legs from the mailbox (the first one, where there are several:
+`serving`). It ends, and gives its GPU back, when no
 leg has come for `IDLE` seconds, when Tune ends the actor, or when its node is being taken away.
 
 This module imports no torch: it runs in processes on the head, of which there is one a concurrent trial.
@@ -49,13 +50,17 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Shared:
-    """What the drivers of all legs know: the plan by reference (never read here), the run folder, and a worker's resources."""
+    """What the drivers of all legs know: the plan by reference (never read here), the run folder, and a worker's resources.
+
+    The resources are by the label of a study; each of a trial's `workers` has them.
+    """
 
     plan: tuple[Any, ...]
     run: str
-    resources: dict[str, float]
+    resources: dict[str, dict[str, float]]
     max_failures: int
     idle: float = IDLE
+    workers: int = 1
 
 
 class SessionLostError(RuntimeError):
@@ -96,6 +101,15 @@ class Losses(UserCallback):
         self.mail.lost.remote(self.session, text, preempted)
 
 
+def _backend(workers: int) -> Any:
+    """What has Ray Train make a process group of several workers (it imports torch); None for one worker, which needs none."""
+    if workers == 1:
+        return None
+    from ray.train.torch import TorchConfig
+
+    return TorchConfig()
+
+
 def serve(config: dict[str, Any]) -> None:
     """What a session's worker runs; everything heavy is imported there."""
     from sweep.executors.serving import serve_legs
@@ -104,12 +118,15 @@ def serve(config: dict[str, Any]) -> None:
 
 
 class Session:
-    """One Ray Train run and the thread that it runs in. Raises nothing at the start: faults come with the first answer."""
+    """One Ray Train run, whose workers hold `resources` each, and the thread that it runs in.
 
-    def __init__(self, shared: Shared, mail: Any) -> None:
+    Raises nothing at the start: faults come with the first answer.
+    """
+
+    def __init__(self, shared: Shared, mail: Any, resources: dict[str, float]) -> None:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
-        self.id, self.mail, self.error = uuid.uuid4().hex[:8], mail, ""
+        self.id, self.mail, self.error, self.resources = uuid.uuid4().hex[:8], mail, "", resources
         self._over = threading.Event()
         limits: dict[str, Any] = {"max_failures": RESTARTS, "controller_failure_limit": 3}
         listeners: list[Any] = [Losses(mail, self.id)]
@@ -117,8 +134,9 @@ class Session:
             serve,
             train_loop_config={"plan": shared.plan, "mail": mail, "session": self.id, "idle": shared.idle},
             scaling_config=ray.train.ScalingConfig(
-                num_workers=1, use_gpu=shared.resources.get("GPU", 0) > 0, resources_per_worker=shared.resources
+                num_workers=shared.workers, use_gpu=resources.get("GPU", 0) > 0, resources_per_worker=resources
             ),
+            backend_config=_backend(shared.workers),
             run_config=ray.train.RunConfig(
                 name=f"session-{self.id}",
                 storage_path=str(Path(shared.run, "train")),

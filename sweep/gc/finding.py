@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.gc.needs import Needs
-from sweep.tidy import REMOVING, half_written
 from training.data.encoded_store import FEATURES
+from training.leftovers import REMOVING, half_written
+from training.store import PhaseStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,8 @@ def items_of(store: Path, needs: Needs) -> Iterator[Item]:
 
 
 def tokenised(cache: Path, days: float, now: float | None = None) -> Iterator[Item]:
-    """Encoded splits of a cache that nobody has opened for so many days, as far as the file system notes it."""
+    """Encoded splits of a cache that nobody has opened for so many days (as far as the file system notes it), and leftovers."""
+    yield from _leftovers(cache)
     now = time.time() if now is None else now
     for folder in sorted(cache.glob("*--*")):
         try:
@@ -99,7 +101,7 @@ def _leftovers(store: Path) -> Iterator[Item]:
     """What dead processes were writing or removing."""
     for path in sorted(store.glob(f"{REMOVING}*")):
         yield Item(path=path, kind="leftover", frees=freed(path), why="its removal was cut short", root=store)
-    for path, key in half_written(store):
+    for path, key in half_written(PhaseStore(store)):
         yield Item(path=path, kind="leftover", frees=freed(path), why="its writer was killed", root=store, key=key)
 
 

@@ -58,10 +58,10 @@ class Needs:
             return ""
         open_run = self.unsettled[0].run
         if role != Role.TARGET or self.chained.intersection(tasks):
-            return f"open trials could share it ({open_run})"
+            return f"unfinished trials could share it ({open_run})"
         if all(key in self.beaten.get(user.sweep, ()) for user in self.unsettled):
             return ""
-        return f"{open_run} is unfinished, and no record says that it needs this no more"
+        return f"unfinished trials could still need it ({open_run})"
 
     def why_goes(self, key: str) -> str:
         """Why a phase that nothing needs may go."""
@@ -75,7 +75,7 @@ class Needs:
         """Why checkpoints inside phases, and trunks, have to stay; empty where nothing needs them."""
         if self.unknown:
             return f"sweep {self.unknown[0].sweep} can't be asked: its run folder is gone"
-        return f"open trials go on from it ({self.unsettled[0].run})" if self.unsettled else ""
+        return f"unfinished trials may go on from it ({self.unsettled[0].run})" if self.unsettled else ""
 
 
 def needs_of(users: Iterable[User], keep: Keep) -> Needs:
@@ -104,7 +104,7 @@ def _ask(user: User, mark: RunMark, keep: Keep, needs: Needs) -> None:
         _need(needs, record, f"of the chosen setting of a pair ({user.run})" if keep is Keep.BEST else f"of {record.trial}")
     waiting, more = waiting_trials(user.run, set_aside=False)
     for record in waiting:
-        _need(needs, record, f"{record.trial} waits at a rung ({user.run})")
+        _need(needs, record, f"of a trial that waits at a rung ({user.run})")
     _need_registered(needs, user.run, records)
     if not settled or damaged or more:
         needs.unsettled.append(user)

@@ -20,13 +20,15 @@ from sweep.gc.needs import Keep, needs_of
 from sweep.gc.users import User, forget_user, store_lock, users_of
 from sweep.runfolder import is_held, store_of
 from sweep.sources import cache_folder
-from sweep.tidy import REMOVING
 from sweep.watch.wording import several, size
 from training.claims import claim, is_claimed
 from training.errors import PhaseBusyError, UserError
+from training.leftovers import REMOVING
 from training.storage import storage_errors
 
 BUSY = "it is being trained or written right now"
+COUNTED = {"damaged": "damaged thing", "tokenised data": "tokenised split"}
+"""Kinds of things as they are counted, where that is not their own name."""
 MOST_SHOWN = 200
 """Lines of a list for a person."""
 
@@ -166,7 +168,7 @@ def render(found: Tidied) -> str:
     if len(found.going) > MOST_SHOWN:
         lines.append(f"  and {len(found.going) - MOST_SHOWN} others")
     for (kind, why), count in _reasons(found.staying):
-        lines.append(f"stays: {several(count, kind)}: {why}")
+        lines.append(f"{'stays' if count == 1 else 'stay'}: {several(count, COUNTED.get(kind, kind))}, {why}")
     lines.append(_sum(found))
     return "\n".join(lines)
 

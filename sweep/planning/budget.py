@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sweep.clock import SteadyClock
+from sweep.ending import LeftOut
 from sweep.options import LaunchOptions
+from sweep.planning.commands import command_of
 from sweep.planning.costs import HOUR, Costs, costs_of, spent_seconds
 from sweep.planning.limits import Limits, limits_of
 from sweep.planning.plan import Plan
@@ -20,31 +22,26 @@ from sweep.search.board import Ask, Board
 from training.errors import UserError
 from training.record import TrialRecord
 
+TOO_LATE = "might not have finished in time or money"
 RESERVE = 1.3
 """How much longer than likely a leg may take once others were measured."""
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Trials (with early stopping: settings) of a study that have no result."""
-
-    study: str
-    targets: tuple[str, ...]
-    trials: int
-
-
 @dataclass
 class Budget:
-    """The gate of a launch (`sweep.search.board.Gate`); `earlier` are seconds that trials of earlier launches took.
+    """The gate of a launch (`sweep.search.board.Gate`); `earlier` are GPU-seconds that trials of earlier launches took.
 
-    `clock` gives seconds since the epoch, and is not to be set while it is used.
+    `clock` gives seconds since the epoch, and is not to be set while it is used. `calibrate` is the command that measures this
+    machine. Where trials hold no GPU, a second of a trial counts as a GPU-second.
     """
 
     limits: Limits
     costs: Costs
     earlier: float = 0.0
     clock: Callable[[], float] = field(default_factory=SteadyClock)
-    _running: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
+    calibrate: str = "sweep plan --calibrate 60"
+    _running: dict[str, tuple[Ask, float, float]] = field(default_factory=dict, init=False, repr=False)
+    _held: float = field(default=0.0, init=False, repr=False)
     _taken: float = field(default=0.0, init=False, repr=False)
     _expected: float = field(default=0.0, init=False, repr=False)
     _likely: dict[str, float] = field(default_factory=dict, init=False, repr=False)
@@ -54,7 +51,7 @@ class Budget:
     def admits(self, ask: Ask) -> bool:
         """Whether a leg can still finish within what is left."""
         need, now = self.need(ask), self.clock()
-        fits = self._in_time(now + need) and self._affordable(need)
+        fits = self._in_time(now + need) and self._affordable(ask, need)
         if fits:
             self._refused.pop(ask.leg, None)
         else:
@@ -71,20 +68,22 @@ class Budget:
     def started(self, ask: Ask) -> None:
         """A leg was handed out."""
         self._started += 1
-        self._running[ask.leg] = self.clock(), self.need(ask)
+        self._running[ask.leg] = ask, self.clock(), self.need(ask)
         self._likely[ask.leg] = self.costs.leg(ask).likely
 
     def ended(self, ask: Ask) -> None:
         """A leg is over: what it took counts, and corrects what others are expected to take."""
-        began, _ = self._running.pop(ask.leg, (self.clock(), 0.0))
-        self._taken += max(0.0, self.clock() - began)
+        _, began, _ = self._running.pop(ask.leg, (ask, self.clock(), 0.0))
+        took = max(0.0, self.clock() - began)
+        self._taken += took
+        self._held += took * self.costs.gpus(ask.spec)
         self._expected += self._likely.pop(ask.leg, 0.0)
 
     def spent(self) -> float:
         """GPU-hours that ended and running legs have taken, with those of earlier launches."""
         now = self.clock()
-        running = sum(max(0.0, now - began) for began, _ in self._running.values())
-        return (self.earlier + self._taken + running) * self.costs.gpus / HOUR
+        running = sum(max(0.0, now - began) * self.costs.gpus(ask.spec) for ask, began, _ in self._running.values())
+        return (self.earlier + self._held + running) / HOUR
 
     @property
     def refused(self) -> bool:
@@ -95,29 +94,32 @@ class Budget:
         """The fault that nothing at all could be started; None where something was, or nothing was refused."""
         if self._started or not self._refused:
             return None
-        need = min(seconds for _, seconds in self._refused.values())
-        hours = need * self.costs.gpus / HOUR
-        asks = [ask for ask, seconds in self._refused.values() if seconds == need]
+        ask, need = min(self._refused.values(), key=lambda refused: refused[1])
         if not self._in_time(self.clock() + need):
-            seen = (
-                f"{max(0.0, (self.limits.deadline or 0.0) - self.clock()):.0f} s are left, {asks[0].leg} may take {need:.0f} s"
-            )
-            return UserError(
-                "nothing can be finished before the deadline", seen, f"give a --deadline later than {need:.0f}s from now"
-            )
-        seen = f"{hours_text(max(0.0, self.left_hours()))} GPU-hours are left, {asks[0].leg} may take {hours_text(hours)}"
+            left = max(0.0, (self.limits.deadline or 0.0) - self.clock())
+            seen = f"{left:.0f} s are left, {ask.leg} may take {need:.0f} s"
+            remedy = f"give a --deadline later than {need:.0f}s from now"
+            return UserError("nothing can be finished before the deadline", seen, remedy)
+        ask, hours = min(((ask, self._hours(ask, need)) for ask, need in self._refused.values()), key=lambda item: item[1])
+        seen = f"{hours_text(max(0.0, self.left_hours()))} GPU-hours are left, {ask.leg} may take {hours_text(hours)}"
         enough = hours_text(1.01 * (self.spent() + hours))
-        remedy = f"allow {enough} GPU-hours or more, or measure this machine: sweep plan --calibrate 60"
+        remedy = f"allow {enough} GPU-hours or more, or measure this machine: {self.calibrate}"
         return UserError("the budget is too small for any trial that is left", seen, remedy)
 
     def left_hours(self) -> float:
         """GPU-hours that are neither spent nor promised to what runs."""
         now = self.clock()
-        promised = sum(max(need, now - began) - max(0.0, now - began) for began, need in self._running.values())
-        return (self.limits.hours or 0.0) - self.spent() - promised * self.costs.gpus / HOUR
+        promised = sum(
+            self._hours(ask, max(need, now - began) - max(0.0, now - began)) for ask, began, need in self._running.values()
+        )
+        return (self.limits.hours or 0.0) - self.spent() - promised
 
-    def _affordable(self, need: float) -> bool:
-        return self.limits.hours is None or need * self.costs.gpus / HOUR <= self.left_hours()
+    def _hours(self, ask: Ask, seconds: float) -> float:
+        """GPU-hours of some seconds of a leg."""
+        return seconds * self.costs.gpus(ask.spec) / HOUR
+
+    def _affordable(self, ask: Ask, need: float) -> bool:
+        return self.limits.hours is None or self._hours(ask, need) <= self.left_hours()
 
     def _in_time(self, end: float) -> bool:
         return self.limits.deadline is None or end <= self.limits.deadline
@@ -131,7 +133,8 @@ def budget_of(plan: Plan, options: LaunchOptions, records: Iterable[TrialRecord]
     limits, known = limits_of(options), list(records)
     if not limits:
         return None
-    return Budget(limits, costs_of(plan, sizes_of(plan, records=known), known), earlier=spent_seconds(known))
+    costs = costs_of(plan, sizes_of(plan, records=known), known)
+    return Budget(limits, costs, spent_seconds(plan, known), calibrate=command_of("plan", options, "--calibrate", "60"))
 
 
 def hours_text(hours: float) -> str:
@@ -151,5 +154,6 @@ def left_out(board: Board) -> list[LeftOut]:
             left = max(rules.wanted - len(settled), len(book.legs()))
         else:
             left = rules.wanted * len(rules.seeds) - len(book.scores)
-        found.append(LeftOut(book.spec.name, book.spec.targets, left))
+        pair = f"{book.spec.name} ({', '.join(book.spec.targets)})"
+        found.append(LeftOut(pair=pair, trials=left, reason=TOO_LATE))
     return found

@@ -1,7 +1,8 @@
 """`sweep plan --calibrate`: a few real training steps of each kind of phase, to know how fast this machine trains.
 
 Each distinct set of tasks that a phase learns is trained for its share of the seconds, on the first examples of its data, from
-the model's own weights; nothing is stored. Rates are of real tokens; the first step warms up and is not counted.
+the model's own weights and, on a GPU, with the whole of it; nothing is stored. Rates are of real tokens; the first step warms
+up and is not counted.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, StudySpec
 from sweep.planning.throughput import tasks_of
-from training.identity import PhaseIdentity, Runtime
+from training.identity import PhaseIdentity
 from training.timing import time_training
 
 Sample = tuple[str, tuple[str, ...], float, float]
@@ -19,18 +20,16 @@ Sample = tuple[str, tuple[str, ...], float, float]
 
 def calibrate(plan: Plan, seconds: float) -> list[Sample]:
     """(model, tasks, tokens, seconds) of short trainings; raises UserError where the data or the model can't be used."""
-    resources, kinds = plan.grid.resources, list(_kinds(plan))
-    runtime = Runtime(device=resources.device, threads=max(1, int(resources.cpu)), micro_batch=resources.micro_batch)
-    samples = []
-    for name, phase in kinds:
-        model = plan.models[name]
+    kinds, samples = list(_kinds(plan)), []
+    for study, phase in kinds:
+        model, runtime = plan.models[study.model], replace(plan.runtime_of(study), share=1.0, workers=1)
         each = seconds / len(kinds)
         tokens, took = time_training(model.folder, model.identity, phase, plan.sources, runtime, each)
-        samples.append((name, tasks_of(phase), float(tokens), took))
+        samples.append((study.model, tasks_of(phase), float(tokens), took))
     return samples
 
 
-def _kinds(plan: Plan) -> Iterator[tuple[str, PhaseIdentity]]:
+def _kinds(plan: Plan) -> Iterator[tuple[StudySpec, PhaseIdentity]]:
     """A phase of one epoch for each set of tasks that a model of the plan learns."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for study in plan.studies:
@@ -39,4 +38,4 @@ def _kinds(plan: Plan) -> Iterator[tuple[str, PhaseIdentity]]:
             place = (study.model, tasks_of(phase))
             if place not in seen:
                 seen.add(place)
-                yield study.model, replace(phase, epochs=1, schedule="linear", length_pool=0)
+                yield study, replace(phase, epochs=1, schedule="linear", length_pool=0)

@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweep.planning.architecture import Architecture, architecture_of
-from sweep.planning.plan import Plan
+from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
+from sweep.planning.plan import Plan, StudySpec
 from sweep.planning.rehearsal import Rehearsal, spans
 from sweep.planning.sizes import Sizes
-from sweep.planning.throughput import Rates, assumed_rates, measured_rates, samples_of
+from sweep.planning.throughput import (
+    Rates,
+    assumed_rates,
+    gpus_of_record,
+    measured_rates,
+    pace_of,
+    samples_of,
+    shared_by,
+)
 from sweep.planning.tree import Node
 from sweep.search.board import Ask
 from training.record import TrialRecord
@@ -34,6 +43,9 @@ class Span:
     def __add__(self, other: Span) -> Span:
         return Span(self.low + other.low, self.likely + other.likely, self.high + other.high)
 
+    def __mul__(self, other: Span) -> Span:
+        return Span(self.low * other.low, self.likely * other.likely, self.high * other.high)
+
     def scaled(self, factor: float) -> Span:
         """Everything times a factor."""
         return Span(self.low * factor, self.likely * factor, self.high * factor)
@@ -48,50 +60,60 @@ NOTHING = Span(0.0, 0.0, 0.0)
 
 @dataclass
 class Costs:
-    """Seconds of everything in a plan. `start` is what a leg takes before its first step."""
+    """Seconds of everything in a plan. `start` is what a leg takes before its first step.
+
+    Rates are those of a trial that has a GPU alone; `shared` names (model, k) of which it was measured what k trials on one
+    GPU take.
+    """
 
     plan: Plan
     sizes: Sizes
     rates: Rates
     architectures: Mapping[str, Architecture]
     start: Span = Span(*START)
+    shared: frozenset[tuple[str, int]] = frozenset()
     _nodes: dict[str, Span] = field(default_factory=dict, init=False, repr=False)
 
-    @property
-    def gpus(self) -> float:
+    def gpus(self, study: StudySpec) -> float:
         """GPUs a trial holds; a trial without one counts as one, so that budgets of CPU sweeps count trials' hours."""
-        return self.plan.grid.resources.gpu or 1.0
+        return self.plan.gpus_of(study) or 1.0
+
+    def pace(self, study: StudySpec) -> Span:
+        """How much longer its training takes because others share the GPU."""
+        trials = trials_a_gpu(self.plan.gpus_of(study))
+        return Span(*pace_of(trials, measured=(study.model, trials) in self.shared))
 
     def node(self, node: Node) -> Span:
-        """Seconds of a piece of training."""
+        """Seconds of a piece of training, with a GPU alone."""
         if node.key not in self._nodes:
             self._nodes[node.key] = self._of_tokens(node, self.sizes.node_tokens(node))
         return self._nodes[node.key]
 
     def likely(self, node: Node) -> float:
-        """Likely seconds of a piece of training: what the search orders work by."""
+        """Likely seconds of a piece of training, with a GPU alone: what the search orders work by."""
         return self.node(node).likely
 
     def leg(self, ask: Ask) -> Span:
         """Seconds of a leg: its start, what it trains, and the evaluation at its end (of English dev alone at a rung)."""
-        total = self.besides(ask)
+        trained = NOTHING
         for node, begun, until in spans(ask):
             if node.key in ask.missing and until > begun:
-                total += self.node(node).scaled(until - begun)
-        return total
+                trained += self.node(node).scaled(until - begun)
+        return self.besides(ask) + trained * self.pace(ask.spec)
 
     def besides(self, ask: Ask) -> Span:
         """Seconds of a leg that are no training."""
         tokens = self.sizes.scored_tokens(self.plan, ask.spec) if ask.rung is None else self._dev_tokens(ask)
-        return self.start + (self._of_tokens(ask.nodes[-1], tokens * FORWARD) if ask.nodes else NOTHING)
+        scored = self._of_tokens(ask.nodes[-1], tokens * FORWARD) if ask.nodes else NOTHING
+        return self.start + scored * self.pace(ask.spec)
+
+    def leg_gpu_seconds(self, ask: Ask) -> Span:
+        """Seconds of a leg, times the GPUs that it holds."""
+        return self.leg(ask).scaled(self.gpus(ask.spec))
 
     def basis(self, nodes: Iterable[Node]) -> list[str]:
         """What the rates of some nodes rest on."""
         return sorted({self.rates.of(node.model, node.phase).basis for node in nodes})
-
-    def gpu_hours(self, seconds: Span) -> Span:
-        """GPU-hours of some seconds of trials."""
-        return seconds.scaled(self.gpus / HOUR)
 
     def storage(self, found: Rehearsal, stored: int, slots: int) -> int:
         """Most bytes that the store takes: every phase is kept, trunks too, and checkpoints of what runs or waits at a rung."""
@@ -119,27 +141,32 @@ def costs_of(
     sizes: Sizes,
     records: Iterable[TrialRecord] = (),
     *,
-    gpu: str | None = None,
+    gpu: Gpu | None = None,
     calibrated: Iterable[tuple[str, tuple[str, ...], float, float]] = (),
 ) -> Costs:
-    """Costs from a calibration, else from earlier trials, else from what is assumed of the device.
+    """Costs from a calibration, else from earlier trials, else from what is assumed of `gpu` (None: this machine's) or the CPU.
 
-    Raises UserError on a GPU that nothing is known of.
+    Raises UserError on a GPU of unknown speed.
     """
     known = list(records)
     resources = plan.grid.resources
     architectures = {name: architecture_of(model, plan.models[name]) for name, model in plan.grid.models.items()}
-    assumed = assumed_rates(architectures, device=resources.device, gpu=gpu, cores=resources.cpu, share=resources.gpu)
+    seen = gpu or (gpu_here() if resources.device == "cuda" else None)
+    assumed = assumed_rates(architectures, device=resources.device, gpu=seen, cores=resources.cpu)
     rates = measured_rates(samples_of(known), assumed, "earlier trials")
     rates = measured_rates(calibrated, rates, "a calibration on this machine")
     starts = [record.timing["start"] for record in known if "start" in record.timing]
     start = Span(min(starts), sum(starts) / len(starts), max(starts)) if starts else Span(*START)
-    return Costs(plan, sizes, rates, architectures, start)
+    shared = frozenset((record.model, trials) for record in known if (trials := shared_by(record)) is not None)
+    return Costs(plan, sizes, rates, architectures, start, shared)
 
 
-def spent_seconds(records: Iterable[TrialRecord]) -> float:
-    """Seconds that earlier trials held their resources."""
-    return sum(record.timing.get("seconds", 0.0) for record in records)
+def spent_seconds(plan: Plan, records: Iterable[TrialRecord]) -> float:
+    """Seconds that earlier trials held their resources, times their GPUs (a trial without one counts as one)."""
+    now = {study.label: plan.gpus_of(study) for study in plan.studies}
+    return sum(
+        record.timing.get("seconds", 0.0) * (gpus_of_record(record) or now.get(record.study) or 1.0) for record in records
+    )
 
 
 def money(hours: Span, price: float | None) -> dict[str, Any] | None:

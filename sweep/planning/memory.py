@@ -5,18 +5,23 @@
   counts what torch saves. With rows of the task's full length, so an upper bound; batches are usually shorter.
 * The rest: the process, its libraries and, on a GPU, CUDA's context: a stated allowance.
 
+A phase that ran has left what it took of the device (`training.peaks`): where that is known it stands instead of state and
+activations.
+
 Memory that runs out all the same halves the micro-batch (`training`); only what fits no single example is hopeless.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sweep.planning.architecture import architecture_of
-from sweep.planning.plan import Plan, StudySpec, learned_for
+from sweep.planning.gpus import gigabytes
+from sweep.planning.plan import Plan, StudySpec
 from training.errors import UserError
+from training.identity import PhaseIdentity
+from training.peaks import CONTEXT, Peaks, peak_subject
 from training.tasks.row import Kind, TaskRow
 
 FLOAT = 4
@@ -29,6 +34,8 @@ LOGITS = 3
 """Numbers a logit: itself, its softmax, its gradient."""
 ALLOWANCE = {"cpu": 700 << 20, "cuda": 1_600 << 20}
 """Bytes of a process without its model: Python and libraries; with CUDA its context and the allocator's slack too."""
+BESIDES = {"cpu": ALLOWANCE["cpu"], "cuda": CONTEXT}
+"""Bytes of a process besides what is measured of a phase."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,19 @@ class Memory:
         return self.state + self.activations + self.rest
 
 
+@dataclass(frozen=True)
+class Need:
+    """Bytes that a trial takes of its device, in its largest phase, and whether that was measured."""
+
+    total: int
+    measured: bool
+
+    @property
+    def said(self) -> str:
+        """`measured 9.1 GB`."""
+        return f"{'measured' if self.measured else 'estimated'} {gigabytes(self.total)}"
+
+
 def shape_of(plan: Plan, model: str) -> Shape:
     """The shape of one of the plan's models; heads of 64 and dropout where its config does not say."""
     resolved = plan.models[model]
@@ -89,38 +109,58 @@ def shape_of(plan: Plan, model: str) -> Shape:
 
 def memory_of(plan: Plan, spec: StudySpec, micro_batch: int | None = None) -> Memory:
     """What any trial of a study needs, in bytes; `micro_batch` is in examples (None: the grid's, 0: the whole batch)."""
+    found = [_memory(plan, spec, phase, micro_batch) for phase in phases_of(plan, spec)]
+    return max(found, key=lambda memory: memory.total) if found else _memory(plan, spec, None, micro_batch)
+
+
+def need_of(plan: Plan, spec: StudySpec, peaks: Peaks) -> Need:
+    """What a trial of a study takes at the micro-batch of the grid: of each phase what was measured, else what is estimated."""
+    found = [_need(plan, spec, phase, peaks) for phase in phases_of(plan, spec)]
+    return max(found, key=lambda need: need.total) if found else Need(memory_of(plan, spec).total, measured=False)
+
+
+def phases_of(plan: Plan, spec: StudySpec) -> tuple[PhaseIdentity, ...]:
+    """The phases of a study's chains; what is searched has no part in their memory."""
+    return plan.chain(spec, {name: 1e-6 if name.endswith("lr") else 1.0 for name in spec.axes}, plan.grid.seeds[0]).phases
+
+
+def check_memory(plan: Plan, spec: StudySpec, available: float, machine: str) -> None:
+    """Raises UserError where a trial of a study does not fit into `available` bytes even one example at a time.
+
+    `machine` says whose bytes they are: `0.25 of an H100 of 79.1 GB`.
+    """
+    need = memory_of(plan, spec, micro_batch=1)
+    if need.total > available:
+        raise UserError(
+            f"trials of {spec.name} need more memory than there is",
+            f"about {gigabytes(need.total)}, {gigabytes(need.state)} of it weights, gradients and AdamW's moments; "
+            f"there are {gigabytes(available)} on {machine}",
+            "give a trial more of the machine (`resources`) or a larger one, a smaller model, or a smaller max_length",
+        )
+
+
+def _need(plan: Plan, spec: StudySpec, phase: PhaseIdentity, peaks: Peaks) -> Need:
+    runtime, device = plan.runtime_of(spec), plan.grid.resources.device
+    subject = peak_subject(phase, [row.kind for row in _rows(plan, phase)], runtime)
+    seen = peaks.of(plan.models[spec.model].identity.key, subject, cuda=device == "cuda")
+    if seen is None:
+        return Need(_memory(plan, spec, phase, None).total, measured=False)
+    return Need(seen + BESIDES[device], measured=True)
+
+
+def _memory(plan: Plan, spec: StudySpec, phase: PhaseIdentity | None, micro_batch: int | None) -> Memory:
+    """What one phase of a study needs; without a phase, what holding the model does."""
     shape, device = shape_of(plan, spec.model), plan.grid.resources.device
     size = plan.grid.resources.micro_batch if micro_batch is None else micro_batch
-    examples = min(size or plan.grid.training.batch, plan.grid.training.batch)
-    activations = (_activations(shape, row, examples, fused=device == "cuda") for row in _learned(plan, spec))
-    return Memory(
-        state=FLOAT * STATE * shape.parameters,
-        activations=max(activations, default=0),
-        rest=ALLOWANCE[device],
-    )
+    activations = 0
+    if phase is not None:
+        examples, fused = min(size or phase.batch, phase.batch), device == "cuda"
+        activations = max(_activations(shape, row, examples, fused=fused) for row in _rows(plan, phase))
+    return Memory(state=FLOAT * STATE * shape.parameters, activations=activations, rest=ALLOWANCE[device])
 
 
-def check_memory(plan: Plan, available: float, machine: str) -> None:
-    """Raises UserError naming the first study that does not fit into `available` bytes even one example at a time.
-
-    `machine` says whose bytes they are: `a GPU of 16 GB, shared by 4 trials`.
-    """
-    for spec in plan.studies:
-        need = memory_of(plan, spec, micro_batch=1)
-        if need.total > available:
-            raise UserError(
-                f"trials of {spec.name} need more memory than there is",
-                f"about {_gigabytes(need.total)}, {_gigabytes(need.state)} of it weights, gradients and AdamW's moments; "
-                f"there are {_gigabytes(available)} on {machine}",
-                "give a trial more of the machine (`resources`), a smaller model, or a smaller max_length",
-            )
-
-
-def _learned(plan: Plan, spec: StudySpec) -> Iterable[TaskRow]:
-    """The rows of every task that a chain of the study trains on."""
-    pretrain = plan.grid.models[spec.model].pretrain
-    names = [*([pretrain.task] if pretrain else []), *spec.intermediate.tasks, *learned_for(plan.sources[spec.group].row)]
-    return [plan.sources[name].row for name in dict.fromkeys(names)]
+def _rows(plan: Plan, phase: PhaseIdentity) -> list[TaskRow]:
+    return [plan.sources[use.task].row for use in phase.tasks]
 
 
 def _activations(shape: Shape, row: TaskRow, examples: int, *, fused: bool) -> int:
@@ -131,7 +171,3 @@ def _activations(shape: Shape, row: TaskRow, examples: int, *, fused: bool) -> i
     if row.kind is Kind.MLM:
         kept += int(tokens * MASKED * shape.vocabulary * LOGITS)
     return FLOAT * kept
-
-
-def _gigabytes(size: float) -> str:
-    return f"{size / (1 << 30):.1f} GB"

@@ -8,20 +8,25 @@ one.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from search_spaces.schema import PhaseSpace
 from search_spaces.values import Choices
 from sweep.launch import executor_of
 from sweep.outcome import current_records, mark_of
-from sweep.planning.costs import NOTHING, Costs, Span, costs_of, money
+from sweep.planning.costs import HOUR, NOTHING, Costs, Span, costs_of, money
+from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
 from sweep.planning.nominal import NominalPlan
 from sweep.planning.plan import Plan, StudySpec, learned_for
 from sweep.planning.rehearsal import Rehearsal, rehearse
-from sweep.planning.sizes import Sizes, sizes_of
+from sweep.planning.room import Machine, Room
+from sweep.planning.sharing import share_lines, shares_of, with_shares
+from sweep.planning.sizes import sizes_of
+from sweep.planning.throughput import SHARED
 from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex
 from sweep.tidy import readable_records
@@ -62,10 +67,16 @@ def state_of(plan: Plan) -> State:
 
 
 def overview(
-    found: NominalPlan, *, price: float | None = None, gpu: str | None = None, calibrated: Iterable[Sample] = ()
+    found: NominalPlan, *, price: float | None = None, gpu: Gpu | None = None, calibrated: Iterable[Sample] = ()
 ) -> dict[str, Any]:
-    """Studies, trials, phases, work and costs of a plan. Target phases of a continuous space are counted, not named."""
-    plan, state = found.plan, state_of(found.plan)
+    """Studies, trials, phases, work and costs of a plan, on GPUs such as `gpu` (None: this machine's).
+
+    Target phases of a continuous space are counted, not named. Raises UserError where a trial does not fit the GPU.
+    """
+    seen = gpu or (gpu_here() if found.plan.grid.resources.gpu else None)
+    at = {count: shares_of(found.plan, seen, count) for count in AT}
+    shares, plan = at[AT[0]], with_shares(found.plan, at[AT[0]])
+    state = state_of(plan)
     sizes = sizes_of(plan, found.splits, state.earlier)
     costs = costs_of(plan, sizes, state.earlier, gpu=gpu, calibrated=calibrated)
     done = Counter(record.study for record in state.records)
@@ -78,6 +89,7 @@ def overview(
             "seeds": seeds,
             "trials": plan.settings_of(study) * seeds,
             "done": done[study.label],
+            **({"gpus": shares[study.label].gpus, "sharing": shares[study.label].said} if shares else {}),
         }
         for study in plan.studies
     ]
@@ -87,6 +99,7 @@ def overview(
         "executor": executor_of(plan),
         "models": {name: str(model.folder) for name, model in plan.models.items()},
         "gpu": plan.grid.resources.gpu,
+        "sharing": share_lines(plan, shares),
         "synthetic": any(source.row.synthetic for source in plan.sources.values()),
         "nominal": {"tasks": list(found.tasks), "models": list(found.models)},
         "studies": studies,
@@ -97,50 +110,72 @@ def overview(
         "phases_unshared": _unshared(plan),
         "phases_in_store": sum("@" not in key for key in state.stored),
         "sizes_assumed": sizes.assumed(),
-        **_work(plan, sizes, costs, state, price),
+        **_work({count: replace(costs, plan=with_shares(plan, each)) for count, each in at.items()}, state, price),
     }
 
 
-def _work(plan: Plan, sizes: Sizes, costs: Costs, state: State, price: float | None) -> dict[str, Any]:
-    """What is left to run, and what it takes: tokens, GPU-hours, money, hours on some GPUs, bytes."""
-    runs = {gpus: _rehearsed(plan, sizes, costs, state, gpus) for gpus in AT}
-    one = runs[AT[0]]
-    seconds = sum((costs.leg(ask) for ask in one.legs), NOTHING)
-    hours = costs.gpu_hours(seconds)
+def _work(at: Mapping[int, Costs], state: State, price: float | None) -> dict[str, Any]:
+    """What is left to run, and what it takes: tokens, GPU-hours, money, hours on some GPUs, bytes; `at` by number of GPUs."""
+    runs = {gpus: _rehearsed(costs, state, gpus) for gpus, costs in at.items()}
+    one, costs = runs[AT[0]], at[AT[0]]
+    hours = sum((costs.leg_gpu_seconds(ask) for ask in one.legs), NOTHING).scaled(1 / HOUR)
     return {
         "left": _left(one, state.stored),
         "tokens": round(one.work),
         "gpu_hours": hours.payload(),
         "gpu_hours_basis": costs.basis(one.nodes),
+        "pace": _paces(costs),
         "money": money(hours, price),
-        "hours_at": {str(gpus): _like(seconds, run.makespan).scaled(1 / 3600).payload() for gpus, run in runs.items()},
-        "storage_bytes": costs.storage(one, sum("@" not in key for key in state.stored), _slots(costs, AT[1])),
+        "hours_at": {str(gpus): _hours(at[gpus], run).payload() for gpus, run in runs.items()},
+        "storage_bytes": costs.storage(one, sum("@" not in key for key in state.stored), _slots(at[AT[1]].plan, AT[1])),
     }
 
 
-def _rehearsed(plan: Plan, sizes: Sizes, costs: Costs, state: State, gpus: int) -> Rehearsal:
+def _rehearsed(costs: Costs, state: State, gpus: int) -> Rehearsal:
+    plan = costs.plan
     return rehearse(
         plan,
-        sizes.node_tokens,
+        costs.sizes.node_tokens,
         seconds=costs.likely,
         extra=lambda ask: costs.besides(ask).likely,
-        slots=_slots(costs, gpus),
+        pace=lambda ask: costs.pace(ask.spec).likely,
+        slots=_slots(plan, gpus),
+        gates=(_room(plan, gpus),) if plan.grid.resources.gpu else (),
         stored=state.stored,
         records=state.records,
         paused=state.paused,
     )
 
 
-def _slots(costs: Costs, gpus: int) -> int:
-    """Trials that run at once on some GPUs."""
-    most = costs.plan.grid.resources.trials_at_once
-    slots = max(1, int(gpus / costs.gpus))
+def _room(plan: Plan, gpus: int) -> Room:
+    """So many GPUs on one machine, and enough for any trial at least; CPU cores are no matter."""
+    largest = max((plan.gpus_of(study) for study in plan.studies), default=1.0)
+    return Room([Machine(0.0, [1.0] * max(gpus, math.ceil(largest)))], 0.0, plan.gpus_of)
+
+
+def _slots(plan: Plan, gpus: int) -> int:
+    """Trials that run at once on some GPUs, at most; where there are none, so many trials."""
+    most, smallest = plan.grid.resources.trials_at_once, min((plan.gpus_of(study) for study in plan.studies), default=1.0)
+    slots = max(1, int(gpus / (smallest or 1.0) + 1e-6))
     return min(slots, most) if most else slots
 
 
-def _like(seconds: Span, makespan: float) -> Span:
-    """A time with the range that the work has."""
-    return seconds.scaled(makespan / seconds.likely) if seconds.likely else NOTHING
+def _paces(costs: Costs) -> list[str]:
+    """What is taken of how fast trials are that share a GPU."""
+    found: dict[int, bool] = {}
+    for study in costs.plan.studies:
+        trials = trials_a_gpu(costs.plan.gpus_of(study))
+        if trials > 1:
+            found[trials] = found.get(trials, True) and (study.model, trials) in costs.shared
+    said = {True: "as measured", False: f"{SHARED[1]:g} times what one does ({SHARED[0]:g} to {SHARED[2]:g}, assumed)"}
+    numbers = {measured: [str(trials) for trials in sorted(found) if found[trials] is measured] for measured in (True, False)}
+    return [f"{', '.join(several)} trials on a GPU train {said[measured]}" for measured, several in numbers.items() if several]
+
+
+def _hours(costs: Costs, run: Rehearsal) -> Span:
+    """Hours to a rehearsal's end, with the range that its work has."""
+    seconds = sum((costs.leg(ask) for ask in run.legs), NOTHING)
+    return seconds.scaled(run.makespan / seconds.likely / HOUR) if seconds.likely else NOTHING
 
 
 def _left(run: Rehearsal, stored: frozenset[str]) -> dict[str, int]:

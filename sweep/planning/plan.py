@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from training.record import ENGLISH
 from training.tasks.row import Kind, Split, TaskRow
 
 Setting = Mapping[str, float]
+_Evaluations = tuple[EvaluationIdentity, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,10 @@ class StudySpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A grid with its data and models resolved: everything a worker needs to run any trial of it."""
+    """A grid with its data and models resolved: everything a worker needs to run any trial of it.
+
+    `shares` are the GPUs that a trial of each study gets, by label, where they follow from memory (`sharing`).
+    """
 
     grid: Grid
     models: Mapping[str, ResolvedModel]
@@ -63,11 +68,38 @@ class Plan:
     run: Path
     studies: tuple[StudySpec, ...]
     phases: Path | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def store(self) -> Path:
         """Where the phases are: a store that sweeps share (`phases`), or the run folder's own."""
         return self.phases or self.run / "phases"
+
+    @property
+    def notes(self) -> Path:
+        """Where it is kept what fitted into memory, and what phases took of it."""
+        return cache_folder() / "fitting"
+
+    def gpus_of(self, study: StudySpec) -> float:
+        """GPUs that a trial of a study holds; a whole one where nobody has shared them out yet, 0 on the CPU."""
+        resources = self.grid.resources
+        if resources.shares_itself_out:
+            return self.shares.get(study.label, 1.0)
+        return resources.gpus_by_hand * resources.workers
+
+    def runtime_of(self, study: StudySpec) -> Runtime:
+        """How a trial of a study runs."""
+        resources = self.grid.resources
+        return Runtime(
+            device=resources.device,
+            threads=max(1, int(resources.cpu)),
+            micro_batch=resources.micro_batch,
+            checkpoint_seconds=resources.checkpoint_seconds,
+            packed=resources.packed,
+            compact=resources.compact,
+            share=min(1.0, self.gpus_of(study) or 1.0),
+            workers=resources.workers,
+        )
 
     def settings_of(self, study: StudySpec) -> int:
         """Settings that a study tries: the grid's number, or fewer where its axes have fewer values (one without any)."""
@@ -80,7 +112,11 @@ class Plan:
 
     def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
         """The chain of a setting and a seed."""
-        return _Chains(self.grid, self.models, self.sources, self.digests).chain(study, setting, seed)
+        return self._chains.chain(study, setting, seed)
+
+    @cached_property
+    def _chains(self) -> _Chains:
+        return _Chains(self.grid, self.models, self.sources, self.digests)
 
     def branches_of(self, study: StudySpec) -> Branches:
         """The epochs that phases of a study, or of another study with its intermediate setting, may have; none without wsd.
@@ -98,24 +134,17 @@ class Plan:
 
     def job(self, study: StudySpec, setting: Setting, seed: int, until: float = 1.0) -> ChainJob:
         """The chain with all it needs to run, to its end or to a share of its last phase; it waits for nobody's phase."""
-        resources = self.grid.resources
-        runtime = Runtime(
-            device=resources.device,
-            threads=max(1, int(resources.cpu)),
-            micro_batch=resources.micro_batch,
-            checkpoint_seconds=resources.checkpoint_seconds,
-        )
         return ChainJob(
             identity=self.chain(study, setting, seed),
             model_folder=self.models[study.model].folder,
             store=self.store,
             sources=self.sources,
-            runtime=runtime,
+            runtime=self.runtime_of(study),
             encoded=cache_folder() / "encoded",
             until=until,
             branches=self.branches_of(study),
             wait=False,
-            notes=cache_folder() / "fitting",
+            notes=self.notes,
         )
 
 
@@ -146,6 +175,10 @@ class _Chains:
     models: Mapping[str, ResolvedModel]
     sources: Mapping[str, DataSource]
     digests: Mapping[str, str]
+    _uses: dict[str, TaskUse] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _measured: dict[object, tuple[_Evaluations, _Evaluations]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
         phases = list(self.pretrain(study.model))
@@ -153,12 +186,9 @@ class _Chains:
             mixing = self.mixing(study.intermediate)
             phases.append(self.phase(Role.INTERMEDIATE, study.intermediate.tasks, setting, seed, mixing))
         phases += [self.phase(Role.TARGET, (task,), setting, seed) for task in learned_for(self.row(study.group))]
-        evaluations = tuple(self.evaluation(task) for task in study.targets)
+        selection, evaluations = self.measured(study)
         return ChainIdentity(
-            model=self.models[study.model].identity,
-            phases=tuple(phases),
-            selection=self.selection(study),
-            evaluations=evaluations,
+            model=self.models[study.model].identity, phases=tuple(phases), selection=selection, evaluations=evaluations
         )
 
     def row(self, task: str) -> TaskRow:
@@ -176,6 +206,8 @@ class _Chains:
                 seed=spec.seed,
                 mask_rate=spec.mask_rate,
                 length_pool=spec.length_pool,
+                attention_dropout=self.grid.training.attention_dropout,
+                precision=self.grid.training.precision,
             )
 
     def mixing(self, intermediate: Intermediate) -> Mixing:
@@ -207,10 +239,17 @@ class _Chains:
             weight_decay=training.weight_decay,
             clip=training.clip,
             carry_heads=training.carry_heads,
+            attention_dropout=training.attention_dropout,
+            precision=training.precision,
             mixing=mixing or Mixing(cap=0),
         )
 
     def use(self, task: str) -> TaskUse:
+        if task not in self._uses:
+            self._uses[task] = self._use(task)
+        return self._uses[task]
+
+    def _use(self, task: str) -> TaskUse:
         row = self.row(task)
         return TaskUse(
             task=task,
@@ -221,6 +260,13 @@ class _Chains:
             stride=row.encoding.stride,
             languages=row.train_languages,
         )
+
+    def measured(self, study: StudySpec) -> tuple[_Evaluations, _Evaluations]:
+        """What the chains of a study are chosen by, and what they are evaluated on."""
+        place = (study.group, study.intermediate.tasks, study.targets)
+        if place not in self._measured:
+            self._measured[place] = self.selection(study), tuple(self.evaluation(task) for task in study.targets)
+        return self._measured[place]
 
     def selection(self, study: StudySpec) -> tuple[EvaluationIdentity, ...]:
         """English dev of the target's training row; for retrieval, of the intermediate tasks; else nothing."""

@@ -15,7 +15,7 @@ from itertools import count
 
 from sweep.planning.plan import Plan
 from sweep.planning.tree import Node, until_share
-from sweep.search.board import Ask, Board
+from sweep.search.board import Ask, Board, Gate
 from sweep.search.index import MemoryIndex
 from sweep.search.levels import Seconds
 from training.record import TrialRecord
@@ -26,6 +26,11 @@ Extra = Callable[[Ask], float]
 def nothing(ask: Ask) -> float:
     """A leg that takes no time besides its training."""
     return 0.0
+
+
+def alone(ask: Ask) -> float:
+    """A leg whose training nothing slows down."""
+    return 1.0
 
 
 @dataclass
@@ -48,14 +53,17 @@ class Rehearsal:
     makespan: float = 0.0
     _paused: set[str] = field(default_factory=set)
 
-    def begin(self, ask: Ask, seconds: Seconds) -> list[tuple[float, Node | None]]:
-        """Count a leg; returns the training it has to do, as (seconds, the node that is whole afterwards)."""
+    def begin(self, ask: Ask, seconds: Seconds, pace: float = 1.0) -> list[tuple[float, Node | None]]:
+        """Count a leg; returns the training it has to do, as (seconds, the node that is whole afterwards).
+
+        It takes `pace` times the `seconds` of its nodes.
+        """
         self.legs.append(ask)
         parts: list[tuple[float, Node | None]] = []
         for node, had, share in spans(ask):
             if share > 0 and not self.index.has(node.key):
                 self.work += (share - had) * self.amount(node)
-                parts.append(((share - had) * seconds(node), node if share == 1 else None))
+                parts.append(((share - had) * seconds(node) * pace, node if share == 1 else None))
         return parts
 
     def stored(self, node: Node) -> None:
@@ -74,7 +82,7 @@ class Rehearsal:
             self._paused.add(ask.name)
             self.most_paused = max(self.most_paused, len(self._paused))
             board.at_rung(ask.leg, score)
-        for name, _, _ in board.take_stopped():
+        for name, _ in board.take_stopped():
             self._paused.discard(name)
             self.stopped += 1
 
@@ -100,28 +108,31 @@ def rehearse(
     *,
     seconds: Seconds | None = None,
     extra: Extra = nothing,
+    pace: Extra = alone,
     slots: int = 1,
+    gates: tuple[Gate, ...] = (),
     seed: int = 0,
     stored: Iterable[str] = (),
     records: Iterable[TrialRecord] = (),
     paused: Iterable[TrialRecord] = (),
 ) -> Rehearsal:
-    """Run a plan's search to its end on `slots` GPUs, from what the store and earlier records hold.
+    """Run a plan's search to its end, at most `slots` legs at once, from what the store and earlier records hold.
 
-    `seconds` are a node's (else `amount`), `extra` a leg's besides (its start and evaluation).
+    `seconds` are a node's (else `amount`), times the `pace` of the leg that trains it; `extra` are a leg's besides (its start
+    and evaluation). `gates` say what may start, such as the room on GPUs that trials share.
     """
     import optuna
 
     found = Rehearsal(amount, MemoryIndex(stored))
     took = seconds or amount
     storage = optuna.storages.InMemoryStorage()
-    board = Board.open(plan, storage, records, paused, index=found.index, seconds=took)
+    board = Board.open(plan, storage, records, paused, index=found.index, seconds=took, gates=gates)
     events: list[tuple[float, int, Node | None, Ask | None]] = []
     order, now, free = count(), 0.0, slots
     while True:
         while free and (ask := board.next()) is not None:
             free, end = free - 1, now
-            for part, node in found.begin(ask, took):
+            for part, node in found.begin(ask, took, pace(ask)):
                 end += part
                 if node is not None:
                     heapq.heappush(events, (end, next(order), node, None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from sweep.options import LaunchOptions
+from sweep.planning.commands import command_of
+from sweep.planning.gpus import named_gpu
 from sweep.planning.nominal import NominalPlan, is_nominal, plan_with_what_is_there
 from sweep.planning.overview import overview
 from sweep.words import listing
@@ -21,11 +22,13 @@ from training.errors import UserError
 def print_plan(options: LaunchOptions, *, as_json: bool, gpu: str | None = None, calibrate: float | None = None) -> None:
     """Print the overview; `calibrate` are seconds of real training to measure this machine with.
 
-    Raises UserError where there is nothing to calibrate with, or nothing is known of `gpu`.
+    `gpu` is `H100`, or `H100:80` with its memory in GB. Raises UserError where there is nothing to calibrate with, nothing is
+    known of `gpu`, or a trial does not fit it.
     """
+    seen = named_gpu(gpu) if gpu else None
     found = plan_with_what_is_there(options)
     calibrated = _calibrated(found, calibrate) if calibrate else []
-    shown = overview(found, price=options.price, gpu=gpu, calibrated=calibrated)
+    shown = overview(found, price=options.price, gpu=seen, calibrated=calibrated)
     if as_json:
         click.echo(json.dumps(shown, indent=1))
         return
@@ -40,7 +43,7 @@ def print_plan(options: LaunchOptions, *, as_json: bool, gpu: str | None = None,
     if shown["nominal"]["tasks"] or shown["nominal"]["models"]:
         for line in nominal_lines(found):
             console.print(line, highlight=False, markup=False, style="yellow", soft_wrap=True)
-    console.print(f"run it: {_command(options)}", highlight=False, soft_wrap=True)
+    console.print(f"run it: {command_of('launch', options)}", highlight=False, soft_wrap=True)
 
 
 def print_comparison(options: LaunchOptions, *, as_json: bool) -> None:
@@ -116,7 +119,7 @@ def _lines(shown: Mapping[str, Any]) -> list[str]:
     times = "; ".join(f"{gpus}: {_range(hours)} h" for gpus, hours in shown["hours_at"].items())
     lines.append(f"time, by number of {'GPUs' if shown['gpu'] else 'trials at once'}: {times}")
     lines.append(f"store: up to {_bytes(shown['storage_bytes'])}")
-    return [*lines, f"rates: {'; '.join(shown['gpu_hours_basis'])}"]
+    return [*lines, *shown["sharing"], f"rates: {'; '.join([*shown['gpu_hours_basis'], *shown['pace']])}"]
 
 
 def _unit(shown: Mapping[str, Any]) -> str:
@@ -138,13 +141,3 @@ def _bytes(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
-
-
-def _command(options: LaunchOptions) -> str:
-    """The launch that this plan is of."""
-    words = ["sweep", "launch", "--grid", options.grid]
-    for flag, folder in (("--data", options.data), ("--run", options.run), ("--store", options.store)):
-        words += [flag, str(folder)] if folder else []
-    for name, folder_name in options.models.items():
-        words += ["--model", f"{name}={folder_name}"]
-    return shlex.join(words)

@@ -1,38 +1,32 @@
 """How fast this system trains: tokens a second, as a range, from what was measured or, said to be so, from what is assumed.
 
 Tokens are real ones (not padding), so the utilisation that is assumed of a GPU counts padding as loss. Training is in float32,
-and so are the peaks below.
+and so are the peaks. Rates are those of a trial that has its GPU alone.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from sweep.planning.architecture import Architecture
+from sweep.planning.gpus import ASSUMED, PEAKS, Gpu, trials_a_gpu
 from training.errors import UserError
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace, TrialRecord
 
-PEAKS: Mapping[str, float] = {
-    "V100": 15.7e12,
-    "T4": 8.1e12,
-    "A10": 31.2e12,
-    "A100": 19.5e12,
-    "L4": 30.3e12,
-    "L40S": 91.6e12,
-    "H100": 66.9e12,
-    "H200": 66.9e12,
-}
-"""FLOP/s in float32 without tensor cores, from the vendors' data sheets."""
 UTILISATION = (0.10, 0.25, 0.45)
 """Of the peak, on real tokens: a batch of 32 padded to its longest computes about twice the tokens that are real."""
 CORE = (10e9, 30e9, 60e9)
 """FLOP/s of a CPU core in small float32 matrices."""
-ASSUMED_GPU = "A100"
+SHARED = (1.0, 1.2, 2.0)
+"""What several trials on one GPU train together, in units of one that has it alone: at worst, likely, at best.
+
+One after the other they would be as fast as one; more is what small batches leave of a GPU. Assumed until it was measured.
+"""
 UNSEEN = (0.6, 1.0, 1.5)
 """How the rate of a phase whose tasks were never measured may differ from the rate of those that were."""
 SINGLE = (0.85, 1.0, 1.15)
@@ -128,34 +122,46 @@ def _of_model(
 
 
 def samples_of(records: Iterable[TrialRecord]) -> list[tuple[str, tuple[str, ...], float, float]]:
-    """(model, tasks, tokens, seconds) of each phase that earlier trials trained."""
-    traces: dict[str, tuple[str, PhaseTrace]] = {}
+    """(model, tasks, tokens, seconds) of each phase that earlier trials trained; seconds as of a trial alone on its GPU."""
+    traces: dict[str, tuple[str, PhaseTrace, float]] = {}
     for record in records:
-        traces.update({trace.key: (record.model, trace) for trace in record.phases})
-    return [(model, tasks_of(trace.identity), float(trace.tokens), trace.seconds) for model, trace in traces.values()]
+        pace = pace_of(shared_by(record) or 1, measured=True)[1]
+        for trace in record.phases:
+            if trace.outcome == "trained" or trace.key not in traces:
+                traces[trace.key] = record.model, trace, trace.seconds / pace
+    return [(model, tasks_of(trace.identity), float(trace.tokens), seconds) for model, trace, seconds in traces.values()]
 
 
-def assumed_rates(
-    architectures: Mapping[str, Architecture], *, device: str, gpu: str | None, cores: float, share: float
-) -> Rates:
-    """Rates of what nothing was measured on: `share` of a GPU, or CPU cores; raises UserError on a GPU that is not known."""
+def shared_by(record: TrialRecord) -> int | None:
+    """How many trials shared a GPU when a record was made; None where it was made without one, or does not say."""
+    gpus = gpus_of_record(record)
+    return trials_a_gpu(gpus) if gpus else None
+
+
+def gpus_of_record(record: TrialRecord) -> float | None:
+    """GPUs that a trial held; None where its record does not say."""
+    with contextlib.suppress(KeyError, ValueError):
+        return float(record.provenance["gpus"])
+    return None
+
+
+def assumed_rates(architectures: Mapping[str, Architecture], *, device: str, gpu: Gpu | None, cores: float) -> Rates:
+    """Rates of what nothing was measured on: a whole GPU, or CPU cores; raises UserError on a GPU of unknown speed."""
     if device == "cpu":
         count = max(1.0, cores)
         return AssumedRates(architectures, f"{count:g} CPU cores", (CORE[0] * count, CORE[1] * count, CORE[2] * count))
-    name = gpu or gpu_here() or ASSUMED_GPU
+    name = gpu.name if gpu and gpu.name else ASSUMED
     if name not in PEAKS:
-        raise UserError("nothing is known of this GPU", name, f"name one of {', '.join(PEAKS)}, or measure with --calibrate")
-    part = min(1.0, share) or 1.0
-    low, likely, high = (PEAKS[name] * part * used for used in UTILISATION)
-    return AssumedRates(architectures, name if part == 1 else f"{part:g} of a {name}", (low, likely, high))
+        remedy = f"name one of {', '.join(PEAKS)} with --gpu, or measure with --calibrate"
+        raise UserError("nothing is known of this GPU's speed", name, remedy)
+    low, likely, high = (PEAKS[name] * used for used in UTILISATION)
+    return AssumedRates(architectures, name, (low, likely, high))
 
 
-def gpu_here() -> str | None:
-    """The GPU of this machine, as the table calls it; None where there is none, or none that it has."""
-    import torch
+def pace_of(trials: int, *, measured: bool) -> tuple[float, float, float]:
+    """How much longer a trial takes that shares its GPU with others, `trials` in all: at best, likely, at worst.
 
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not torch.cuda.is_available():
-        return None
-    said = torch.cuda.get_device_name(0)
-    known = [name for name in PEAKS if name in said.replace("-", " ").split()]
-    return max(known, key=len) if known else None
+    Rates are of a trial alone. `measured` where they come from trials that shared a GPU just so: then one number holds.
+    """
+    worst, likely, best = (trials / min(float(trials), together) for together in SHARED)
+    return (likely, likely, likely) if measured else (best, likely, worst)

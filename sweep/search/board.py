@@ -82,14 +82,14 @@ class Board:
     running: dict[str, Ask] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
     dropped: dict[str, Ask] = field(default_factory=dict)
-    _book_of: dict[str, StudyBook] = field(default_factory=dict, init=False, repr=False)
+    _books_by_label: dict[str, StudyBook] = field(default_factory=dict, init=False, repr=False)
     _known: dict[str, set[Leg]] = field(default_factory=lambda: defaultdict(set), init=False, repr=False)
     _ready: list[tuple[int, float, int, Ask]] = field(default_factory=list, init=False, repr=False)
     _waiting: dict[str, list[Ask]] = field(default_factory=lambda: defaultdict(list), init=False, repr=False)
     _refused: list[Ask] = field(default_factory=list, init=False, repr=False)
     _elsewhere: list[Ask] = field(default_factory=list, init=False, repr=False)
     _training: dict[str, str] = field(default_factory=dict, init=False, repr=False)
-    _stopped: dict[str, tuple[StudySpec, int]] = field(default_factory=dict, init=False, repr=False)
+    _stopped: list[tuple[str, str]] = field(default_factory=list, init=False, repr=False)
     _reported: set[str] = field(default_factory=set, init=False, repr=False)
     _places: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _trials: dict[tuple[str, int, int], tuple[str, tuple[Node, ...]]] = field(default_factory=dict, init=False, repr=False)
@@ -127,7 +127,7 @@ class Board:
 
     def __post_init__(self) -> None:
         """Take in what every study has open."""
-        self._book_of = {book.spec.label: book for book in self.books}
+        self._books_by_label = {book.spec.label: book for book in self.books}
         self.index.refresh()
         for book in self.books:
             self._take_in(book)
@@ -142,43 +142,42 @@ class Board:
         """Whether a leg waits for a phase that another sweep is training."""
         return bool(self._elsewhere)
 
-    @property
-    def refused(self) -> list[Ask]:
-        """The legs that a gate has kept from starting."""
-        return list(self._refused)
+    def book_of(self, ask: Ask) -> StudyBook:
+        """The study that a leg belongs to."""
+        return self._books_by_label[ask.spec.label]
 
     def next(self) -> Ask | None:
         """The leg to start now, or None when everything open waits for a running one, or nothing is left for this launch."""
         self._look()
         while self._ready:
-            ask = heapq.heappop(self._ready)[-1]
+            level, _, _, ask = heapq.heappop(self._ready)
             missing = tuple(node.key for node in _reached(ask) if not self.index.has(node.key))
-            ask = replace(ask, missing=missing)
             busy = next((key for key in missing if key in self._training), None)
             if busy is not None:
                 self._waiting[busy].append(ask)
             elif any(self.index.claimed(key) for key in missing):
                 self._elsewhere.append(ask)
-            elif not all(gate.admits(ask) for gate in self.gates):
-                self._refused.append(ask)
             else:
-                self._start(ask)
-                return ask
+                ask = replace(ask, missing=missing, level=-level)
+                if all(gate.admits(ask) for gate in self.gates):
+                    self._start(ask)
+                    return ask
+                self._refused.append(ask)
         return None
 
     def at_rung(self, leg: str, score: float) -> None:
         """A leg has ended at its rung with this English dev score."""
         ask = self._ended(leg)
         assert ask.rung is not None
-        self._book(ask).note_rung(ask.number, ask.rung, score)
-        self._take_in(self._book(ask))
+        self.book_of(ask).note_rung(ask.number, ask.rung, score)
+        self._take_in(self.book_of(ask))
 
     def finish(self, leg: str, score: float | None) -> None:
         """A trial has its record (score None: it failed)."""
         ask = self._ended(leg)
         self._trials.pop((ask.spec.label, ask.number, ask.seed), None)
-        self._book(ask).note(ask.number, ask.seed, score)
-        self._take_in(self._book(ask))
+        self.book_of(ask).note(ask.number, ask.seed, score)
+        self._take_in(self.book_of(ask))
 
     def drop(self, leg: str) -> None:
         """Give up a running leg that ended without a record: nothing is told, so the next launch runs it again as it is."""
@@ -191,8 +190,8 @@ class Board:
         ask = self.dropped.pop(leg, None)
         if ask is not None:
             self.given_up.discard(ask.name)
-            self._book(ask).note(ask.number, ask.seed, None)
-            self._take_in(self._book(ask))
+            self.book_of(ask).note(ask.number, ask.seed, None)
+            self._take_in(self.book_of(ask))
 
     def busy(self, leg: str) -> None:
         """Take back a leg that met a phase which another sweep trains; it is offered again when that claim is free."""
@@ -204,10 +203,10 @@ class Board:
         self._training.pop(key, None)
         self._release(key)
 
-    def take_stopped(self) -> list[tuple[str, StudySpec, int]]:
-        """(trial, study, setting) of those that early stopping has ended since the last call."""
-        stopped, self._stopped = self._stopped, {}
-        return [(name, spec, number) for name, (spec, number) in stopped.items()]
+    def take_stopped(self) -> list[tuple[str, str]]:
+        """(trial, key of its last phase) of those that early stopping has ended since the last call."""
+        stopped, self._stopped = self._stopped, []
+        return stopped
 
     def _start(self, ask: Ask) -> None:
         self.running[ask.leg] = ask
@@ -242,9 +241,6 @@ class Board:
             for ask in elsewhere:
                 self._push(ask)
 
-    def _book(self, ask: Ask) -> StudyBook:
-        return self._book_of[ask.spec.label]
-
     def _take_in(self, book: StudyBook) -> None:
         """Queue the legs of a study that are new, and note the settings it has stopped."""
         known = self._known[book.spec.label]
@@ -252,11 +248,12 @@ class Board:
             if leg not in known:
                 known.add(leg)
                 self._push(self._ask(book, leg))
-        for number in sorted(book.stopped):
-            name, _ = self._trial(book, number, book.rules.lead)
+        for number in book.take_stopped():
+            name, nodes = self._trial(book, number, book.rules.lead)
+            del self._trials[book.spec.label, number, book.rules.lead]
             if name not in self._reported:
                 self._reported.add(name)
-                self._stopped[name] = (book.spec, number)
+                self._stopped.append((name, nodes[-1].key))
 
     def _trial(self, book: StudyBook, number: int, seed: int) -> tuple[str, tuple[Node, ...]]:
         """Name and nodes of a trial."""
@@ -274,12 +271,12 @@ class Board:
         """Queue a leg by the likely seconds until its study ends if run alone: this leg's, and a trial a round to come."""
         if ask.name in self.given_up:
             return
-        book = self._book(ask)
+        book = self.book_of(ask)
         own = leg_seconds(ask.nodes, ask.begun, ask.until, self.index.has, self.seconds)
         typical = self._typical.setdefault(ask.spec.label, own)
-        level = bucket(own + typical * rounds_left(book.rules, len(book.settings)))
+        level = bucket(own + typical * rounds_left(book.rules, book.asked))
         place = self._places.setdefault(ask.leg, len(self._places))
-        heapq.heappush(self._ready, (-level, own, place, replace(ask, level=level)))
+        heapq.heappush(self._ready, (-level, own, place, ask))
 
 
 def _reached(ask: Ask) -> list[Node]:

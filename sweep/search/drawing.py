@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.values import Choices, Range
 from sweep.planning.plan import Setting, StudySpec
+from sweep.search.tpe import Tpe, draws
 
 ATTEMPTS = 40
 """How often a new setting is drawn at random before what is left of a discrete space is listed."""
@@ -42,6 +43,9 @@ def _distribution(name: str, axis: object) -> BaseDistribution:
     return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
+Frozen = tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True)
 class Drawer:
     """Draws the settings of one study; `wanted` is how many it will have."""
@@ -57,70 +61,75 @@ class Drawer:
         """Optuna's form of the axes."""
         return distributions(self.spec)
 
-    def draw(self, number: int, taken: Iterable[Setting], known: Sequence[FrozenTrial]) -> Setting | None:
-        """The setting of a number, none of those that are `taken`; None when the space has no other.
+    def draw(self, numbers: Sequence[int], taken: Iterable[Frozen], known: Sequence[FrozenTrial]) -> list[Setting]:
+        """The settings of some numbers of a round, none of those that are `taken`; fewer when the space has no others.
 
-        `known` are settled trials in the order of their numbers.
+        `known` are settled trials in the order of their numbers. Which numbers are drawn together makes no difference.
         """
-        seen = {frozen(setting) for setting in taken}
-        for attempt in range(ATTEMPTS):
-            setting = self._sampled(self._sampler(number, attempt), known)
-            if frozen(setting) not in seen:
-                return setting
-        left = [setting for setting in _all_settings(self.spec) if frozen(setting) not in seen]
-        return random.Random(self._seed(number, ATTEMPTS)).choice(left) if left else None
+        seen, found = set(taken), list[Setting]()
+        for number, first in zip(numbers, self._first(numbers, known), strict=True):
+            setting = self._new(number, first, seen, known)
+            if setting is None:
+                break
+            seen.add(frozen(setting))
+            found.append(setting)
+        return found
 
     def as_drawn(self, values: Mapping[str, float]) -> Setting:
         """Values that were read from a record, as the sampler gives them."""
         return {name: space.to_external_repr(space.to_internal_repr(values[name])) for name, space in self.spaces.items()}
 
+    def _new(self, number: int, first: Setting, seen: set[Frozen], known: Sequence[FrozenTrial]) -> Setting | None:
+        """The first setting that is drawn, or, where it was seen, the next random one that was not."""
+        for attempt in range(ATTEMPTS):
+            setting = self._sampled(RandomSampler(seed=self._seed(number, attempt)), known) if attempt else first
+            if frozen(setting) not in seen:
+                return setting
+        left = [setting for setting in _all_settings(self.spec) if frozen(setting) not in seen]
+        return random.Random(self._seed(number, ATTEMPTS)).choice(left) if left else None
+
+    def _first(self, numbers: Sequence[int], known: Sequence[FrozenTrial]) -> list[Setting]:
+        """What the sampler gives for each number, whether it was seen or not."""
+        seeds = [self._seed(number, 0) for number in numbers]
+        if self.sampler == "random":
+            return [self._sampled(RandomSampler(seed=seed), known) for seed in seeds]
+        if self._tpe is None or len(known) < max(1, self._startup):
+            return [self._sampled(self._by_optuna(seed), known) for seed in seeds]
+        return [self._whole(values) for values in self._tpe.draw(seeds, known)]
+
     def _sampled(self, sampler: BaseSampler, known: Sequence[FrozenTrial]) -> Setting:
         """What `Study.ask` would give after the known trials, without a trial that is then thrown away."""
         study, trial = self._settled.study(sampler, known), create_trial(state=TrialState.RUNNING)
-        free = {name: space for name, space in sorted(self.spaces.items()) if known and not space.single()}
-        values = sampler.sample_relative(study, trial, free)
+        values = sampler.sample_relative(study, trial, self._free if known else {})
         for name, space in self.spaces.items():
-            if name not in values:
-                only = space.single()
-                values[name] = _only_value(space) if only else sampler.sample_independent(study, trial, name, space)
-        return {name: values[name] for name in self.spaces}
+            if name not in values and not space.single():
+                values[name] = sampler.sample_independent(study, trial, name, space)
+        return self._whole(values)
 
-    def _sampler(self, number: int, attempt: int) -> BaseSampler:
-        """The sampler of one setting, seeded by its number; random when the model-based one repeats itself."""
-        seed = self._seed(number, attempt)
-        if self.sampler == "random" or attempt:
-            return RandomSampler(seed=seed)
-        # To build one takes a third of the time of a draw, so it is seeded anew; it remembers nothing else.
-        self._model._rng.rng.seed(seed)
-        self._model._random_sampler._rng.rng.seed(seed)
-        return self._model
+    def _whole(self, values: Mapping[str, Any]) -> Setting:
+        """A setting, from what was drawn on the axes that have more than one value."""
+        return {name: values[name] if name in values else _only_value(space) for name, space in self.spaces.items()}
 
     @cached_property
-    def _model(self) -> TPESampler:
-        startup = min(4, self.wanted // 2)
-        return _Model(seed=0, multivariate=True, constant_liar=False, n_startup_trials=startup)
+    def _free(self) -> dict[str, BaseDistribution]:
+        """The axes with more than one value."""
+        return {name: space for name, space in sorted(self.spaces.items()) if not space.single()}
+
+    @cached_property
+    def _tpe(self) -> Tpe | None:
+        return Tpe(self._free) if draws(self._free) else None
+
+    @property
+    def _startup(self) -> int:
+        """How many settings are random before the first that follows from scores."""
+        return min(4, self.wanted // 2)
+
+    def _by_optuna(self, seed: int) -> BaseSampler:
+        return TPESampler(seed=seed, multivariate=True, constant_liar=False, n_startup_trials=self._startup)
 
     def _seed(self, number: int, attempt: int) -> int:
         text = f"{self.search_seed}/{self.spec.stream or self.spec.label}/{number}/{attempt}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-
-
-class _Model(TPESampler):
-    """TPE that keeps its two densities while the trials that they rest on are the same: those of a round's other settings."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._densities: dict[tuple[bool, tuple[str, ...]], tuple[list[FrozenTrial], Any]] = {}
-
-    def _build_parzen_estimator(
-        self, study: optuna.Study, search_space: dict[str, BaseDistribution], trials: list[FrozenTrial], handle_below: bool
-    ) -> Any:
-        place = (handle_below, tuple(search_space))
-        had, density = self._densities.get(place, ([], None))
-        if density is None or len(had) != len(trials) or any(old is not new for old, new in zip(had, trials, strict=True)):
-            density = super()._build_parzen_estimator(study, search_space, trials, handle_below)
-            self._densities[place] = trials, density
-        return density
 
 
 class _Settled(InMemoryStorage):
@@ -148,7 +157,7 @@ def _only_value(space: BaseDistribution) -> Any:
     return space.choices[0] if isinstance(space, CategoricalDistribution) else space.low  # type: ignore[attr-defined]
 
 
-def frozen(setting: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+def frozen(setting: Mapping[str, Any]) -> Frozen:
     """A setting that can be compared and kept in a set."""
     return tuple(sorted((name, float(value)) for name, value in setting.items()))
 

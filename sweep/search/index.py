@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from training.errors import StoreError
+from training.storage import FLEETING
 from training.store import PhaseStore
 
 
@@ -67,14 +69,19 @@ class StoreIndex:
         return any(key in keys for keys in self._keys.values())
 
     def claimed(self, key: str) -> bool:
-        """Whether a process holds the node's claim."""
-        return self.store.claimed(key.partition("@")[0])
+        """Whether a process holds the node's claim; where the storage does not answer, it may, and is asked again."""
+        try:
+            return self.store.claimed(key.partition("@")[0])
+        except StoreError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in FLEETING:
+                return True
+            raise
 
     def refresh(self) -> set[str]:
-        """List what has changed; returns the keys that are new."""
+        """List what has changed; returns the keys that are new. What does not answer is as it was at the last look."""
         fresh: set[str] = set()
         for folder, sign in ((self.store.root, "--"), (self.store.root / ".trunks", "@")):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 changed = folder.stat().st_mtime_ns
                 if self._seen.get(folder) == changed:
                     continue

@@ -73,7 +73,7 @@ class Leg:
 def best(scores: Mapping[int, float], keep: float) -> set[int]:
     """The best `keep` of the scored, rounded, one at least; ties go to the lower number."""
     count = max(1, math.floor(keep * len(scores) + 0.5))
-    return set(sorted(scores, key=lambda number: (-scores[number], number))[:count])
+    return set(sorted(sorted(scores), key=scores.__getitem__, reverse=True)[:count])
 
 
 def next_seed(rules: Rules, scores: Mapping[tuple[int, int], float | None], finished: Collection[int]) -> list[Leg]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sweep.planning.plan import StudySpec
+from sweep.planning.plan import Plan
 from sweep.search.board import Board
-from sweep.tidy import drop_checkpoint
 from training.errors import UserError
+from training.leftovers import drop_checkpoint
 from training.record import Status, TrialRecord, paused_path, read_record, write_record
+from training.store import PhaseStore
 
 
 def settle(board: Board) -> list[TrialRecord]:
@@ -17,18 +18,18 @@ def settle(board: Board) -> list[TrialRecord]:
     The in-phase checkpoint goes with it where no other sweep writes to the store. A trial whose waiting file was lost meanwhile
     is left to the next launch, which runs it to its rung again.
     """
-    ended = [_stopped(board, name, spec) for name, spec, _ in board.take_stopped()]
+    ended = [_stopped(board.plan, name, key) for name, key in board.take_stopped()]
     return [record for record in ended if record is not None]
 
 
-def _stopped(board: Board, name: str, spec: StudySpec) -> TrialRecord | None:
-    plan, waiting = board.plan, paused_path(board.plan.run, name)
+def _stopped(plan: Plan, name: str, key: str) -> TrialRecord | None:
+    waiting, store = paused_path(plan.run, name), PhaseStore(plan.store)
     try:
         record = replace(read_record(waiting), status=Status.STOPPED)
     except UserError:
         return None
+    if plan.phases is None and store.checkpoint_path(key).exists():  # first: nobody looks for it once the trial has its record
+        drop_checkpoint(store, key)
     write_record(plan.run, record)
     waiting.unlink(missing_ok=True)
-    if plan.phases is None:
-        drop_checkpoint(plan.store, plan.chain(spec, dict(record.hyperparameters), record.seed).weights_key)
     return record

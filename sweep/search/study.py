@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from sweep.planning.plan import Setting, StudySpec
-from sweep.search.drawing import Drawer, frozen
+from sweep.search.drawing import Drawer, Frozen, frozen
 from sweep.search.rules import Leg, Rules, best, next_seed
+from sweep.search.trials import now, trial_of
 from training.errors import UserError
 from training.record import Status, TrialRecord
 
@@ -39,22 +40,30 @@ class StudyBook:
     rungs: dict[int, dict[int, float]] = field(default_factory=dict)
     stopped: set[int] = field(default_factory=set)
     _asked: list[tuple[int, Setting]] = field(default_factory=list, init=False)
+    _taken: set[Frozen] = field(default_factory=set, init=False, repr=False)
     _legs: list[Leg] | None = field(default=None, init=False)
-    _told: dict[int, FrozenTrial] = field(default_factory=dict, init=False, repr=False)
+    _told: dict[int, FrozenTrial | None] = field(default_factory=dict, init=False, repr=False)
+    _passed: dict[tuple[int, int], set[int]] = field(default_factory=dict, init=False, repr=False)
+    _newly_stopped: list[int] = field(default_factory=list, init=False, repr=False)
     _settled: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Take up the settings in the storage (by Optuna's own number)."""
-        axes, seen = set(self.spec.axes), set()
+        """Take up the settings in the storage (by Optuna's own id)."""
+        axes = set(self.spec.axes)
         for trial in self.study.get_trials(deepcopy=False):
-            if set(trial.params) == axes and frozen(trial.params) not in seen:
-                seen.add(frozen(trial.params))
-                self._asked.append((trial.number, dict(trial.params)))
+            if set(trial.params) == axes and (key := frozen(trial.params)) not in self._taken:
+                self._taken.add(key)
+                self._asked.append((trial._trial_id, dict(trial.params)))
 
     @property
     def settings(self) -> list[Setting]:
         """Settings asked for so far, by number."""
         return [setting for _, setting in self._asked[: self.rules.wanted]]
+
+    @property
+    def asked(self) -> int:
+        """How many settings were asked for so far."""
+        return min(len(self._asked), self.rules.wanted)
 
     @property
     def done(self) -> bool:
@@ -63,7 +72,7 @@ class StudyBook:
 
     def likely_left(self) -> int:
         """Trials that are likely still to run (with early stopping, what will get further seeds is not known yet)."""
-        legs, to_ask = self.legs(), 0 if self.exhausted else max(0, self.rules.wanted - len(self.settings))
+        legs, to_ask = self.legs(), 0 if self.exhausted else self.rules.wanted - self.asked
         if not self.rules.best_seeds:
             return len(legs) + to_ask * len(self.rules.seeds)
         further = 0 if any(leg.seed != self.rules.lead for leg in legs) or not legs else len(self.rules.seeds) - 1
@@ -83,33 +92,42 @@ class StudyBook:
         """Take up what earlier launches left: settings that only records know, every score, every rung."""
         mine = (record for record in records if record.study == self.spec.label and record.number < self.rules.wanted)
         for record in sorted(mine, key=lambda record: (record.number, record.seed)):
-            while len(self._asked) < record.number and self._ask_one():
+            while len(self._asked) < record.number and self._ask(min(record.number, self._next_round())):
                 continue
             if len(self._asked) < record.number:
                 return
             self._hold(record.number, record.hyperparameters)
+            self._told.pop(record.number, None)
             if record.seed == self.rules.lead:
                 self.rungs.setdefault(record.number, {}).update({rung.rung: rung.score for rung in record.rungs})
             if record.seed in self.rules.seeds and record.status in (Status.FINISHED, Status.FAILED):
                 self.note(record.number, record.seed, score_of(record))
+        self._told.clear()
+        self._passed.clear()
         self._legs, self._settled = None, 0
 
     def note(self, number: int, seed: int, score: float | None) -> None:
         """Write down a trial's score (None: it failed); tells Optuna when the setting is settled."""
         self.scores[number, seed], self._legs = score, None
-        place = self._asked[number][0]
+        self._told.pop(number, None)
+        if len(self.rungs.get(number, ())) < len(self.rules.rungs):  # its score stands for those at the rungs
+            self._passed.clear()
         if not self.rules.stopping and any((number, other) not in self.scores for other in self.rules.seeds):
             return
         value = self._value(number)
-        if value is None:
-            self.study.tell(place, state=TrialState.FAIL, skip_if_finished=True)
-        else:
-            self.study.tell(place, value, skip_if_finished=True)
+        self._tell(number, TrialState.FAIL if value is None else TrialState.COMPLETE, value)
 
     def note_rung(self, number: int, rung: int, score: float) -> None:
         """Write down a setting's score at a rung (on the first seed)."""
         self.rungs.setdefault(number, {})[rung] = score
+        self._told.pop(number, None)
+        self._passed = {place: passed for place, passed in self._passed.items() if place[1] != rung}
         self._legs = None
+
+    def take_stopped(self) -> list[int]:
+        """The settings that early stopping has ended since the last call."""
+        taken, self._newly_stopped = self._newly_stopped, []
+        return taken
 
     def _value(self, number: int) -> float | None:
         """What Optuna is told of a setting: its mean over seeds, with early stopping the first seed's score; None: failed."""
@@ -118,37 +136,45 @@ class StudyBook:
         return sum(known) / len(known) if len(known) == len(seeds) else None
 
     def _plain_legs(self) -> list[Leg]:
-        asked = len(self.settings)
-        complete = all((number, seed) in self.scores for number in range(asked) for seed in self.rules.seeds)
-        if complete or self._cut_short():
+        while self._settled < self.asked and all((self._settled, seed) in self.scores for seed in self.rules.seeds):
+            self._settled += 1
+        if self._settled == self.asked or self._cut_short():
             self._ask_round()
-        places = ((number, seed) for number in range(len(self.settings)) for seed in self.rules.seeds)
+        places = ((number, seed) for number in range(self._settled, self.asked) for seed in self.rules.seeds)
         return [Leg(number, seed) for number, seed in places if (number, seed) not in self.scores]
 
     def _stopping_legs(self) -> list[Leg]:
         if self._cut_short():
             self._ask_round()
-        while self._settled < len(self.settings) or self._ask_round():
-            start, end = self._settled, min(self._settled + self.rules.at_once, len(self.settings))
+        while self._settled < self.asked or self._ask_round():
+            start, end = self._settled, min(self._settled + self.rules.at_once, self.asked)
             if legs := self._round_legs(start, end):
                 return legs
             self._stop(range(start, end))
             self._settled = end
-        return next_seed(self.rules, self.scores, list(filter(self._finished, range(len(self.settings)))))
+        return next_seed(self.rules, self.scores, list(filter(self._finished, range(self.asked))))
 
     def _round_legs(self, start: int, end: int) -> list[Leg]:
         """What of a round of settings is open on the first seed."""
         alive = [number for number in range(start, end) if not self._failed(number)]
         begun = 0.0
         for rung, share in enumerate(self.rules.rungs):
-            known = {number: score for number in range(end) if (score := self._at(number, rung)) is not None}
-            if short := [number for number in alive if number not in known]:
+            if short := [number for number in alive if self._at(number, rung) is None]:
                 return [Leg(number, self.rules.lead, rung, begun, share) for number in short]
-            passed, begun = best(known, self.rules.keep), share
+            passed, begun = self._passing(end, rung), share
             alive = [number for number in alive if number in passed or self._finished(number)]
         if not alive and not any(self._finished(number) for number in range(end)):
             alive = self._next_best(start, end)
         return [Leg(number, self.rules.lead, None, begun) for number in alive if not self._finished(number)]
+
+    def _passing(self, end: int, rung: int) -> set[int]:
+        """Who goes past a rung, of the settings before a number."""
+        passed = self._passed.get((end, rung))
+        if passed is None:
+            scores = {number: self._at(number, rung) for number in range(end)}
+            known = {number: score for number, score in scores.items() if score is not None}
+            passed = self._passed[end, rung] = best(known, self.rules.keep)
+        return passed
 
     def _next_best(self, start: int, end: int) -> list[int]:
         """The setting that goes on where all that passed have failed: the one that came furthest with the best score."""
@@ -158,7 +184,10 @@ class StudyBook:
 
     def _at(self, number: int, rung: int) -> float | None:
         """A setting's score at a rung; one whose phase was there already has only its last score."""
-        return self.rungs.get(number, {}).get(rung, self.scores.get((number, self.rules.lead)))
+        reached = self.rungs.get(number)
+        if reached is not None and rung in reached:
+            return reached[rung]
+        return self.scores.get((number, self.rules.seeds[0]))
 
     def _finished(self, number: int) -> bool:
         return self.scores.get((number, self.rules.lead)) is not None
@@ -172,12 +201,19 @@ class StudyBook:
             if number in self.stopped or self._finished(number) or self._failed(number):
                 continue
             self.stopped.add(number)
-            told = self.study.get_trials(deepcopy=False)[self._asked[number][0]]
-            if told.state is TrialState.RUNNING:
-                trial = optuna.trial.Trial(self.study, told._trial_id)
-                for rung, score in sorted(self.rungs.get(number, {}).items()):
-                    trial.report(score, rung)
-                self.study.tell(told.number, state=TrialState.PRUNED, skip_if_finished=True)
+            self._newly_stopped.append(number)
+            self._tell(number, TrialState.PRUNED)
+
+    def _tell(self, number: int, state: TrialState, value: float | None = None) -> None:
+        """End a setting's trial in the storage, where it is open: as `Study.tell`, which copies the trial twice."""
+        trial, storage = self._asked[number][0], self.study._storage
+        if storage.get_trial(trial).state is not TrialState.RUNNING:
+            return
+        if state is TrialState.PRUNED:
+            for rung, score in sorted(self.rungs.get(number, {}).items()):
+                storage.set_trial_intermediate_value(trial, rung, score)
+                value = score
+        storage.set_trial_state_values(trial, state, None if value is None else [value])
 
     def _hold(self, number: int, values: Mapping[str, float]) -> None:
         """Make a record's setting that of its number."""
@@ -186,57 +222,52 @@ class StudyBook:
             self._add(setting)
         elif frozen(self._asked[number][1]) != frozen(setting):
             self._asked[number] = (self._asked[number][0], setting)
+            self._taken = {frozen(setting) for _, setting in self._asked}
 
     def _add(self, setting: Setting) -> None:
-        trial = create_trial(state=TrialState.RUNNING, params=dict(setting), distributions=self.drawer.spaces)
-        self.study.add_trial(trial)
-        self._asked.append((self.study.get_trials(deepcopy=False)[-1].number, setting))
+        trial = trial_of(setting, self.drawer.spaces, time=now())
+        self._asked.append((self.study._storage.create_new_trial(self.study._study_id, trial), setting))
+        self._taken.add(frozen(setting))
 
     def _cut_short(self) -> bool:
         """Whether a kill cut a round short while it was asked for."""
-        return len(self.settings) % self.rules.at_once != 0
+        return self.asked % self.rules.at_once != 0
 
     def _ask_round(self) -> bool:
         """Ask for the next round of settings; False when there is none."""
-        before = len(self._asked)
-        end = min(self.rules.wanted, self._round_start(before) + self.rules.at_once)
-        while len(self._asked) < end and not self.exhausted:
-            self._ask_one()
-        return len(self._asked) > before
+        return self._ask(min(self.rules.wanted, self._next_round()))
 
-    def _round_start(self, number: int) -> int:
-        return number // self.rules.at_once * self.rules.at_once
+    def _next_round(self) -> int:
+        """The first number of the round after that of the next setting."""
+        return (len(self._asked) // self.rules.at_once + 1) * self.rules.at_once
 
-    def _ask_one(self) -> bool:
-        """Ask for the next setting; False when the space has no other."""
-        number = len(self._asked)
-        taken = [setting for _, setting in self._asked]
-        setting = self.drawer.draw(number, taken, self._known(self._round_start(number)))
-        self.exhausted = setting is None
-        if setting is not None:
+    def _ask(self, end: int) -> bool:
+        """Ask for the settings of one round up to a number; False when the space has no other, or none is left to ask for."""
+        numbers = range(len(self._asked), end)
+        if self.exhausted or not numbers:
+            return False
+        drawn = self.drawer.draw(numbers, self._taken, self._known(self._next_round() - self.rules.at_once))
+        self.exhausted = len(drawn) < len(numbers)
+        for setting in drawn:
             self._add(setting)
-        return setting is not None
+        return bool(drawn)
 
     def _known(self, end: int) -> list[FrozenTrial]:
         """The settled settings before a number, as Optuna's trials."""
-        found = (self._as_known(number) for number in range(min(end, len(self._asked))))
+        for number in range(end):
+            if number not in self._told:
+                self._told[number] = self._as_known(number)
+        found = (self._told[number] for number in range(end))
         return [trial for trial in found if trial is not None]
 
     def _as_known(self, number: int) -> FrozenTrial | None:
-        """A settled setting as Optuna's trial, the same object while nothing changes; None where the sampler learns nothing."""
+        """A settled setting as Optuna's trial; None where the sampler learns nothing from it."""
         setting, value, rungs = self._asked[number][1], self._value(number), self.rungs.get(number, {})
-        if value is None and (not rungs or self._failed(number)):
+        if value is not None:
+            return trial_of(setting, self.drawer.spaces, TrialState.COMPLETE, number=number, value=value)
+        if not rungs or self._failed(number):
             return None
-        reached = dict(rungs) if value is None else {}
-        had = self._told.get(number)
-        if had is None or had.params != setting or had.value != value or had.intermediate_values != reached:
-            state = TrialState.COMPLETE if value is not None else TrialState.PRUNED
-            had = create_trial(
-                state=state, value=value, params=dict(setting), distributions=self.drawer.spaces, intermediate_values=reached
-            )
-            had.number = number
-            self._told[number] = had
-        return had
+        return trial_of(setting, self.drawer.spaces, TrialState.PRUNED, number=number, reached=rungs)
 
 
 def score_of(record: TrialRecord) -> float | None:

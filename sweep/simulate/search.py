@@ -190,8 +190,8 @@ class SearchSource:
         reached = ask.rung if ask.rung is not None else len(shares)
         if not shares:
             return ()
-        known = next(book for book in self.board.books if book.spec is ask.spec).rungs.get(ask.number, {})
-        passed = {rung: value for rung, value in known.items() if rung < reached and ask.seed == self.plan.grid.seeds[0]}
+        known = self.board.book_of(ask).rungs.get(ask.number, {}) if ask.seed == self.plan.grid.seeds[0] else {}
+        passed = {rung: value for rung, value in known.items() if rung < reached}
         if score is not None and ask.rung is not None:
             passed[ask.rung] = score
         return tuple(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -92,8 +92,8 @@ def _records_wrong(source: SearchSource) -> list[str]:
     records = read_records(source.plan.run)
     written = sum(source.ends.values())
     wrong = [] if written == len(records) else [f"{written} records were written, and {len(records)} are there"]
-    places = [(record.study, record.number, record.seed) for record in records]
-    wrong += [f"two records of {place}" for place in set(places) if places.count(place) > 1]
+    places = Counter((record.study, record.number, record.seed) for record in records)
+    wrong += [f"{count} records of {place}" for place, count in places.items() if count > 1]
     left = sorted(path.stem for path in (source.plan.run / "rungs").glob("*.json"))
     return wrong + [f"{name} still waits at a rung" for name in left]
 

@@ -8,14 +8,30 @@ import shlex
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
-from sweep.tracking.mirror import Tracker, reason_of
+from sweep.tracking.mirror import reason_of
 from sweep.tracking.place import masked
 from training.errors import UserError
 from training.record import TrialRecord
 
 PAUSE = 60.0
 """Seconds for which MLflow is left alone after it failed."""
+
+
+class Mirror(Protocol):
+    """What records are mirrored to: a `Tracker`."""
+
+    @property
+    def run_folder(self) -> Path:
+        """The run folder whose records it mirrors."""
+
+    def mirror(self, record: TrialRecord) -> bool:
+        """Bring one record to it."""
+
+    def finish(self) -> None:
+        """The launch is over."""
 
 
 class MirrorQueue:
@@ -25,7 +41,7 @@ class MirrorQueue:
     of a failure once, with the command that makes up for it, and again when nothing is missed any more.
     """
 
-    def __init__(self, tracker: Tracker, warn: Callable[[str], None] | None = None, *, pause: float = PAUSE) -> None:
+    def __init__(self, tracker: Mirror, warn: Callable[[str], None] | None = None, *, pause: float = PAUSE) -> None:
         """`warn` takes one line for the user (the log, by default) and is called from the mirroring thread."""
         self._tracker, self._pause = tracker, pause
         self._warn = warn or logging.getLogger(__name__).warning

@@ -6,7 +6,6 @@ Records never change once they are written, so a reader that is asked again read
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from training.codec import to_payload
-from training.record import Status, TrialRecord
+from training.record import Status, TrialRecord, payload_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,22 +75,29 @@ def _glance(payload: dict[str, Any], written: float) -> Glance:
 
 @dataclass
 class GlanceReader:
-    """Reads the records of a run folder, or (`room` is `rungs`) its trials that wait at a rung."""
+    """Reads the records of a run folder, or (`room` is `rungs`) its trials that wait at a rung.
+
+    `damaged` names the files that the last reading could make nothing of.
+    """
 
     run: Path
     room: str = "records"
     known: dict[str, Glance] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
 
     def read(self) -> list[Glance]:
         """Those that were not there before; damaged ones are left out, as are those of another version."""
         fresh = []
+        self.damaged = set()
         for name, path, written in self._files():
             before = self.known.get(name)
             if before is not None and before.written == written:
                 continue
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-                self.known[name] = _glance(json.loads(Path(path).read_bytes()), written)
+            try:
+                self.known[name] = _glance(payload_of(Path(path).read_bytes()), written)
                 fresh.append(self.known[name])
+            except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+                self.damaged.add(name)
         return fresh
 
     def read_all(self) -> list[Glance]:

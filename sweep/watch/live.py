@@ -107,7 +107,10 @@ def doing(state: Mapping[str, Any]) -> str:
 def read_live(run: Path, most: int | None = None) -> list[dict[str, Any]]:
     """What the live files say (of the first `most`), oldest trial first; unreadable ones (being replaced) are left out."""
     found = []
-    for path in sorted((run / "live").glob("*.json"))[:most]:
+    paths: list[Path] = []
+    with contextlib.suppress(OSError):
+        paths = sorted((run / "live").glob("*.json"))[:most]
+    for path in paths:
         with contextlib.suppress(OSError, ValueError):
             found.append(json.loads(path.read_text(encoding="utf-8")))
     return sorted(found, key=lambda state: state.get("started", 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 
@@ -15,7 +16,7 @@ from sweep.runfolder import RunMark
 from sweep.watch.glances import GlanceReader, glance
 from sweep.watch.live import doing, read_live
 from sweep.watch.standing import INTERVAL, Pace, Standing, write_standing
-from sweep.watch.table import LiveTable
+from sweep.watch.table import LiveTable, at_most
 from sweep.watch.tally import Tally
 from sweep.watch.wording import amount, duration, several
 from training.record import RungScore, Status, TrialRecord
@@ -48,9 +49,10 @@ class ProgressView:
         self.plan, self.console, self.clock = plan, console, clock
         self._budget, self._still, self._rungs = budget, still, GlanceReader(plan.run, "rungs")
         unmarked = RunMark(schema=1, sweep="", grid=plan.grid.name)
-        self.standing = Standing(Tally(mark_of(plan, unmarked)), Pace(clock(), clock))
+        self.standing = Standing(Tally(mark_of(plan, unmarked)), Pace(clock(), clock), state="starting")
         for record in records:
             self.standing.tally.note(glance(record))
+        self.standing.tally.note_paused(self._rungs.read_all())
         self._shown, self._written, self._spoke = float("-inf"), float("-inf"), clock()
         before = self.standing.tally.settled
         studies = "1 study" if len(plan.studies) == 1 else f"{len(plan.studies)} studies"
@@ -69,8 +71,11 @@ class ProgressView:
             return
         self._shown = now
         self.standing.running = running
+        if self.standing.state == "starting":
+            self.standing.state = "running"
         if self._table is not None or now - self._spoke >= HEARTBEAT or now - self._written >= INTERVAL:
-            self._look(now)
+            with contextlib.suppress(OSError):  # a view that sees nothing for a while ends no sweep
+                self._look(now)
         if self._table is not None:
             self._table.refresh()
         elif now - self._spoke >= HEARTBEAT:
@@ -81,7 +86,8 @@ class ProgressView:
         seen, tally = glance(record), self.standing.tally
         if tally.note(seen):
             self.standing.pace.note(seen)
-        place = f"[{tally.settled}/{tally.trials}]".replace("[", "\\[")
+        most = "≤" if tally.mark.stopping else ""
+        place = f"[{tally.settled}/{most}{tally.trials}]".replace("[", "\\[")
         self._say(f"{place} {escape(record.trial)} {_what(record)}{self._time_left()}")
         if "damaged" in record.provenance:
             cause = f"damaged, set aside and trained again: {record.provenance['damaged']}"
@@ -91,11 +97,14 @@ class ProgressView:
         """A line of its own, above the table."""
         self._say(text, style=style, markup=False)
 
-    def stopping(self, now: bool) -> None:
-        """Somebody has asked the sweep to end."""
+    def stopping(self, now: bool, *, interrupted: bool = False) -> None:
+        """Somebody has asked the sweep to end: from another shell, or (`interrupted`) with Ctrl-C in this one."""
         self.standing.state = "stopping"
         what = "running trials write their checkpoints" if now else "running trials go on to their ends, nothing new is started"
-        self.say(f"asked to stop: {what}", style="yellow")
+        again = "; Ctrl-C once more ends it without them" if interrupted else ""
+        self.say(f"{'interrupted' if interrupted else 'asked to stop'}: {what}{again}", style="yellow")
+        if self._table is not None:
+            self._table.refresh()
 
     def close(self) -> None:
         """Take the table away."""
@@ -121,9 +130,9 @@ class ProgressView:
         standing = self.standing
         busy = [text for state in standing.live if (text := doing(state))]
         more = f" and {standing.running - 2} others" if standing.running > 2 else ""
-        pace = standing.pace.tokens_a_second
+        pace, tally = standing.pace.tokens_a_second, standing.tally
         parts = [
-            f"{standing.tally.settled} of {standing.tally.trials} trials after {duration(standing.pace.seconds)}",
+            f"{tally.settled} of {at_most(standing)}{tally.trials} trials after {duration(standing.pace.seconds)}",
             f"{standing.running} running: {'; '.join(busy[:2])}{more}" if busy else f"{standing.running} running",
             *([f"{amount(pace)} tokens/s"] if pace else []),
             *([standing.budget] if standing.budget else []),

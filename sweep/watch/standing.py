@@ -18,7 +18,7 @@ from sweep.tidy import STANDING
 from sweep.watch.glances import Glance
 from sweep.watch.tally import Tally
 
-BUSY = ("running", "stopping")
+BUSY = ("starting", "running", "stopping")
 INTERVAL = 5.0
 """Seconds between two writings of `standing.json`."""
 

@@ -26,7 +26,7 @@ from training.codec import to_payload
 STALE = 30.0
 """Seconds without a sign of life after which a running trial is called silent."""
 MOST_NAMED = 20
-"""Failed trials that are named one by one."""
+"""Failed trials, and damaged files, that are named one by one."""
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Look:
     run: Path
     mark: RunMark = field(init=False)
     standing: Standing = field(init=False)
+    damaged: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin to read; raises UserError when the folder is no run folder."""
@@ -63,6 +64,7 @@ class Look:
         told = read_standing(self.run) if held else {}
         standing.running = len(standing.live)
         standing.tally.note_paused(self._rungs.read_all())
+        self.damaged = sorted(self._reader.damaged | self._rungs.damaged)
         standing.budget = str(told.get("budget", ""))
         known, open_trials = told.get("left"), standing.tally.trials - standing.tally.settled
         standing.left = (float(known) if known is not None else standing.pace.left(open_trials)) if held else None
@@ -96,6 +98,7 @@ def status_of(run: Path) -> dict[str, Any]:
         "paused": tally.paused,
         "failed": [trial for trial, _ in tally.failures],
         "failures": dict(tally.failures),
+        "damaged": look.damaged,
         "phases": _count(store, "--"),
         "phases_trained": len(tally.trained),
         "phases_reused": tally.reused,
@@ -121,7 +124,7 @@ def status_of(run: Path) -> dict[str, Any]:
         ],
         "running": [_running(state) for state in standing.live],
         "ending": to_payload(ending) if ending else None,
-        "next": next_command(run, standing.state),
+        "next": next_command(run, standing.state, damaged=bool(look.damaged)),
     }
 
 
@@ -132,12 +135,13 @@ def _rates(standing: Standing) -> dict[str, float | None]:
     return {"trials_an_hour": standing.pace.trials_an_hour, "tokens_a_second": standing.pace.tokens_a_second}
 
 
-def next_command(run: Path, state: str) -> str:
-    """What a user is likely to want next."""
+def next_command(run: Path, state: str, *, damaged: bool = False) -> str:
+    """What a user is likely to want next; trials whose records are damaged run again in the next launch."""
     where = shlex.quote(str(run))
     if state in ("running", "stopping"):
         return f"sweep status --watch --run {where}"
-    return f"sweep table --run {where}" if state == EndState.FINISHED else f"sweep resume --run {where}"
+    done = state == EndState.FINISHED and not damaged
+    return f"sweep table --run {where}" if done else f"sweep resume --run {where}"
 
 
 def _running(state: dict[str, Any]) -> dict[str, Any]:
@@ -159,14 +163,17 @@ def print_status(run: Path, as_json: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(status_of(run), indent=1))
         return
+    from rich.console import Console
+
     from sweep.watch.table import LiveTable
-    from sweep.words import print_rich
+    from sweep.words import print_lines, print_rich
 
     look = Look(run)
     standing = look.again()
     print_rich(LiveTable(standing, height=10_000))
+    console = Console()
     for line in _further(look, standing, read_ending(run)):
-        click.echo(line)
+        print_lines(console, line)
 
 
 def _further(look: Look, standing: Standing, ending: Ending | None) -> Iterator[str]:
@@ -179,13 +186,17 @@ def _further(look: Look, standing: Standing, ending: Ending | None) -> Iterator[
         yield f"  failed: {trial}: {reason}"
     if len(failures) > MOST_NAMED:
         yield f"  and {len(failures) - MOST_NAMED} other failed trials"
+    for name in look.damaged[:MOST_NAMED]:
+        yield f"  damaged: {name}: the next launch sets it aside and runs its trial again"
+    if len(look.damaged) > MOST_NAMED:
+        yield f"  and {len(look.damaged) - MOST_NAMED} other damaged files"
     if ending is not None and ending.reason:
         yield f"ended with: {ending.reason}"
     for left in ending.left_out if ending else ():
         yield f"  left out: {left.pair}, {left.trials} trials: {left.reason}"
     store = store_of(look.run, look.mark)
     yield f"{_count(store, '--')} phases in {store}, {size(folder_size(store))}"
-    yield f"next: {next_command(look.run, standing.state)}"
+    yield f"next: {next_command(look.run, standing.state, damaged=bool(look.damaged))}"
 
 
 def _count(folder: Path, named: str = "") -> int:

@@ -45,7 +45,7 @@ class LiveTable:
 def sum_lines(standing: Standing) -> list[str]:
     """The sums of a sweep: trials; phases and pace; time and budget."""
     tally, pace = standing.tally, standing.pace
-    trials = [f"{tally.settled} of {_at_most(standing)}{tally.trials} trials"]
+    trials = [f"{tally.settled} of {at_most(standing)}{tally.trials} trials"]
     trials += [f"{tally.stopped} stopped early"] if tally.stopped else []
     trials += [f"{tally.paused} waiting at a rung"] if tally.paused else []
     trials += [f"{tally.failed} failed"] if tally.failed else []
@@ -61,7 +61,7 @@ def sum_lines(standing: Standing) -> list[str]:
     return [line for line in lines if line]
 
 
-def _at_most(standing: Standing) -> str:
+def at_most(standing: Standing) -> str:
     """With early stopping a sweep may need fewer trials than its grid has."""
     return "at most " if standing.tally.mark.stopping and standing.state != EndState.FINISHED else ""
 
@@ -134,8 +134,9 @@ def _training(standing: Standing, width: int, most: int) -> list[Text]:
     busy = [f"{_subject(state, width)}{text}{_loss(state)}" for state in standing.live if (text := doing(state))]
     lines = [Text(f"  {text}", no_wrap=True, overflow="ellipsis") for text in busy[:most]]
     hidden = max(len(busy), standing.running) - len(lines)
-    if hidden > 0 and lines:
-        lines.append(Text(f"  and {several(hidden, 'other trial')}", style="dim"))
+    if hidden > 0:
+        what = f"and {several(hidden, 'other trial')}" if lines else f"{several(hidden, 'trial')} starting"
+        lines.append(Text(f"  {what}", style="dim"))
     return lines
 
 

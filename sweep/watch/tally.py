@@ -90,7 +90,7 @@ class Tally:
     @property
     def hours(self) -> float:
         """GPU-hours (or CPU-hours, see `RunMark.unit`) that trials with a record have held their resources."""
-        return self.unit_seconds * self.mark.share / 3600
+        return self.unit_seconds / 3600
 
     @property
     def reused(self) -> int:
@@ -117,7 +117,7 @@ class Tally:
         if seen.status is Status.FAILED:
             self.failures.append((seen.trial, seen.reason.splitlines()[0] if seen.reason else "no reason was given"))
         self.needed += len(seen.phases)
-        self.unit_seconds += seen.seconds
+        self.unit_seconds += seen.seconds * self.mark.share_of(seen.study)
         self._train(seen)
         return True
 

@@ -20,12 +20,17 @@ IDENTITY = {
     "Mixing": {"kind", "cap", "temperature", "weights", "alpha", "batches", "loss_scaling"},
     "PhaseIdentity": {
         *("role", "tasks", "lr", "epochs", "batch", "seed", "schedule", "warmup", "weight_decay", "adam_eps", "clip"),
-        *("decay", "carry_heads", "mask_rate", "length_pool", "mixing", "numerics"),
+        *("decay", "carry_heads", "mask_rate", "length_pool", "mixing", "numerics", "attention_dropout", "precision"),
     },
     "EvaluationIdentity": {"task", "version", "split", "languages", "data", "max_length", "stride", "layer", "pooling"},
     "ChainIdentity": {"model", "phases", "selection", "evaluations"},
 }
-RUNTIME = {"Runtime": {"device", "threads", "micro_batch", "checkpoint_seconds", "evaluation_tokens"}}
+RUNTIME = {
+    "Runtime": {
+        *("device", "threads", "micro_batch", "checkpoint_seconds", "evaluation_tokens", "packed", "compact", "share"),
+        "workers",
+    }
+}
 
 
 def _classes() -> dict[str, type]:

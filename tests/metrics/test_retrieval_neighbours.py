@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
-from training.metrics.neighbours import Neighbours, search, unit
+from training.metrics.neighbours import Neighbours, mutual, search, unit
 
 FEW = st.integers(1, 6)
 
@@ -42,6 +44,46 @@ def test_search_gives_the_same_bits_for_any_block(block: int, seed: int) -> None
     right[dice.integers(64, size=10)] = right[0]
     whole, cut = search(left, right, 5, 1000), search(left, right, 5, block)
     assert whole[1].tolist() == cut[1].tolist() and whole[0].tolist() == cut[0].tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 5), FEW, st.integers(1, 31), st.booleans(), st.integers(0, 999))
+def test_mutual_gives_the_same_bits_as_two_searches(
+    left: int, right: int, width: int, k: int, block: int, real: bool, seed: int
+) -> None:
+    """Among vectors of which many are equal, and among real ones of which some are."""
+    dice = np.random.default_rng(seed)
+    one, two = grid(left, width, seed), grid(right, width, seed + 1)
+    if real:
+        one += dice.standard_normal(one.shape).astype(np.float32) * dice.integers(0, 2, size=(left, 1), dtype=np.int8)
+    there, back = mutual(one, two, k, block)
+    for found, expected in ((there, search(one, two, k)), (back, search(two, one, k))):
+        assert found[0].tolist() == expected[0].tolist() and found[1].tolist() == expected[1].tolist()
+
+
+@pytest.mark.parametrize("way", ["towards", "away"])
+def test_search_finds_the_nearest_whether_candidates_come_nearer_or_not(way: str) -> None:
+    """Each block has better ones than all before, so that what is known leaves nothing out; or the first has them all."""
+    angles = np.linspace(1.5, 0.0, 500) if way == "towards" else np.linspace(0.0, 1.5, 500)
+    candidates = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    queries = np.array([[1.0, 0.0], [2.0, 0.1]], dtype=np.float32)
+    for block in (20, 64, 500):
+        assert search(queries, candidates, 3, block)[1].tolist() == brute_force(queries, candidates, 3)
+
+
+def test_mutual_takes_one_product_of_each_pair_of_blocks() -> None:
+    one, two = grid(50, 8, 0), grid(70, 8, 1)
+    with FlopCounterMode(display=False) as counter:
+        mutual(one, two, 4, 16)
+    assert counter.get_total_flops() == 2 * 50 * 70 * 8
+
+
+def test_products_are_whole_in_float32_whatever_the_precision_around_them() -> None:
+    dice = np.random.default_rng(0)
+    one, two = dice.standard_normal((40, 64)).astype(np.float32), dice.standard_normal((90, 64)).astype(np.float32)
+    expected = search(one, two, 5)[1].tolist()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert search(one, two, 5)[1].tolist() == mutual(one, two, 5)[0][1].tolist() == expected
 
 
 def test_search_of_candidates_that_are_all_equal_gives_the_first() -> None:

@@ -15,9 +15,10 @@ from training.record import CarryReport, Status, TrialRecord, write_paused, writ
 
 
 def shown(trial: TrialRecord, width: int = 110) -> str:
-    console = Console(width=width, file=io.StringIO(), color_system=None)
+    stream = io.StringIO()
+    console = Console(width=width, file=stream, color_system=None)
     console.print(render_trial(trial))
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+    return stream.getvalue()
 
 
 def test_page_of_a_finished_trial_shows_the_chain_its_phases_and_every_language() -> None:

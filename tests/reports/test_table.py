@@ -3,12 +3,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
-from reports.frame import transfer_tables
+from reports.frame import TransferTable, transfer_tables
 from reports.table import render_transfer, transfer_csv, transfer_json, transfer_markdown
 from tests.reports.builders import record
 from training.record import Status, TrialRecord
@@ -17,9 +19,10 @@ GOLDENS = Path(__file__).parent / "goldens"
 
 
 def shown(what: RenderableType, width: int = 100) -> str:
-    console = Console(width=width, file=io.StringIO(), color_system=None)
+    stream = io.StringIO()
+    console = Console(width=width, file=stream, color_system=None)
     console.print(what)
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+    return stream.getvalue()
 
 
 def sweep_records(*, synthetic: bool = False) -> list[TrialRecord]:
@@ -30,18 +33,18 @@ def sweep_records(*, synthetic: bool = False) -> list[TrialRecord]:
         for seed in (1, 2):
             for number in (0, 1) if name != "qqp" else (0,):
                 chosen = 70.0 + number
-                shared = {"number": number, "seed": seed, "selected": chosen, "synthetic": synthetic}
-                records.append(record(name, {"xnli": xnli + seed + number}, **shared))  # type: ignore[arg-type]
+                shared: dict[str, Any] = {"number": number, "seed": seed, "selected": chosen, "synthetic": synthetic}
+                records.append(record(name, {"xnli": xnli + seed + number}, **shared))
                 status = Status.FAILED if (name, number, seed) == ("mnli", 1, 2) else Status.FINISHED
-                records.append(record(name, {"panx": panx + seed / 2}, status=status, **shared))  # type: ignore[arg-type]
+                records.append(record(name, {"panx": panx + seed / 2}, status=status, **shared))
                 if tatoeba is not None:
-                    records.append(record(name, {"tatoeba": tatoeba + seed}, retrieval=["tatoeba"], **shared))  # type: ignore[arg-type]
+                    records.append(record(name, {"tatoeba": tatoeba + seed}, retrieval=["tatoeba"], **shared))
     return records
 
 
 @pytest.mark.parametrize(("write", "name"), [(transfer_csv, "transfer.csv"), (transfer_markdown, "transfer.md")])
-def test_written_table_is_the_golden_file(write: object, name: str) -> None:
-    text = write(transfer_tables(sweep_records(synthetic=True)))  # type: ignore[operator]
+def test_written_table_is_the_golden_file(write: Callable[[Sequence[TransferTable]], str], name: str) -> None:
+    text = write(transfer_tables(sweep_records(synthetic=True)))
     assert text == (GOLDENS / name).read_text(encoding="utf-8")
 
 

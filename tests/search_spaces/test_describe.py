@@ -6,7 +6,8 @@ from pathlib import Path
 
 from search_spaces.describe import grid_reference
 from search_spaces.reading import read_grid
-from search_spaces.schema import Data, Grid, Intermediate, Resources
+from search_spaces.resources import Resources
+from search_spaces.schema import Data, Grid, Intermediate
 from training.tasks.registry import ROWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "GRIDS.md"

@@ -31,4 +31,4 @@ def test_all_grid_pins_the_model_of_the_study_and_its_layer() -> None:
     (model,) = grid.models.values()
     assert (model.kind, model.source) == (SourceKind.HUB, "FacebookAI/xlm-roberta-large")
     assert (grid.retrieval.layer, grid.retrieval.pooling) == (14, "mean")
-    assert (grid.search.trials, len(grid.seeds), grid.resources.gpu) == (9, 3, 1)
+    assert (grid.search.trials, len(grid.seeds), grid.resources.gpu) == (9, 3, "auto")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sweep.ending import Ending, EndState, write_ending
 from sweep.outcome import mark_of
@@ -118,10 +119,10 @@ def checkpoint(store: Path, key: str, room: str = ".inflight") -> Path:
     return path
 
 
-def mark_with(run: Path, **changes: object) -> RunMark:
+def mark_with(run: Path, **changes: Any) -> RunMark:
     """Change a run folder's mark."""
     from sweep.runfolder import read_mark
 
-    mark = replace(read_mark(run), **changes)  # type: ignore[arg-type]
+    mark = replace(read_mark(run), **changes)
     write_mark(run, mark)
     return mark

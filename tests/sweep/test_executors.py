@@ -138,7 +138,7 @@ def chain(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[ChainJob]]:
         jobs: list[ChainJob] = []
         script = list(ends)
 
-        def run(job: ChainJob, watcher: object, urgent: object = None) -> ChainOutcome:
+        def run(job: ChainJob, watcher: object, urgent: object = None, team: object = None) -> ChainOutcome:
             jobs.append(job)
             end = script.pop(0)
             if isinstance(end, Exception):
@@ -307,3 +307,18 @@ def test_tune_makes_its_cache_of_actors_where_it_is_replaced() -> None:
         assert tune_controller._ObjectCache is PatientCache
     assert tune_controller._ObjectCache is not PatientCache
     assert "_actor_cache = _ObjectCache(" in inspect.getsource(tune_controller.TuneController.__init__)
+
+
+def test_actor_that_waits_is_ended_at_once_where_it_stands_in_the_way_of_another_kind() -> None:
+    """Trials with other shares of a GPU ask for other resources: what an idle actor holds is what they wait for."""
+    cache = PatientCache(patience=1000.0)
+    cache.cache_object("quarter", "idle quarter")
+    cache.cache_object("half", "idle half")
+    assert list(cache.flush_cached_objects()) == []
+    cache.increase_max("quarter")
+    assert list(cache.flush_cached_objects()) == [], "there is one of its kind"
+    cache.increase_max("whole")
+    assert list(cache.flush_cached_objects()) == ["idle half"], "the other is about to be used"
+    cache.decrease_max("quarter")
+    assert list(cache.flush_cached_objects()) == ["idle quarter"]
+    assert cache.num_cached_objects == 0

@@ -127,7 +127,7 @@ def test_driver_that_is_killed_leaves_no_group_and_no_request_and_its_leg_goes_o
 
 @pytest.mark.slow
 def test_bug_in_a_leg_fails_its_trial_and_the_session_serves_on(plan: Plan) -> None:
-    search = tune(plan, TRAIN, [leg(plan, 0) | {"study": "no such study"}, leg(plan, 1)])
+    search = tune(plan, TRAIN, [leg(plan, 0) | {"setting": {}}, leg(plan, 1)])
     assert len(search.failed) == 1 and only_record(plan).number == 1
     nothing_is_left(plan)
     no_trial_is_shown_as_running(plan)

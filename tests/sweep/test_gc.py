@@ -320,7 +320,7 @@ def test_verb_lists_reasons_and_the_next_command(settled: Plan) -> None:
     result = CliRunner().invoke(main, ["gc", "--run", str(settled.run)])
     assert result.exit_code == 0, result.output
     assert result.output.count("of a setting that was not chosen") == 2
-    assert "stays: 3 phases: of the chosen setting of a pair" in result.output
+    assert "stay: 3 phases, of the chosen setting of a pair" in result.output
     assert "--delete removes them" in result.output
     payload = json.loads(CliRunner().invoke(main, ["gc", "--run", str(settled.run), "--json"]).output)
     assert {item["kind"] for item in payload["going"]} == {"phase"} and len(payload["staying"]) == 3

@@ -186,7 +186,7 @@ def test_launch_killed_and_then_interrupted_ends_with_the_same(reference: Refere
     eventually(lambda: len(_stamps(run)) > before or launch.process.poll() is not None, "the next phase or record")
     launch.interrupt()
     assert launch.wait() == 130, launch.said
-    assert "The same command goes on from here" in launch.said
+    assert f"To go on: sweep resume --run {run}" in launch.said
     assert "Traceback" not in launch.said
     eventually(lambda: not launch.family(), "the end of an interrupted launch's processes", 60)
     code, said = run_to_end(cache, tmp_path / "last", *words)

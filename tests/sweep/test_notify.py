@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -31,7 +32,7 @@ class Hook:
     """A server on the loopback that gives its answers one after the other, the last one for ever."""
 
     answers: list[int]
-    heard: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     address: str = ""
 
     def answer(self) -> int:
@@ -137,7 +138,7 @@ def test_message_says_how_the_sweep_ended_and_what_is_best(tmp_path: Path, hook:
     ((_, message),) = hook.heard
     assert message == message_of(plan.run, ending)
     assert (message["state"], message["records"], message["failed"], message["left_out"]) == ("left out", 2, 0, 1)
-    (best,) = message["best"]  # type: ignore[misc]
+    (best,) = message["best"]
     assert best == {
         **{"model": "mini", "target": "mini_udpos", "intermediate": "mini_nli"},
         **{"score": 55.0, "delta": 15.0, "synthetic": True},

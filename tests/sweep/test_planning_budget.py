@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import optuna
 import pytest
@@ -14,12 +15,12 @@ from sweep.options import LaunchOptions, gpu_price
 from sweep.planning.budget import RESERVE, Budget, budget_of, left_out
 from sweep.planning.costs import Costs, Span, costs_of
 from sweep.planning.limits import Limits, deadline_of, limits_of
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, StudySpec
 from sweep.planning.sizes import Sizes, SplitSize
 from sweep.planning.throughput import Rate
 from sweep.search.board import Ask, Board
 from sweep.search.index import MemoryIndex
-from tests.sweep.plans import SMALL, plan_of, score_record
+from tests.sweep.plans import SMALL, plan_of, score_record, study_of
 from training.errors import UserError
 from training.identity import PhaseIdentity
 
@@ -76,6 +77,10 @@ def _run(board: Board, clock: _Clock, factor: float = 0.5) -> list[Ask]:
     return done
 
 
+def _pair(spec: StudySpec) -> str:
+    return f"{spec.name} ({', '.join(spec.targets)})"
+
+
 def test_no_limit_admits_everything() -> None:
     assert not Limits()
     board, budget, clock = _budget(Limits())
@@ -92,7 +97,7 @@ def test_budget_is_never_overspent_and_names_what_it_left_out() -> None:
     assert budget.spent() <= 2.5
     left = left_out(board)
     assert sum(item.trials for item in left) == board.plan.trials() - len(done)
-    assert {ask.spec.name for ask in board.refused} <= {item.study for item in left}
+    assert {_pair(ask.spec) for ask in board.refused} <= {item.pair for item in left}
     assert budget.refused
     assert budget.fault() is None
 
@@ -106,7 +111,7 @@ def test_settings_are_named_where_early_stopping_has_not_settled_them() -> None:
             _end(board, clock, ask, 0.0)
         else:
             board.at_rung(ask.leg, 50.0)
-    assert {item.study: item.trials for item in left_out(board)}["mini.mini_nli.mini_udpos"] == 2
+    assert {item.pair: item.trials for item in left_out(board)}["mini.mini_nli.mini_udpos (mini_udpos)"] == 2
 
 
 def test_what_runs_now_is_counted_at_what_it_may_still_take() -> None:
@@ -228,3 +233,33 @@ def test_launch_without_limits_has_no_budget_and_one_with_them_counts_earlier_tr
     budget = budget_of(plan, LaunchOptions(grid="small", budget_gpu_hours=2.0), [record])
     assert budget is not None
     assert (budget.spent(), budget.left_hours()) == (0.5, 1.5)
+
+
+def test_gpu_hours_are_those_of_each_trials_share() -> None:
+    """Two legs of an hour each, one on a whole GPU and one on a quarter."""
+    board, budget, clock = _budget(Limits(gpu_hours=100.0), text=ONE_EPOCH + "resources: {device: cuda}\n")
+    plan = budget.costs.plan
+    small = study_of(plan, "mini.none.mini_udpos")
+    budget.costs.plan = replace(plan, shares={study.label: 0.25 if study == small else 1.0 for study in plan.studies})
+    spent = []
+    for spec in (small, study_of(plan, "mini.mini_nli.mini_udpos")):
+        ask = Ask(spec, 0, 1, {}, spec.name, ())
+        budget.started(ask)
+        clock.now += 3600
+        spent.append(budget.spent())
+        budget.ended(ask)
+        spent.append(budget.spent())
+    assert spent == [0.25, 0.25, 1.25, 1.25]
+    assert board.finished is False
+
+
+def test_budget_that_is_too_small_names_the_command_that_measures_this_very_grid(tmp_path: Path) -> None:
+    plan = plan_of(SMALL, tmp_path)
+    options = LaunchOptions(grid="./my grid.yaml", data=Path("data"), budget_gpu_hours=1e-9)
+    budget = budget_of(plan, options, [])
+    assert budget is not None
+    board = Board.open(plan, optuna.storages.InMemoryStorage(), [], index=MemoryIndex(), gates=(budget,))
+    assert board.next() is None
+    fault = budget.fault()
+    assert fault is not None
+    assert fault.remedy.endswith("sweep plan --grid './my grid.yaml' --data data --calibrate 60")

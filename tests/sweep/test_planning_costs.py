@@ -13,6 +13,7 @@ from sweep.options import LaunchOptions
 from sweep.planning.architecture import KNOWN, Architecture, architecture_of
 from sweep.planning.calibrate import calibrate
 from sweep.planning.costs import Costs, Span, costs_of, money, spent_seconds
+from sweep.planning.gpus import Gpu
 from sweep.planning.nominal import nominal_plan, plan_with_what_is_there
 from sweep.planning.plan import Plan
 from sweep.planning.rehearsal import rehearse
@@ -77,7 +78,7 @@ def test_architecture_is_read_from_a_models_folder_and_else_assumed(tmp_path: Pa
 def test_measured_rate_goes_before_one_of_other_tasks_and_that_before_an_assumed_one() -> None:
     plan = plan_of()
     target, intermediate = _phase(plan, Role.TARGET), _phase(plan, Role.INTERMEDIATE)
-    assumed = assumed_rates({"mini": BASE, "other": BASE}, device="cpu", gpu=None, cores=2, share=0)
+    assumed = assumed_rates({"mini": BASE, "other": BASE}, device="cpu", gpu=None, cores=2)
     rates = measured_rates(samples_of([_trained(target, 5000, 10.0)]), assumed, "earlier trials")
     assert rates.of("mini", target).likely == 500.0
     assert rates.of("mini", target).basis == "measured: earlier trials"
@@ -90,7 +91,7 @@ def test_measured_rate_goes_before_one_of_other_tasks_and_that_before_an_assumed
 def test_several_measurements_span_a_range_and_their_likely_rate_is_by_time() -> None:
     target = _phase(plan_of(), Role.TARGET)
     records = [_trained(target, 1000, 1.0, "a"), _trained(target, 1000, 4.0, "b")]
-    assumed = assumed_rates({"mini": BASE}, device="cpu", gpu=None, cores=1, share=0)
+    assumed = assumed_rates({"mini": BASE}, device="cpu", gpu=None, cores=1)
     rate = measured_rates(samples_of(records), assumed, "").of("mini", target)
     assert (rate.low, rate.likely, rate.high) == (250.0, 400.0, 1000.0)
     alone = measured_rates(samples_of(records[:1]), assumed, "").of("mini", target)
@@ -102,13 +103,11 @@ def test_phase_that_many_trials_used_is_one_measurement() -> None:
     assert len(samples_of([_trained(target, 1000, 1.0), _trained(target, 1000, 1.0)])) == 1
 
 
-def test_gpu_that_nothing_is_known_of_is_a_fault_and_a_share_of_one_is_slower() -> None:
-    phase = _phase(plan_of(), Role.TARGET)
-    with pytest.raises(UserError, match="nothing is known of this GPU"):
-        assumed_rates({"mini": BASE}, device="cuda", gpu="H9000", cores=1, share=1)
-    whole, half = (assumed_rates({"mini": BASE}, device="cuda", gpu="H100", cores=1, share=part) for part in (1, 0.5))
-    assert half.of("mini", phase).likely == pytest.approx(whole.of("mini", phase).likely / 2)
-    assert half.of("mini", phase).basis == "assumed: 0.5 of a H100"
+def test_gpu_of_unknown_speed_is_a_fault() -> None:
+    with pytest.raises(UserError, match="nothing is known of this GPU's speed"):
+        assumed_rates({"mini": BASE}, device="cuda", gpu=Gpu("B200"), cores=1)
+    rates = assumed_rates({"mini": BASE}, device="cuda", gpu=Gpu("H100"), cores=1)
+    assert rates.of("mini", _phase(plan_of(), Role.TARGET)).basis == "assumed: H100"
 
 
 def _costs(plan: Plan, records: tuple[TrialRecord, ...] = ()) -> Costs:
@@ -134,13 +133,30 @@ def test_leg_takes_its_start_its_missing_training_and_its_evaluation() -> None:
 def test_hours_money_and_storage_follow_from_seconds_and_parameters() -> None:
     plan = plan_of(SMALL + "resources: {gpu: 0.25, device: cuda}\n")
     costs = _costs(plan)
-    assert costs.gpu_hours(Span(3600, 7200, 14400)) == Span(0.25, 0.5, 1.0)
+    assert {costs.gpus(study) for study in plan.studies} == {0.25}
     assert money(Span(1, 2, 4), 2.5) == {"low": 2.5, "likely": 5.0, "high": 10.0, "price": 2.5}
     assert money(Span(1, 2, 4), None) is None
     found = rehearse(plan, costs.likely)
     size = costs.architectures["mini"]
     assert costs.storage(found, 1, 2) == (len(found.nodes) + 1) * size.phase_bytes + 2 * size.checkpoint_bytes
-    assert spent_seconds([_trained(_phase(plan, Role.TARGET), 10, 3.0)]) == 5.0
+    record = _trained(_phase(plan, Role.TARGET), 10, 3.0)
+    assert spent_seconds(plan, [record]) == 5.0 * 0.25
+    assert spent_seconds(plan, [replace(record, provenance={"gpus": "0.5"})]) == 5.0 * 0.5
+    assert spent_seconds(plan_of(), [record]) == 5.0
+
+
+def test_trials_that_share_a_gpu_are_slower_by_what_is_assumed_until_it_was_measured() -> None:
+    """Four on a GPU train 1 to 2 times what one does, 1.2 likely; records of four on a GPU say what it is."""
+    plan = plan_of(SMALL + "resources: {gpu: 0.25, device: cuda}\n")
+    study, target = study_of(plan, "mini.none.mini_udpos"), _phase(plan, Role.TARGET)
+    alone = replace(_trained(target, 1000, 1.0), provenance={"gpus": "1"})
+    assert _costs(plan, (alone,)).pace(study) == Span(2.0, 4 / 1.2, 4.0)
+    assert _costs(plan, (alone,)).rates.of("mini", target).likely == 1000.0
+    four = replace(_trained(target, 1000, 8.0), provenance={"gpus": "0.25"})
+    costs = _costs(plan, (four,))
+    assert costs.pace(study) == Span(4 / 1.2, 4 / 1.2, 4 / 1.2)
+    assert costs.rates.of("mini", target).likely / costs.pace(study).likely == pytest.approx(1000 / 8)
+    assert _costs(plan_of()).pace(study) == Span(1.0, 1.0, 1.0)
 
 
 def test_calibration_measures_every_kind_of_phase_and_stores_nothing(tmp_path: Path) -> None:

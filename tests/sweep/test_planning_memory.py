@@ -83,10 +83,11 @@ def test_smaller_micro_batches_need_less_and_the_same_state(tmp_path: Path) -> N
 
 def test_trial_that_fits_no_single_example_is_refused_with_the_numbers(tmp_path: Path) -> None:
     plan = plan_of(SMALL, tmp_path)
-    need = memory_of(plan, study_of(plan, "mini.none.mini_udpos"), micro_batch=1)
-    check_memory(plan, need.total * 2, "this machine")
+    spec = study_of(plan, "mini.none.mini_udpos")
+    need = memory_of(plan, spec, micro_batch=1)
+    check_memory(plan, spec, need.total * 2, "this machine")
     with pytest.raises(UserError, match="need more memory than there is") as fault:
-        check_memory(plan, need.state, "a GPU of 1 GB")
+        check_memory(plan, spec, need.state, "a GPU of 1 GB")
     assert "on a GPU of 1 GB" in str(fault.value)
 
 

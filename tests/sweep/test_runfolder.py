@@ -18,6 +18,8 @@ from sweep.watch.live import LiveFile, read_live
 from tests.sweep.plans import plan_of, score_record
 from training.errors import Faults, OtherVersionError, UserError
 from training.record import RECORD_SCHEMA, record_path, write_record
+from training.seal import FIELD as SEAL
+from training.seal import sealed
 
 HOLDER = """
 import sys, time
@@ -149,11 +151,11 @@ def test_damaged_record_is_set_aside_and_named(tmp_path: Path, damage: bytes) ->
 
 def test_record_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = _leave_record(tmp_path, 0)
-    newer = json.dumps(json.loads(path.read_bytes()) | {"schema": RECORD_SCHEMA + 1})
-    path.write_text(newer, encoding="utf-8")
+    fields = {name: value for name, value in json.loads(path.read_bytes()).items() if name != SEAL}
+    path.write_bytes(newer := sealed(fields | {"schema": RECORD_SCHEMA + 1}))
     with pytest.raises(OtherVersionError, match="another schema"):
         readable_records(tmp_path)
-    assert path.read_text(encoding="utf-8") == newer
+    assert path.read_bytes() == newer
 
 
 def test_record_under_another_trials_name_is_set_aside(tmp_path: Path) -> None:

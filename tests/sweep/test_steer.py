@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -50,8 +51,8 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def _options(run: Path, **changes: object) -> LaunchOptions:
-    return LaunchOptions(**{"grid": "tiny", "run": run, **changes})  # type: ignore[arg-type]
+def _options(run: Path, **changes: Any) -> LaunchOptions:
+    return LaunchOptions(**{"grid": "tiny", "run": run, **changes})
 
 
 def test_request_reaches_the_launch_that_runs(run: Path) -> None:

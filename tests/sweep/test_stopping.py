@@ -196,5 +196,5 @@ def test_rules_of_stopping_have_no_part_in_what_is_drawn() -> None:
     with_rules = plan_of(text.replace("  trials: 3", "  trials: 3\n  stopping: {rungs: [0.5]}"))
     one, other = (study_of(plan, "mini.none.mini_udpos") for plan in (plan_of(text), with_rules))
     assert one.label != other.label
-    drawn = [Drawer(spec, 3, "random", 0).draw(0, [], []) for spec in (one, other)]
+    drawn = [Drawer(spec, 3, "random", 0).draw([0], [], []) for spec in (one, other)]
     assert drawn[0] == drawn[1]

@@ -136,17 +136,17 @@ def test_settings_are_the_same_after_a_kill_between_two_that_are_asked_for(
 ) -> None:
     launches = _Launches(_spec(CONTINUOUS), at_once=at_once)
     asked: list[object] = []
-    add = optuna.Study.add_trial
+    add = InMemoryStorage.create_new_trial
 
-    def add_or_die(study: optuna.Study, trial: Any) -> None:
-        if study.study_name == launches.spec.label:
+    def add_or_die(storage: InMemoryStorage, study: int, trial: Any = None) -> int:
+        if storage is launches.storage:
             if len(asked) == asked_before:
                 raise KilledError
             asked.append(trial)
-        add(study, trial)
+        return add(storage, study, trial)
 
     with monkeypatch.context() as patch:
-        patch.setattr(optuna.Study, "add_trial", add_or_die)
+        patch.setattr(InMemoryStorage, "create_new_trial", add_or_die)
         with pytest.raises(KilledError):
             launches.finish()
     launches.restart()

@@ -105,6 +105,20 @@ def test_status_for_a_person_names_failures_what_was_left_out_and_the_next_comma
     assert f"next: sweep resume --run {plan.run}" in text
 
 
+def test_damaged_record_is_named_and_its_trial_left_to_the_next_launch(plan: Plan) -> None:
+    write_ending(plan.run, Ending(state=EndState.FINISHED))
+    assert json.loads(_said(plan, "--json"))["damaged"] == []
+    path = next((plan.run / "records").glob("mini.none.*.json"))
+    path.write_bytes(path.read_bytes().replace(b"diverged", b"diverted"))
+    text = _said(plan)
+    assert f"damaged: {path.name}: the next launch" in text and "small finished: 2 of " in text
+    assert f"next: sweep resume --run {plan.run}" in text
+    assert json.loads(_said(plan, "--json"))["damaged"] == [path.name]
+    table = CliRunner().invoke(main, ["table", "--run", str(plan.run)])
+    assert table.exit_code == 0 and path.exists()
+    assert "warning: a record is damaged and left out; in the next launch its trial will run again: " in table.stderr
+
+
 def test_outcome_lists_few_failures_and_everything_that_was_left_out(plan: Plan) -> None:
     study = study_of(plan, "mini.none.mini_udpos")
     failed = [replace(record_of(plan, study, 0, None, reason="worker lost\n..."), trial=f"t{number}") for number in range(12)]

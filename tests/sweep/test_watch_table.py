@@ -149,3 +149,9 @@ def test_finished_sweep_has_no_time_left_and_nothing_running() -> None:
     text = "\n".join(_drawn(standing))
     assert "small finished: 1 of 1 trials" in text
     assert "left" not in text and "running" not in text
+
+
+def test_trials_that_say_nothing_yet_are_starting() -> None:
+    standing = _standing(1, 2)
+    standing.running, standing.live = 2, []
+    assert "  2 trials starting" in "\n".join(_drawn(standing))

@@ -86,7 +86,7 @@ def test_server_that_is_down_warns_once_quickly_and_sync_fills_in_later(run_fold
 
 def test_any_error_is_kept_from_the_sweep_and_shows_no_password() -> None:
     warned: list[str] = []
-    queue = MirrorQueue(Fake(failing=True), warned.append)  # type: ignore[arg-type]
+    queue = MirrorQueue(Fake(failing=True), warned.append)
     for trial in TRIALS:
         queue.put(trial)
     assert len(queue.close()) == 3
@@ -96,7 +96,7 @@ def test_any_error_is_kept_from_the_sweep_and_shows_no_password() -> None:
 def test_what_was_missed_is_tried_again_at_the_end() -> None:
     fake = Fake(failing=True)
     warned = threading.Event()
-    queue = MirrorQueue(fake, lambda _: warned.set())  # type: ignore[arg-type]
+    queue = MirrorQueue(fake, lambda _: warned.set())
     queue.put(TRIALS[0])
     assert warned.wait(20)
     fake.failing = False
@@ -109,7 +109,7 @@ def test_close_gives_up_after_its_time_and_names_what_is_left() -> None:
     fake = Fake()
     fake.hold.clear()
     warned: list[str] = []
-    queue = MirrorQueue(fake, warned.append)  # type: ignore[arg-type]
+    queue = MirrorQueue(fake, warned.append)
     for trial in TRIALS:
         queue.put(trial)
     assert queue.close(timeout=0.1) == tuple((trial.trial, "not mirrored in time") for trial in TRIALS)
@@ -119,7 +119,7 @@ def test_close_gives_up_after_its_time_and_names_what_is_left() -> None:
 
 def test_what_was_missed_is_made_up_for_while_nothing_new_comes_and_said() -> None:
     fake, warned = Fake(failing=True), list[str]()
-    queue = MirrorQueue(fake, warned.append, pause=0.05)  # type: ignore[arg-type]
+    queue = MirrorQueue(fake, warned.append, pause=0.05)
     for trial in TRIALS:
         queue.put(trial)
     eventually(lambda: len(queue.failed) == 3)

@@ -4,12 +4,11 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training import toy
-from training.data.batches import collate, mask_tokens, tag_labels, unit_features, unit_lengths
+from training.data.batches import TokenGold, gold_places, mask_tokens, tag_gold, unit_features, unit_lengths
 from training.data.features import IGNORED, Feature
 
 
@@ -25,24 +24,30 @@ def test_unit_features_keep_the_endings_of_a_choice_together(tokenizer: Any) -> 
     assert [feature.example for feature in found] == [3, 3, 1, 1]
 
 
-def test_collate_pads_to_the_longest_and_masks_the_padding(tokenizer: Any) -> None:
-    features = [Feature(np.asarray([0, 7, 2]), np.asarray([0, 0, 1]), 0), Feature(np.asarray([0, 2]), np.asarray([0, 0]), 1)]
-    found = collate(features, 1, torch.device("cpu"), types=True)
-    assert found["input_ids"].tolist() == [[0, 7, 2], [0, 2, 1]]
-    assert found["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert found["token_type_ids"].tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert "token_type_ids" not in collate(features, 1, torch.device("cpu"), types=False)
-
-
-def test_tag_labels_stand_at_first_sub_words_alone(tokenizer: Any) -> None:
+def test_tag_gold_stands_at_first_sub_words_alone(tokenizer: Any) -> None:
     encoded = toy.encoded(tokenizer, toy.TAGS, 6)
-    labels = tag_labels(encoded.features)
-    for row, feature in zip(labels, encoded.features, strict=True):
+    for feature in encoded.features:
         assert feature.positions is not None and feature.tags is not None
-        assert row[feature.positions].tolist() == feature.tags.tolist()
-        assert int((row != IGNORED).sum()) == len(feature.tags)
+        gold = tag_gold(feature)
+        assert gold.places.tolist() == feature.positions.tolist() and gold.labels.tolist() == feature.tags.tolist()
 
 
+def test_tag_gold_leaves_out_words_without_a_tag() -> None:
+    ids = np.asarray([0, 7, 8, 9, 2])
+    feature = Feature(ids, ids * 0, 0, positions=np.asarray([1, 3]), tags=np.asarray([IGNORED, 2]))
+    assert (tag_gold(feature).places.tolist(), tag_gold(feature).labels.tolist()) == ([3], [2])
+    assert len(tag_gold(Feature(ids, ids * 0, 0))) == 0
+
+
+def test_gold_of_several_rows_names_row_and_place() -> None:
+    two, one = TokenGold(np.asarray([2, 1]), np.asarray([7, 8])), TokenGold(np.asarray([5]), np.asarray([9]))
+    golds = [two, TokenGold(*NOTHING), one]
+    rows, places, labels = gold_places(golds)
+    assert (rows.tolist(), places.tolist(), labels.tolist()) == ([0, 0, 2], [2, 1, 5], [7, 8, 9])
+    assert [len(part) for part in gold_places([])] == [0, 0, 0]
+
+
+NOTHING = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 
 
@@ -58,14 +63,13 @@ def features_of(lengths: list[int]) -> list[Feature]:
 @given(LENGTHS, st.integers(0, 9))
 def test_mask_tokens_never_chooses_special_tokens_and_at_least_one_other(lengths: list[int], seed: int) -> None:
     features = features_of(lengths)
-    changed, labels = mask_tokens(features, 4, 60, repeat(np.random.default_rng(seed)))
-    assert labels.shape == (len(lengths), max(lengths) + 2)
-    for feature, other, row in zip(features, changed, labels, strict=True):
-        chosen = np.flatnonzero(row.numpy() != IGNORED)
+    changed, golds = mask_tokens(features, 4, 60, repeat(np.random.default_rng(seed)))
+    for feature, other, gold in zip(features, changed, golds, strict=True):
+        chosen = gold.places
         free = len(feature) - 2
-        assert len(chosen) == max(1, round(0.15 * free))
+        assert len(set(chosen.tolist())) == len(chosen) == max(1, round(0.15 * free))
         assert all(0 < place < len(feature) - 1 for place in chosen)
-        assert row[chosen].tolist() == feature.ids[chosen].tolist()
+        assert gold.labels.tolist() == feature.ids[chosen].tolist()
         kept = np.setdiff1d(np.arange(len(feature)), chosen)
         assert other.ids[kept].tolist() == feature.ids[kept].tolist()
         assert feature.ids.tolist() == [0, *range(5, 5 + free), 2]
@@ -73,11 +77,11 @@ def test_mask_tokens_never_chooses_special_tokens_and_at_least_one_other(lengths
 
 def test_mask_tokens_masks_and_replaces_in_bert_s_proportions() -> None:
     features = features_of([40] * 400)
-    changed, labels = mask_tokens(features, 4, 60, repeat(np.random.default_rng(0)))
+    changed, golds = mask_tokens(features, 4, 60, repeat(np.random.default_rng(0)))
     pairs = [
         (int(feature.ids[place]), int(other.ids[place]))
-        for feature, other, row in zip(features, changed, labels, strict=True)
-        for place in np.flatnonzero(row.numpy() != IGNORED)
+        for feature, other, gold in zip(features, changed, golds, strict=True)
+        for place in gold.places
     ]
     share = [sum(new == 4 for _, new in pairs), sum(new == old for old, new in pairs)]
     assert len(pairs) == 2400
@@ -96,4 +100,5 @@ def test_mask_tokens_of_one_feature_do_not_depend_on_its_neighbours() -> None:
 
 def test_mask_tokens_text_of_special_tokens_alone_has_nothing_to_predict() -> None:
     feature = Feature(np.asarray([0, 2]), np.asarray([0, 0]), 0, special=np.asarray([1, 1]))
-    assert (mask_tokens([feature], 4, 60, repeat(np.random.default_rng(0)))[1] == IGNORED).all()
+    (gold,) = mask_tokens([feature], 4, 60, repeat(np.random.default_rng(0)))[1]
+    assert len(gold) == 0

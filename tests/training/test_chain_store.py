@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load, load_file
 
-import training.chain
+import training.walk
 from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, QA_TEST, TAGS_TEST, XNLI_TEST, Bench, outcomes
 from training.chain import Unwatched
@@ -22,7 +22,7 @@ from training.tensorfile import write_tensors
 def test_chain_run_again_trains_nothing_and_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     chain = bench.chain(INTERMEDIATE, toy.phase(toy.TAGS), selection=(DEV["tags"],), evaluations=[TAGS_TEST])
     first = bench.run(chain)
-    monkeypatch.setattr(training.chain, "train_phase", lambda *args, **options: pytest.fail("a phase was trained"))
+    monkeypatch.setattr(training.walk, "train_phase", lambda *args, **options: pytest.fail("a phase was trained"))
     again = bench.run(chain)
     assert outcomes(again) == ["reused", "reused"]
     assert [replace(trace, outcome="trained") for trace in again.phases] == list(first.phases)
@@ -47,7 +47,7 @@ def test_chain_stored_phase_that_lacks_its_head_is_not_scored(bench: Bench, monk
     def without_head(path: Path, tensors: Any, metadata: Any) -> None:
         write_tensors(path, {name: value for name, value in tensors.items() if not name.startswith("heads.")}, metadata)
 
-    monkeypatch.setattr(training.chain, "write_tensors", without_head)
+    monkeypatch.setattr(training.walk, "write_tensors", without_head)
     bench.run(chain)
     with pytest.raises(ModelError, match=r"stored phase lacks tensors: 'heads\.nli2"):
         bench.run(chain)

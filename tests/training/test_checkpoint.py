@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.training import toy
-from training.checkpoint import Position, load_checkpoint, save_checkpoint
+from training.checkpoint import Position, Snapshot, load_checkpoint, snapshot
 from training.errors import DivergedError, StorageFullError
 from training.identity import PhaseIdentity, Runtime
 from training.models.carry import ChainModel
@@ -62,12 +62,18 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, every: int = 5) -> None:
         for group in optimiser.param_groups:
             group["lr"] = rate
 
-    def save(path: Path, model: ChainModel, optimiser: Any, position: Position) -> None:
-        if position.step % every == 0:
-            save_checkpoint(path, model, optimiser, position)
+    write = Snapshot.write
+
+    def save(self: Snapshot, path: Path) -> None:
+        if self.position.step % every == 0:
+            write(self, path)
 
     monkeypatch.setattr("training.steps.set_rate", set_rate)
-    monkeypatch.setattr("training.resume.save_checkpoint", save)
+    monkeypatch.setattr(Snapshot, "write", save)
+
+
+def save_checkpoint(path: Path, model: ChainModel, optimiser: torch.optim.AdamW, position: Position) -> None:
+    snapshot(model, optimiser, position, copied=False).write(path)
 
 
 def assert_same(one: tuple[ChainModel, Trained], other: tuple[ChainModel, Trained]) -> None:
@@ -106,7 +112,8 @@ def test_checkpoints_come_at_the_time_asked_for_however_rare_the_curve_s_points(
     saved: list[int] = []
     case = Case(toy_folder, tokenizer, (toy.NLI,), tmp_path / "key.safetensors")
     monkeypatch.setattr("training.schedule.CURVE_POINTS", 2)
-    monkeypatch.setattr("training.resume.save_checkpoint", lambda path, model, optimiser, at: saved.append(at.step))
+    monkeypatch.setattr(Snapshot, "write", lambda self, path: saved.append(self.position.step))
+    monkeypatch.setattr("training.resume.Background.begin", lambda self, action: action())
     clock = iter(range(10**6))
     monkeypatch.setattr("training.course.time.monotonic", lambda: float(next(clock)))
     trained = case.run(seconds=4)[1]

@@ -8,64 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from tests.training import toy
 from training.data.corpus import Corpus, EncodedCache
-from training.data.features import Encoded, Feature
+from training.data.features import Encoded
 from training.data.loading import DataSource
+from training.data.packs import Pack
 from training.errors import DataError
-from training.evaluate import MAX_ANSWER_TOKENS, Evaluator, best_spans
+from training.evaluate import Evaluator
 from training.identity import EvaluationIdentity, Runtime
 from training.models.carry import ChainModel
 from training.tasks.row import TaskRow
-
-LOGITS = arrays.arrays(
-    np.float32,
-    st.tuples(st.integers(1, 3), st.integers(3, 45), st.just(2)),
-    elements=st.floats(-8, 8, width=16),
-)
-
-
-def window(length: int, first: int, last: int) -> Feature:
-    offsets = np.full((length, 2), -1, dtype=np.int32)
-    for place in range(first, last):
-        offsets[place] = (place, place + 1)
-    return Feature(np.zeros(length, dtype=np.int32), np.zeros(length, dtype=np.int32), 0, offsets=offsets)
-
-
-def brute_force(logits: Any, feature: Feature) -> float:
-    assert feature.offsets is not None
-    inside = [place for place in range(len(feature)) if feature.offsets[place, 0] >= 0]
-    sums = [
-        np.float32(logits[first, 0]) + np.float32(logits[last, 1])
-        for first in inside
-        for last in inside
-        if first <= last < first + MAX_ANSWER_TOKENS
-    ]
-    return float(max(sums))
-
-
-@settings(deadline=None)
-@given(LOGITS, st.data())
-def test_best_spans_are_those_of_a_plain_loop(logits: Any, data: st.DataObject) -> None:
-    features = []
-    for _ in range(len(logits)):
-        length = data.draw(st.integers(2, logits.shape[1]))
-        first = data.draw(st.integers(0, length - 1))
-        features.append(window(length, first, data.draw(st.integers(first + 1, length))))
-    for row, feature, (value, first, last) in zip(logits, features, best_spans(logits, features), strict=True):
-        assert feature.offsets is not None
-        assert feature.offsets[first, 0] >= 0 and feature.offsets[last, 0] >= 0
-        assert 0 <= last - first < MAX_ANSWER_TOKENS
-        assert value == brute_force(row, feature) == float(row[first, 0] + row[last, 1])
-
-
-def test_best_spans_window_without_context_has_the_worst_score() -> None:
-    ((value, first, last),) = best_spans(np.ones((1, 4, 2), dtype=np.float32), [window(4, 2, 2)])
-    assert (value, first, last) == (-np.inf, 0, 0)
 
 
 def evaluator(folder: Path, root: Path, tokenizer: Any, *rows: TaskRow, tokens: int = 8192) -> Evaluator:
@@ -95,28 +48,96 @@ def test_scores_of_a_language_do_not_depend_on_the_others(toy_folder: Path, root
     assert alone.languages["de"] == both.languages["de"]
 
 
-@pytest.mark.parametrize("row", [toy.NLI, toy.CHOICE, toy.QA], ids=lambda row: row.name)
+def kept(one: Evaluator, *targets: EvaluationIdentity) -> Any:
+    """What is kept of each feature of some targets, from one pass."""
+    one.model.eval()
+    parts = [
+        part
+        for place, target in enumerate(targets)
+        for part in one._parts(place, target, one.corpus.sources[target.task].row)
+    ]
+    with torch.inference_mode():
+        return one._pass(parts)
+
+
+@pytest.mark.parametrize("row", [toy.CHOICE, toy.QA], ids=lambda row: row.name)
 def test_outputs_do_not_depend_on_how_batches_are_cut(toy_folder: Path, root: Path, tokenizer: Any, row: TaskRow) -> None:
-    """Logits, and (score, first, last) of answers."""
-
-    def outputs(tokens: int) -> Any:
-        one = evaluator(toy_folder, root, tokenizer, row, tokens=tokens)
-        with torch.inference_mode():
-            one.model.eval()
-            return one._forward(row, one.corpus.encoded(row.name, "test", "de", "d").features)
-
-    np.testing.assert_allclose(outputs(1), outputs(8192), atol=1e-6)
+    """Scores of endings, and (score, first, last) of answers."""
+    alone, together = (kept(evaluator(toy_folder, root, tokenizer, row, tokens=size), measured(row)) for size in (1, 8192))
+    np.testing.assert_allclose(alone[0], together[0], atol=1e-6)
+    assert alone[1].tolist() == together[1].tolist()
 
 
 def test_masking_in_evaluation_is_the_same_each_time_and_in_any_batch(toy_folder: Path, root: Path, tokenizer: Any) -> None:
-    def gold(tokens: int) -> list[list[int]]:
-        one = evaluator(toy_folder, root, tokenizer, toy.MLM, tokens=tokens)
-        with torch.inference_mode():
-            outputs = one._forward(toy.MLM, one.corpus.encoded("mlm", "dev", "de", "d").features)
-        return [[other for _, other in pairs] for pairs in outputs]
+    def gold(tokens: int) -> Any:
+        values, bounds = kept(evaluator(toy_folder, root, tokenizer, toy.MLM, tokens=tokens), measured(toy.MLM, "dev"))
+        return values[:, 1].tolist(), bounds.tolist()
 
     assert gold(8192) == gold(8192) == gold(60)
-    assert all(gold(8192))
+    assert min(np.diff(gold(8192)[1])) > 0
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The tokens of each pack that is encoded from now on."""
+    seen: list[int] = []
+    encode = ChainModel.encode
+
+    def spied(self: ChainModel, packed: Pack, layer: int | None = None) -> torch.Tensor:
+        seen.append(len(packed.ids))
+        return encode(self, packed, layer)
+
+    monkeypatch.setattr(ChainModel, "encode", spied)
+    return seen
+
+
+TWIN = replace(toy.QA, name="twin", files=toy.QA.files)
+"""Another task with the same head and the same files."""
+
+
+def test_targets_that_share_a_head_are_encoded_together_and_score_as_alone(
+    toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (toy.QA, toy.TAGS, TWIN, toy.CHOICE)
+    one = evaluator(toy_folder, root, tokenizer, *rows)
+    targets = [measured(toy.QA, "dev", ("en",)), *(measured(row) for row in rows)]
+    alone = [one.evaluate(target) for target in targets]
+    seen = watched(monkeypatch)
+    assert one.evaluate_all(targets) == alone
+    assert len(seen) == 3
+
+
+def test_rows_that_several_targets_have_are_encoded_once(
+    toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = evaluator(toy_folder, root, tokenizer, toy.QA, TWIN, toy.TAGS)
+    english, both = measured(toy.QA, "test", ("en",)), measured(TWIN)
+    seen = watched(monkeypatch)
+    one.evaluate(both)
+    alone = sum(seen)
+    seen.clear()
+    assert one.evaluate_all([english, both]) == [one.evaluate(english), one.evaluate(both)]
+    assert seen[0] < alone  # some questions of the test files are equal
+    assert seen[0] == sum({feature.ids.tobytes(): len(feature) for feature in features(one, both)}.values())
+
+
+def features(one: Evaluator, target: EvaluationIdentity) -> list[Any]:
+    return [
+        feature
+        for language in target.languages
+        for feature in one.corpus.encoded(target.task, target.split, language, target.data).features
+    ]
+
+
+@pytest.mark.parametrize("row", toy.TRAINED, ids=lambda row: row.name)
+def test_batches_hold_real_tokens_alone_and_no_more_than_asked_for(
+    toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, row: TaskRow
+) -> None:
+    one = evaluator(toy_folder, root, tokenizer, row, tokens=64)
+    lengths = [len(feature) for feature in features(one, measured(row))]
+    seen = watched(monkeypatch)
+    one.evaluate(measured(row))
+    assert sum(seen) == sum(lengths) and max(seen) <= 64
+    assert len(seen) <= 2 * sum(lengths) // 64 + 1
 
 
 def test_mean_is_over_languages_and_mean_non_english_leaves_english_out(
@@ -151,6 +172,20 @@ def test_blank_gold_is_named_before_the_model_runs(
     assert "gold" in caught.value.remedy
 
 
+def test_blank_gold_of_a_later_target_is_named_before_the_model_runs(
+    toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "tags").symlink_to(root / "tags")
+    (tmp_path / "nli").mkdir()
+    text = (root / "nli" / "test-en.tsv").read_text(encoding="utf-8")
+    blank = "".join(line.rpartition("\t")[0] + "\n" for line in text.splitlines())
+    (tmp_path / "nli" / "test-en.tsv").write_text(blank, encoding="utf-8")
+    one = evaluator(toy_folder, tmp_path, tokenizer, toy.NLI, toy.TAGS)
+    monkeypatch.setattr(ChainModel, "encode", lambda *inputs: pytest.fail("the model ran"))
+    with pytest.raises(DataError, match="16 of 16 examples carry no gold"):
+        one.evaluate_all([measured(toy.TAGS), measured(toy.NLI, languages=("en",))])
+
+
 def test_span_answers_are_the_best_over_all_windows(toy_folder: Path, tokenizer: Any, tmp_path: Path) -> None:
     """A model that starts and ends at `bird` finds the one in the third window."""
     context = "the cat sleeps in the house " * 6 + "a bird sings " + "no dog waits " * 12
@@ -162,7 +197,7 @@ def test_span_answers_are_the_best_over_all_windows(toy_folder: Path, tokenizer:
     bird = tokenizer.convert_tokens_to_ids("bird")
     encoded = one.corpus.encoded("qa", "test", "en", "d")
     assert len(encoded.features) > 3
-    one.model.encode = lambda inputs: (inputs["input_ids"] == bird).float()[..., None].expand(-1, -1, 2)  # type: ignore[method-assign]
+    one.model.encode = lambda packed: (packed.ids == bird).float()[:, None].expand(-1, 2)  # type: ignore[method-assign]
     one.model.heads["span"] = torch.nn.Identity()
     found = one.evaluate(measured(toy.QA, languages=("en",)))
     assert set(found.languages["en"].values()) == {100.0}

@@ -23,6 +23,7 @@ from tests.training.test_rungs import same, weights
 from tests.training.test_trunks import BRANCHES, ENDS, PER_EPOCH, trunk_of
 from training.chain import Unwatched
 from training.identity import ChainIdentity, Runtime
+from training.leftovers import clear_leftovers
 from training.store import PhaseStore, verify
 
 SEED_VARIABLE = "TRAINING_KILL_SEED"
@@ -120,5 +121,5 @@ def compare(bench: Bench, undisturbed: Bench, log: Path, killed: int) -> None:
         verify(folder)
     assert all(store.has(f"{trunk_of(chain_of(bench, epochs))}@{epochs}") for epochs in ENDS)
     assert not (bench.store / "damaged").exists() and not list(bench.store.rglob("*.damaged"))
-    store.sweep_leftovers()
+    clear_leftovers(store)
     assert not list(bench.store.glob(".inflight/*")) and not list(bench.store.glob(".writing-*"))

@@ -58,8 +58,6 @@ def test_loss_of_a_mixed_batch_is_the_mean_over_its_units(toy_folder: Path, toke
                     model,
                     part.row,
                     next(micro_batches(part.row, list(part.features), part.group, 0, vocabulary, None)),  # type: ignore[arg-type]
-                    vocabulary,
-                    torch.device("cpu"),
                 )
             )
             for part in data

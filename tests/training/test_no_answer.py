@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.training import toy
+from training.answers import answers
 from training.data.examples import Question
 from training.data.features import Encoded, Feature
-from training.evaluate import _answers
 from training.metrics.scores import score
 from training.tasks.registry import row
 
@@ -24,17 +24,17 @@ def encoded(metric: str, windows: int) -> Encoded:
 
 @pytest.mark.parametrize(("none", "expected"), [(4.0, "Kim"), (5.0, "Kim"), (5.5, "")])
 def test_no_answer_is_predicted_when_it_scores_above_the_best_span(none: float, expected: str) -> None:
-    assert _answers(encoded("squad_v2", 1), [(5.0, 1, 1, none)])[0] == {"q": expected}
+    assert answers(encoded("squad_v2", 1), np.array([(5.0, 1, 1, none)])) == {"q": expected}
 
 
 def test_no_answer_scores_the_least_over_the_windows() -> None:
-    outputs = [(1.0, 3, 3, 9.0), (5.0, 1, 1, 2.0), (0.0, 2, 2, 8.0)]
-    assert _answers(encoded("squad_v2", 3), outputs)[0] == {"q": "Kim"}
-    assert _answers(encoded("squad_v2", 3), [(*span, none + 4.0) for *span, none in outputs])[0] == {"q": ""}
+    outputs = np.array([(1.0, 3, 3, 9.0), (5.0, 1, 1, 2.0), (0.0, 2, 2, 8.0)])
+    assert answers(encoded("squad_v2", 3), outputs) == {"q": "Kim"}
+    assert answers(encoded("squad_v2", 3), outputs + np.array([0, 0, 0, 4.0])) == {"q": ""}
 
 
 def test_no_answer_is_never_predicted_where_every_question_has_one() -> None:
-    assert _answers(encoded("squad", 1), [(5.0, 1, 1, 99.0)])[0] == {"q": "Kim"}
+    assert answers(encoded("squad", 1), np.array([(5.0, 1, 1, 99.0)])) == {"q": "Kim"}
 
 
 def test_no_answer_is_right_for_a_question_without_gold_answers() -> None:

@@ -62,15 +62,56 @@ def test_vectors_are_means_of_real_tokens_in_any_batch(toy_folder: Path, root: P
         one.model.eval()
         encoder = one.corpus.encoder(toy.TATOEBA.name)
         with torch.inference_mode():
-            return one, TextVectors(one.model, encoder, one.vocabulary, one.runtime, 2, "mean").of(texts)
+            return TextVectors(one.model, encoder, one.vocabulary, one.runtime, 2, "mean").of(texts)
 
-    (one, alone), (_, together) = vectors(1), vectors(8192)
+    alone, together = vectors(1), vectors(8192)
     np.testing.assert_allclose(alone, together, atol=1e-6)
+    plain = toy.fresh(toy_folder, tokenizer)[0].backbone.eval()
     with torch.inference_mode():
         for text, vector in zip(texts, together, strict=True):
             both = (text,) if isinstance(text, str) else text
-            expected = one.model.encode({"input_ids": torch.tensor([tokenizer(*both)["input_ids"]])})[0].mean(0)
+            expected = plain(torch.tensor([tokenizer(*both)["input_ids"]])).last_hidden_state[0].mean(0)
             np.testing.assert_allclose(vector, expected.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_vectors_are_of_their_layer_and_no_later_one_is_computed(
+    toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, layer: int
+) -> None:
+    one = evaluator(toy_folder, root, tokenizer, toy.TATOEBA)
+    one.model.eval()
+    plain = toy.fresh(toy_folder, tokenizer)[0].backbone.eval()
+    ran: list[int] = []
+    for number, block in enumerate(one.model.backbone.encoder.layer):
+        block.register_forward_hook(lambda *_, number=number: ran.append(number))
+    with torch.inference_mode():
+        vectors = TextVectors(one.model, one.corpus.encoder("tatoeba"), one.vocabulary, one.runtime, layer, "mean")
+        (found,) = vectors.of(["the cat"])
+        states = plain(torch.tensor([tokenizer("the cat")["input_ids"]]), output_hidden_states=True).hidden_states
+    np.testing.assert_allclose(found, states[layer][0].mean(0).numpy(), atol=1e-6)
+    assert ran == list(range(layer))
+
+
+def test_vectors_of_equal_texts_are_computed_once(
+    toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = evaluator(toy_folder, root, tokenizer, toy.TATOEBA)
+    one.model.eval()
+    rows: list[int] = []
+    encode = ChainModel.encode
+
+    def spied(self: ChainModel, packed: Any, layer: int | None = None) -> Any:
+        rows.append(packed.rows)
+        return encode(self, packed, layer)
+
+    monkeypatch.setattr(ChainModel, "encode", spied)
+    monkeypatch.setattr("training.vectors.BLOCK", 2)
+    of = TextVectors(one.model, one.corpus.encoder("tatoeba"), one.vocabulary, one.runtime, 1, "cls").of
+    with torch.inference_mode():
+        found = of(["the cat", "a dog", "the cat", ("the cat", "a dog"), "a dog"])
+        assert of([]).shape == (0, 32)
+    assert sum(rows) == 3
+    assert found[0].tolist() == found[2].tolist() != found[3].tolist() and found[1].tolist() == found[4].tolist()
 
 
 @pytest.mark.parametrize("layer", [-1, 3])
@@ -124,7 +165,7 @@ def test_mining_test_without_gold_is_named_before_the_model_runs(
 ) -> None:
     write_bucc(tmp_path, "dev", 0)
     write_bucc(tmp_path, "test", 50, gold=False)
-    monkeypatch.setattr(ChainModel, "encode_layer", lambda *inputs: pytest.fail("the model ran"))
+    monkeypatch.setattr(ChainModel, "encode", lambda *inputs: pytest.fail("the model ran"))
     with pytest.raises(DataError, match="no gold for a language: 'de'") as caught:
         evaluator(toy_folder, tmp_path, tokenizer, BUCC).evaluate(measured(BUCC, "test", "de"))
     assert "scored_on: dev" in caught.value.remedy

@@ -40,7 +40,7 @@ def step(folder: Path, tokenizer: Any, data: Encoded, limit: int, *, train: bool
     torch.manual_seed(5)
     features = unit_features(data, np.arange(len(data)))
     (batch,) = micro_batches(LINKS, features, data.group, limit, vocabulary, np.random.default_rng(0))
-    loss = loss_of(model, LINKS, batch, vocabulary, CPU)
+    loss = loss_of(model, LINKS, batch)
     torch.autograd.backward(loss)
     return float(loss.detach()), {name: item.grad for name, item in model.named_parameters() if item.grad is not None}
 
@@ -61,7 +61,7 @@ def test_loss_is_the_cross_entropy_of_scaled_cosines(toy_folder: Path, tokenizer
     model.eval()
     with torch.no_grad():
         ids = [torch.from_numpy(np.asarray(feature.ids, dtype=np.int64))[None] for feature in data.features]
-        vectors = [model.encode({"input_ids": one})[0].mean(0).numpy() for one in ids]
+        vectors = [model.backbone(input_ids=one).last_hidden_state[0].mean(0).numpy() for one in ids]
     unit = [vector / np.linalg.norm(vector) for vector in vectors]
     terms = []
     for n in range(3):
@@ -97,7 +97,7 @@ def test_micro_batch_with_dropout_has_a_gradient_that_agrees_with_its_loss(dropo
         with torch.no_grad():
             weight.add_(shift * direction)
             torch.manual_seed(5)
-            losses.append(float(loss_of(model, LINKS, batch, vocabulary, CPU)))
+            losses.append(float(loss_of(model, LINKS, batch)))
             weight.sub_(shift * direction)
     slope = float((first[1]["backbone.encoder.layer.1.output.dense.weight"] * direction).sum())
     assert (losses[0] - losses[1]) / 2e-3 == pytest.approx(slope, rel=0.05)

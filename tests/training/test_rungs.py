@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import training.chain
+import training.walk
 from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench, outcomes
 from training.chain import Unwatched
@@ -169,12 +169,12 @@ def test_job_refuses_a_share_that_is_none(bench: Bench, until: float) -> None:
 
 def test_chain_only_its_last_phase_is_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
-    train = training.chain.train_phase
+    train = training.walk.train_phase
 
     def spied(*args: Any, **options: Any) -> Any:
         asked.append(options["until"])
         return train(*args, **options)
 
-    monkeypatch.setattr(training.chain, "train_phase", spied)
+    monkeypatch.setattr(training.walk, "train_phase", spied)
     bench.run(tagging(bench, INTERMEDIATE), until=0.25)
     assert asked == [1.0, 0.25]

@@ -17,6 +17,7 @@ from tests.training import toy
 from tests.training.stored import IDENTITY, KEY, Reports, published, trace, weights
 from training.errors import StorageFullError, StoreError
 from training.identity import phase_key
+from training.leftovers import clear_leftovers, drop_checkpoint
 from training.storage import storage_errors, write_atomically
 from training.store import WEIGHTS, PhaseStore
 from training.tensorfile import write_tensors
@@ -41,8 +42,32 @@ def test_store_writer_killed_leaves_nothing_visible_and_its_leftovers_are_swept(
     (tmp_path / ".inflight").mkdir()
     (tmp_path / ".inflight" / ".x.safetensors.12.tmp").write_bytes(b"")
     assert not store.has(KEY) and store.find(KEY) is None
-    assert store.sweep_leftovers() == 2
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert clear_leftovers(store) == 2
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and ".claims" not in path.parts] == []
+
+
+def test_leftovers_of_what_another_process_is_making_stay(tmp_path: Path) -> None:
+    store = PhaseStore(tmp_path)
+    others = [tmp_path / f".writing-{KEY}-ab12", tmp_path / ".inflight" / f".{KEY}.safetensors.ab12.tmp"]
+    mine = [tmp_path / ".writing-0123-cd34", tmp_path / ".removing-cd34", tmp_path / ".trunks" / ".0123@2.safetensors.cd34.tmp"]
+    for path in (*others, *mine):
+        path.mkdir(parents=True)
+    with store.claim(KEY):
+        assert clear_leftovers(PhaseStore(tmp_path)) == len(mine)
+        assert all(path.exists() for path in others) and not any(path.exists() for path in mine)
+    assert clear_leftovers(store) == len(others) and not any(path.exists() for path in others)
+
+
+def test_checkpoint_of_a_phase_that_is_there_is_a_leftover_and_no_other_is(tmp_path: Path) -> None:
+    store = PhaseStore(tmp_path)
+    published(store)
+    for key in (KEY, "0123"):
+        store.checkpoint_path(key).parent.mkdir(exist_ok=True)
+        store.checkpoint_path(key).write_bytes(b"")
+    assert clear_leftovers(store) == 1
+    assert not store.checkpoint_path(KEY).exists() and store.checkpoint_path("0123").exists() and store.has(KEY)
+    drop_checkpoint(store, "0123")
+    assert not store.checkpoint_path("0123").exists()
 
 
 def hold(root: Path, connection: Any) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from tests.training import toy
 from tests.training.stored import IDENTITY, KEY, Reports, published, trace, weights
-from training.checkpoint import Position, load_checkpoint, peek_step, save_checkpoint
+from training.checkpoint import Position, load_checkpoint, peek_step, snapshot
 from training.errors import StoreError
 from training.optimiser import build_optimiser
 from training.store import PhaseStore
@@ -69,7 +69,7 @@ def test_checkpoint_out_of_reach_is_not_set_aside(
     model, _ = toy.fresh(toy_folder, tokenizer, toy.NLI)
     optimiser = build_optimiser(model, toy.phase(toy.NLI))
     monkeypatch.setattr("training.checkpoint.write_tensors", failing(write_tensors, 2, errno.EIO))
-    save_checkpoint(path, model, optimiser, Position(step=4))
+    snapshot(model, optimiser, Position(step=4), copied=False).write(path)
     assert peek_step(path) == 4 and list(tmp_path.iterdir()) == [path]
     with monkeypatch.context() as patch, pytest.raises(StoreError, match="can't be read"):
         patch.setattr("training.checkpoint.load_file", failing(torch.zeros, 10**6, errno.ESTALE))

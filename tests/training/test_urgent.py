@@ -12,7 +12,7 @@ from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench, outcomes
 from tests.training.test_rungs import Counter
 from training.chain import ChainOutcome, run_chain
-from training.checkpoint import peek_step, save_checkpoint
+from training.checkpoint import Snapshot, peek_step
 from training.identity import ChainIdentity
 from training.resume import Notice
 from training.store import PhaseStore
@@ -34,11 +34,13 @@ def at(*noticed: int) -> Callable[[], bool]:
 def saved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
 
-    def save(path: Path, model: Any, optimiser: Any, position: Any) -> None:
-        found.append((path.stem, position.step))
-        save_checkpoint(path, model, optimiser, position)
+    write = Snapshot.write
 
-    monkeypatch.setattr("training.resume.save_checkpoint", save)
+    def save(self: Snapshot, path: Path) -> None:
+        found.append((path.stem, self.position.step))
+        write(self, path)
+
+    monkeypatch.setattr(Snapshot, "write", save)
     return found
 
 

@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaMo
 from training.data.encode import Encoder
 from training.data.examples import Answer, Choices, Example, Question, Sentences, Tagged, Text
 from training.data.features import Encoded
+from training.data.packs import Vocabulary
 from training.identity import PhaseIdentity, Role, TaskUse
-from training.losses import Vocabulary
 from training.models.carry import ChainModel, from_pretrained
 from training.phase import vocabulary_of
 from training.tasks.row import Encoding, Kind, Split, TaskRow

@@ -1,16 +1,18 @@
-"""Batches: how the features of an optimiser step's units become tensors."""
+"""Batches: the features of an optimiser step's units, and the gold of single tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from training.data.columns import FeatureRows
 from training.data.features import IGNORED, Encoded, Feature
+
+Ints = NDArray[np.int64]
+_NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
 def unit_lengths(encoded: Encoded) -> list[int]:
@@ -26,49 +28,54 @@ def unit_features(encoded: Encoded, units: NDArray[np.int64]) -> list[Feature]:
     return [encoded.features[int(unit) * encoded.group + part] for unit in units for part in range(encoded.group)]
 
 
-def collate(features: Sequence[Feature], pad: int, device: torch.device, *, types: bool) -> dict[str, Tensor]:
-    """Model inputs, each [batch, length], padded to the longest: `input_ids`, `attention_mask`, `token_type_ids` where used."""
-    longest = max(len(feature) for feature in features)
-    ids = np.full((len(features), longest), pad, dtype=np.int64)
-    kinds = np.zeros((len(features), longest), dtype=np.int64)
-    mask = np.zeros((len(features), longest), dtype=np.int64)
-    for index, feature in enumerate(features):
-        ids[index, : len(feature)] = feature.ids
-        kinds[index, : len(feature)] = feature.types
-        mask[index, : len(feature)] = 1
-    inputs = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": kinds} if types else {})
-    return {name: torch.from_numpy(value).to(device) for name, value in inputs.items()}
+@dataclass(frozen=True)
+class TokenGold:
+    """What is to be told of single tokens: their places in a row, and the gold there, each [n]."""
+
+    places: Ints
+    labels: Ints
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.places)
 
 
-def tag_labels(features: Sequence[Feature]) -> Tensor:
-    """Gold tags at first sub-words and -100 elsewhere, [batch, length]."""
-    labels = torch.full((len(features), max(len(feature) for feature in features)), IGNORED, dtype=torch.long)
-    for index, feature in enumerate(features):
-        if feature.positions is not None and feature.tags is not None:
-            labels[index, torch.from_numpy(feature.positions).long()] = torch.from_numpy(feature.tags).long()
-    return labels
+def tag_gold(feature: Feature) -> TokenGold:
+    """Gold tags of a row's first sub-words, without those that have none."""
+    if feature.positions is None or feature.tags is None:
+        return TokenGold(_NONE, _NONE)
+    known = feature.tags != IGNORED
+    return TokenGold(feature.positions[known].astype(np.int64), feature.tags[known].astype(np.int64))
+
+
+def gold_places(golds: Sequence[TokenGold]) -> tuple[Ints, Ints, Ints]:
+    """Rows, places and labels of the tokens of several rows, each [n], row after row."""
+    rows = np.repeat(np.arange(len(golds)), [len(gold) for gold in golds])
+    places = np.concatenate([gold.places for gold in golds]) if golds else _NONE
+    labels = np.concatenate([gold.labels for gold in golds]) if golds else _NONE
+    return rows, places, labels
 
 
 def mask_tokens(
     features: Sequence[Feature], mask_id: int, vocabulary: int, generators: Iterable[np.random.Generator], rate: float = 0.15
-) -> tuple[list[Feature], Tensor]:
+) -> tuple[list[Feature], list[TokenGold]]:
     """Choose tokens to predict, as BERT does: of `rate`, 80 % masked, 10 % replaced, 10 % kept; special tokens never.
 
     Each feature has at least one, drawn by its own of `generators` (or one that they share). Returns the changed features, and
-    the labels with -100 elsewhere, [batch, length].
+    the tokens that stood at the chosen places.
     """
-    labels = torch.full((len(features), max(len(feature) for feature in features)), IGNORED, dtype=torch.long)
-    changed = []
-    for index, (feature, generator) in enumerate(zip(features, generators, strict=False)):
-        ids = feature.ids.copy()
+    golds, changed = [], []
+    for feature, generator in zip(features, generators, strict=False):
+        ids, gold = feature.ids.copy(), TokenGold(_NONE, _NONE)
         free = np.flatnonzero(feature.special == 0) if feature.special is not None else np.arange(len(ids))
         if len(free):
             count = max(1, round(rate * len(free)))
             places = generator.choice(free, size=count, replace=False)
-            labels[index, torch.from_numpy(places)] = torch.from_numpy(ids[places].astype(np.int64))
+            gold = TokenGold(places.astype(np.int64), ids[places].astype(np.int64))
             dice = generator.random(count)
             ids[places[dice < 0.8]] = mask_id
             swapped = places[dice >= 0.9]
             ids[swapped] = generator.integers(5, vocabulary, size=len(swapped))
+        golds.append(gold)
         changed.append(Feature(ids=ids, types=feature.types, example=feature.example, special=feature.special))
-    return changed, labels
+    return changed, golds

@@ -15,7 +15,7 @@ from training.data.units import wanted
 from training.errors import DataError, Faults, MissingDataError, UserError
 from training.tasks.row import Split, TaskRow
 
-LONGEST = 300
+LONGEST, MOST_NAMED = 300, 4
 GOLD = ("label", "tags", "answers", "gold", "entity")
 """Fields of examples that hold gold."""
 Needed = tuple[str, str, Split, tuple[str, ...]]
@@ -41,23 +41,32 @@ def count_examples(needed: Iterable[Needed], sources: Mapping[str, DataSource], 
 
 
 def together(faults: Sequence[UserError]) -> list[UserError]:
-    """Faults in their order, the missing files of one task and split as one fault that names the languages."""
+    """Faults in their order, the missing files of one task as one fault: how many they are, of what, the first names."""
     groups: dict[object, list[UserError]] = {}
     for place, fault in enumerate(faults):
-        key = (fault.task, fault.split) if isinstance(fault, MissingDataError) else place
+        key = fault.task if isinstance(fault, MissingDataError) else place
         groups.setdefault(key, []).append(fault)
     return [group[0] if len(group) == 1 else _missing(group) for group in groups.values()]
 
 
 def _missing(group: Sequence[UserError]) -> UserError:
     found = [fault for fault in group if isinstance(fault, MissingDataError)]
-    first, last = found[0], found[-1]
-    which = f"files are missing, {first.file} to {last.file}"
-    cause = f"task {first.task} has no {first.split} data in {len(found)} languages: {which}"
-    languages = ", ".join(fault.language for fault in found)
-    remedy = f"put them below {first.value}, name another data folder, or limit the task's `languages` in the grid"
-    fetched = f"; or fetch them: sweep data prepare {first.task}" if "sweep data prepare" in first.remedy else ""
-    return DataError(cause, languages, remedy + fetched)
+    first, splits = found[0], dict[str, list[str]]()
+    for fault in found:
+        splits.setdefault(fault.split, []).append(fault.language)
+    what = "; ".join(f"{split}: {_first(languages, 'languages')}" for split, languages in splits.items())
+    cause = f"task {first.task} lacks {len(found)} data files ({what})"
+    remedy = f"put them below {first.value} or {first.value}/xtreme (as .gz too), or name another data folder"
+    several = any(len(languages) > 1 for languages in splits.values())
+    remedy += "; or limit the task's `languages` in the grid" if several else ""
+    remedy += f"; or fetch them: sweep data prepare {first.task}" if "sweep data prepare" in first.remedy else ""
+    return DataError(cause, _first([fault.file for fault in found], "files"), remedy)
+
+
+def _first(names: Sequence[str], kind: str) -> str:
+    """The first few names, and how many there are besides."""
+    rest = len(names) - MOST_NAMED
+    return ", ".join(names) if rest <= 1 else f"{', '.join(names[:MOST_NAMED])} and {rest} other {kind}"
 
 
 def first_example(row: TaskRow, data: Path) -> dict[str, Any] | None:

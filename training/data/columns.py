@@ -167,3 +167,15 @@ class FeatureRows(Sequence[Feature]):
             label=None if one == NONE else one if other == NONE else (one, other),
             **extra,
         )
+
+
+def columns_of(features: Sequence[Feature]) -> Columns:
+    """The columns that features are rows of; they are made where there are none."""
+    return features.columns if isinstance(features, FeatureRows) else gather(features)
+
+
+def lengths_of(features: Sequence[Feature]) -> NDArray[np.int64]:
+    """Length in tokens of each feature, [features]."""
+    if isinstance(features, FeatureRows):
+        return features.lengths
+    return np.fromiter((len(feature) for feature in features), np.int64, len(features))

@@ -35,14 +35,14 @@ def join(parts: Sequence[Encoded]) -> Encoded:
     return Joined(
         row=parts[0].row,
         examples=(),
-        features=_Chained([part.features for part in parts]),
+        features=Chained([part.features for part in parts]),
         group=groups.pop() if groups else 1,
         tokens=sum(part.tokens for part in parts),
         parts=tuple(parts),
     )
 
 
-class _Chained(Sequence[Feature]):
+class Chained(Sequence[Feature]):
     """Sequences of features, one after the other, none of them copied."""
 
     def __init__(self, parts: Sequence[Sequence[Feature]]) -> None:

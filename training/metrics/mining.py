@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics.neighbours import CANDIDATE_BLOCK, Floats, Indices, Vectors, search
+from training.metrics.neighbours import MUTUAL_BLOCK, Floats, Indices, Vectors, mutual
 
 NEIGHBOURS = 4
 Pair = tuple[str, str]
@@ -27,7 +27,7 @@ class Mined:
     scores: Floats
 
 
-def mine(left: Vectors, right: Vectors, k: int = NEIGHBOURS, block: int = CANDIDATE_BLOCK, device: str = "cpu") -> Mined:
+def mine(left: Vectors, right: Vectors, k: int = NEIGHBOURS, block: int = MUTUAL_BLOCK, device: str = "cpu") -> Mined:
     """One-to-one pairs of `left` [sentences, width] and `right`, by the margin of each sentence's best neighbour.
 
     The margin of a pair is its cosine over the mean of both sides' mean cosines to their k nearest. Each sentence proposes the
@@ -36,7 +36,7 @@ def mine(left: Vectors, right: Vectors, k: int = NEIGHBOURS, block: int = CANDID
     """
     if not len(left) or not len(right):
         return Mined(np.empty((0, 2), dtype=np.int64), np.empty(0))
-    (near, theirs), (back, ours) = search(left, right, k, block, device), search(right, left, k, block, device)
+    (near, theirs), (back, ours) = mutual(left, right, k, block, device)
     left_mean, right_mean = near.mean(axis=1), back.mean(axis=1)
     forward = _ratio(near, (left_mean[:, None] + right_mean[theirs]) / 2)
     backward = _ratio(back, (right_mean[:, None] + left_mean[ours]) / 2)

@@ -241,9 +241,19 @@ def load_backbone(folder: Path) -> LoadedBackbone:
         raise ModelError(
             "no tensor of the pretrained weights fits the model", folder, "check that config.json and weights belong together"
         )
+    _own(model)
     return LoadedBackbone(
         model=model, carried=carried, unused=tuple(sorted(map(str, info["unexpected_keys"]))), missing=missing
     )
+
+
+def _own(model: Any) -> None:
+    """Copy weights out of the file's memory map, in which they are left, one tensor at a time.
+
+    The rows of words that a phase does not train are read at its end only, and a file may have been written over by then.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _without_pooler(load: Any) -> Any:

@@ -12,30 +12,30 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from training.data.packs import Pack
 from training.errors import ModelError, PhaseLostError
 from training.models.backbone import build_backbone, load_backbone
+from training.models.encoding import encode
 from training.models.heads import build_head, head_name
 from training.record import CarryReport
 from training.tasks.row import Kind, TaskRow
 
 
 class ChainModel(nn.Module):
-    """An encoder and the heads of one phase. Tensor names are `backbone.*` and `heads.<head>.*`."""
+    """An encoder and the heads of one phase. Tensor names are `backbone.*` and `heads.<head>.*`.
+
+    With `packed` off, packs are padded for the encoder even where it could take them as they are.
+    """
 
     def __init__(self, backbone: Any, heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
+        self.packed = True
 
-    def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Last hidden states, [batch, length, width]."""
-        hidden: Tensor = self.backbone(**inputs).last_hidden_state
-        return hidden
-
-    def encode_layer(self, inputs: Mapping[str, Tensor], layer: int) -> Tensor:
-        """Hidden states after `layer` layers (0: the embeddings), [batch, length, width]."""
-        hidden: Tensor = self.backbone(**inputs, output_hidden_states=True).hidden_states[layer]
-        return hidden
+    def encode(self, pack: Pack, layer: int | None = None) -> Tensor:
+        """States of a pack's tokens, [tokens, width]: the last, or those after `layer` layers (0: the embeddings)."""
+        return encode(self.backbone, pack, layer, packed=self.packed)
 
     @property
     def layers(self) -> int:
@@ -82,6 +82,12 @@ def from_pretrained(
         )
     )
     return model, CarryReport(carried=loaded.carried, dropped=loaded.unused, initialised=new)
+
+
+def without_weights(folder: Path, rows: Iterable[TaskRow]) -> ChainModel:
+    """A phase's model with whatever was in memory for weights: each of them is given by somebody else."""
+    backbone = build_backbone(folder, 0, drawn=False)
+    return ChainModel(backbone, _heads(rows, backbone.config, 0))
 
 
 def from_phase(

@@ -1,6 +1,6 @@
-"""Output layers, one class a kind of task; each maps the encoder's states to logits.
+"""Output layers, one class a kind of task; each maps states of the encoder, chosen by the caller, to logits.
 
-Shapes: `hidden` is [batch, length, width]. A head named `nli3` in two phases is the same function, and its weights are carried.
+A head named `nli3` in two phases is the same function, and its weights are carried.
 """
 
 from __future__ import annotations
@@ -12,54 +12,54 @@ from training.tasks.row import Kind, TaskRow
 
 
 class SentenceHead(nn.Module):
-    """Sentence classification: dense, tanh, linear on the first token. Returns [batch, labels]."""
+    """Sentence classification: dense, tanh, linear on a row's first token."""
 
     def __init__(self, width: int, labels: int, dropout: float) -> None:
         super().__init__()
         self.dense, self.out, self.dropout = nn.Linear(width, width), nn.Linear(width, labels), nn.Dropout(dropout)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Logits of each sentence."""
-        states = torch.tanh(self.dense(self.dropout(hidden[:, 0])))
+    def forward(self, firsts: Tensor) -> Tensor:
+        """Logits of each row, [rows, labels], from its first token's state; `firsts` is [rows, width]."""
+        states = torch.tanh(self.dense(self.dropout(firsts)))
         logits: Tensor = self.out(self.dropout(states))
         return logits
 
 
 class ChoiceHead(SentenceHead):
-    """Multiple choice: one score a (context, ending) row. Returns [batch × endings, 1]; the caller folds the endings."""
+    """Multiple choice: one score a (context, ending) row, [rows, 1]; the caller folds the endings."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__(width, 1, dropout)
 
 
 class TokenHead(nn.Module):
-    """Tagging: linear on every token. Returns [batch, length, tags]."""
+    """Tagging: linear on the tokens that have a tag."""
 
     def __init__(self, width: int, tags: int, dropout: float) -> None:
         super().__init__()
         self.out, self.dropout = nn.Linear(width, tags), nn.Dropout(dropout)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Logits of each token."""
-        logits: Tensor = self.out(self.dropout(hidden))
+    def forward(self, states: Tensor) -> Tensor:
+        """Logits of each token, [tokens, tags]; `states` is [tokens, width]."""
+        logits: Tensor = self.out(self.dropout(states))
         return logits
 
 
 class SpanHead(nn.Module):
-    """Span extraction: start and end logits. Returns [batch, length, 2]."""
+    """Span extraction: start and end logits of every token."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.out = nn.Linear(width, 2)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Start and end logits of each token."""
-        logits: Tensor = self.out(hidden)
+    def forward(self, states: Tensor) -> Tensor:
+        """Start and end logits of each token, [tokens, 2]; `states` is [tokens, width]."""
+        logits: Tensor = self.out(states)
         return logits
 
 
 class MaskedHead(nn.Module):
-    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings. Returns [masked, vocabulary]."""
+    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings."""
 
     def __init__(self, width: int, vocabulary: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class MaskedHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
-        """Logits at the masked positions: `states` is [masked, width], `embeddings` [vocabulary, width]."""
+        """Logits at masked tokens, [masked, vocabulary]: `states` is [masked, width], `embeddings` [vocabulary, width]."""
         states = self.norm(nn.functional.gelu(self.dense(states)))
         return nn.functional.linear(states, embeddings, self.bias)
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from training.data.packs import Pack
+
 MEAN, CLS = "mean", "cls"
 
 
-def pooled(hidden: Tensor, mask: Tensor, pooling: str | None) -> Tensor:
-    """[texts, width] of `hidden` [texts, length, width]: the first token (`cls`), else the mean over real tokens.
+def pooled(hidden: Tensor, packed: Pack, pooling: str | None) -> Tensor:
+    """[texts, width] of `hidden` [tokens, width], in float32: the first token (`cls`), else the mean over a text's tokens.
 
-    `mask` is [texts, length], 1 at tokens (special ones included) and 0 at padding.
+    Special tokens take part in a mean.
     """
-    if pooling == CLS:
-        return hidden[:, 0]
-    weights = mask[..., None].to(hidden.dtype)
-    mean: Tensor = (hidden * weights).sum(1) / weights.sum(1)
-    return mean
+    return hidden[packed.firsts].float() if pooling == CLS else packed.mean(hidden)
