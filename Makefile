@@ -32,6 +32,11 @@ bench: $(READY)
 	@for file in benchmarks/[a-z]*.py; do \
 	  if [ -e "$$file" ]; then echo "== $$file"; $(BIN)/python "$$file" || exit 1; fi; \
 	done
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@echo "== benchmarks/speed"; $(BIN)/python -m benchmarks.speed
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	  echo "== benchmarks/gpu"; $(BIN)/python -m benchmarks.gpu; \
+	fi
 
 # torch comes first and alone, so that the build of it that fits this machine (CPU or CUDA) is settled before anything asks for one.
 $(READY): pyproject.toml

@@ -22,12 +22,20 @@ def faults(folder: Path, *splits: tuple[str, Split, tuple[str, ...]]) -> list[st
     return [str(fault) for fault in raised.value.faults]
 
 
-def test_missing_files_of_one_split_are_one_fault_that_names_the_languages(tmp_path: Path) -> None:
-    told = faults(tmp_path, ("udpos", Split.TEST, ("de", "fr", "zh")), ("udpos", Split.TRAIN, ("en",)))
+def test_missing_files_of_one_task_are_one_fault_with_their_count_and_the_first_names(tmp_path: Path) -> None:
+    languages = ("de", "fr", "zh", "ar", "bg", "el")
+    told = faults(tmp_path, ("udpos", Split.TEST, languages), ("xquad", Split.TEST, ("de",)), ("udpos", Split.TRAIN, ("en",)))
     assert len(told) == 2
-    assert "task udpos has no test data in 3 languages" in told[0] and "de, fr, zh" in told[0]
-    assert "udpos/test-de.tsv to udpos/test-zh.tsv" in told[0]
-    assert "task udpos has no train data in language 'en'" in told[1] and "udpos/train-en.tsv.gz" in told[1]
+    assert "task udpos lacks 7 data files (test: de, fr, zh, ar and 2 other languages; train: en)" in told[0]
+    assert "udpos/test-de.tsv, udpos/test-fr.tsv, udpos/test-zh.tsv, udpos/test-ar.tsv and 3 other files" in told[0]
+    assert "limit the task's `languages`" in told[0] and "sweep data prepare" not in told[0]
+    assert "task xquad has no test data in language 'de'" in told[1] and "xquad/xquad.de.json.gz" in told[1]
+
+
+def test_missing_files_that_can_be_fetched_name_the_command(tmp_path: Path) -> None:
+    (told,) = faults(tmp_path, ("mnli", Split.TRAIN, ("en",)), ("mnli", Split.DEV, ("en",)))
+    assert "task mnli lacks 2 data files (train: en; dev: en)" in told and "sweep data prepare mnli" in told
+    assert "languages" not in told
 
 
 def test_faults_inside_a_file_stay_beside_missing_ones(tmp_path: Path) -> None:
@@ -35,7 +43,7 @@ def test_faults_inside_a_file_stay_beside_missing_ones(tmp_path: Path) -> None:
     (tmp_path / "udpos" / "test-fr.tsv").write_text("word\tNOTATAG\nother\n", encoding="utf-8")
     told = faults(tmp_path, ("udpos", Split.TEST, ("de", "fr", "zh")))
     assert len(told) == 3
-    assert sum("in 2 languages" in text for text in told) == 1
+    assert sum("lacks 2 data files (test: de, zh)" in text for text in told) == 1
 
 
 def test_a_missing_file_says_so_from_another_process() -> None:

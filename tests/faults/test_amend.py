@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,18 @@ def test_another_space_makes_other_studies_and_names_the_field() -> None:
     lines = said(plan_of(), plan_of(edited(("lr: [1e-4, 1e-3]", "lr: {low: 1e-5, high: 1e-3, log: true}"))))
     (field,) = [line for line in lines if line.startswith("search.space.target.lr")]
     assert "->" in field
-    assert "studies: 2 kept, 2 new, 2 dropped" in " ".join(lines)
+    anew = "mini.none.mini_udpos, mini.mini_nli.mini_udpos"
+    assert f"studies: 2 kept, 2 begun anew, 0 new, 0 dropped; begun anew: {anew}" in lines
+
+
+def test_another_version_that_trains_otherwise_is_named_where_no_field_differs() -> None:
+    plan = plan_of()
+    before = snapshot_of(plan)
+    mark = replace(mark_of(plan, MARK), studies=tuple(f"{study.name}~00000000" for study in plan.studies))
+    lines = changes(replace(before, numerics=before.numerics - 1), mark, plan, [])
+    assert "trains otherwise" in lines[1] and f"{before.numerics - 1} -> {before.numerics}" in lines[1]
+    assert "studies: 0 kept, 4 begun anew, 0 new, 0 dropped" in lines[2]
+    assert changes(replace(before, numerics=0), mark_of(plan, MARK), plan, []) == []
 
 
 def test_intermediates_that_come_and_go_are_named_once() -> None:
@@ -86,7 +98,7 @@ def test_other_data_is_named_and_changes_the_studies_that_read_it() -> None:
     new = plan_of(digest=lambda key: name_digest(f"other {key}" if key == "mini_nli/train" else key))
     lines = said(plan_of(), new)
     assert "data of mini_nli/train: other examples" in lines
-    assert "studies: 2 kept, 2 new, 2 dropped" in " ".join(lines)
+    assert "studies: 2 kept, 2 begun anew, 0 new, 0 dropped" in " ".join(lines)
 
 
 def test_resources_alone_change_no_study() -> None:
@@ -113,7 +125,7 @@ def test_phases_that_can_be_used_again_are_counted(tmp_path: Path, batch: int) -
 def test_run_folder_of_an_earlier_version_without_a_snapshot_still_compares_studies() -> None:
     old, new = plan_of(), plan_of(edited(("lr: [1e-4, 1e-3]", "lr: [1e-4]")))
     lines = changes(None, mark_of(old, MARK), new, records_of(old))
-    assert lines and "2 kept, 2 new, 2 dropped" in lines[1]
+    assert lines and "2 kept, 2 begun anew, 0 new, 0 dropped" in lines[1]
 
 
 def test_fields_that_an_earlier_version_did_not_know_are_no_change() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,25 @@ from sweep.amend import SNAPSHOT, read_snapshot
 from sweep.tidy import readable_records, waiting_trials
 from tests.faults.flaky import FlakyDisk
 from tests.reports.builders import record
-from training.codec import canonical
+from training.codec import canonical, digest, to_payload
 from training.errors import OtherVersionError, StoreError
-from training.record import Status, TrialRecord, paused_path, record_path, write_paused, write_record
+from training.record import (
+    RECORD_SCHEMA,
+    Status,
+    TrialRecord,
+    file_of,
+    paused_path,
+    read_record,
+    record_path,
+    write_paused,
+    write_record,
+)
+from training.seal import sealed
 
 Reader = Callable[..., tuple[list[TrialRecord], list[str]]]
 WHOLE = record("none", {"xnli": 60.0})
 TRIAL = record("mnli", {"xnli": 60.0}, rungs=[(10, 40.0)], status=Status.PAUSED)
-CONTENT = canonical(TRIAL) + b"\n"
+CONTENT = file_of(TRIAL)
 READERS: list[tuple[Reader, str]] = [(readable_records, "records"), (waiting_trials, "rungs")]
 
 
@@ -51,17 +64,62 @@ def test_damaged_file_is_set_aside_and_said_once_whatever_is_in_it(read: Reader,
         other = run / room / f"{WHOLE.trial}.json"
         path.parent.mkdir()
         path.write_bytes(damage)
-        other.write_bytes(canonical(WHOLE))
-        try:
-            found, lines = read(run)
-        except OtherVersionError:  # a digit of its schema was changed: that is not ours to judge
-            assert path.read_bytes() == damage
-            return
-        names = {trial.trial for trial in found}
-        assert WHOLE.trial in names and len(lines) == (TRIAL.trial not in names) <= 1
+        other.write_bytes(file_of(WHOLE))
+        if damage.removesuffix(b"\n") == CONTENT.removesuffix(b"\n"):
+            damage, whole = CONTENT, [TRIAL, WHOLE]
+        else:
+            whole = [WHOLE]
+        found, lines = read(run)
+        assert sorted(found, key=lambda trial: trial.trial) == sorted(whole, key=lambda trial: trial.trial)
+        assert len(lines) == 2 - len(whole)
         if lines:
             assert path.with_suffix(".damaged").read_bytes() == damage and not path.exists()
         assert read(run) == (found, [])
+
+
+@pytest.mark.parametrize(("read", "room"), READERS)
+@pytest.mark.parametrize(
+    ("whole", "flipped"),
+    [(b'"score":40.0', b'"score":48.0'), (b'"schema":4', b'"schema":7'), (b'"number":0', b'"number":1')],
+)
+def test_digit_that_a_disk_has_changed_is_damage(tmp_path: Path, read: Reader, room: str, whole: bytes, flipped: bytes) -> None:
+    path = tmp_path / room / f"{TRIAL.trial}.json"
+    path.parent.mkdir()
+    assert whole in CONTENT
+    path.write_bytes(CONTENT.replace(whole, flipped))
+    with pytest.raises(StoreError, match="its digest is another") as caught:
+        read_record(path)
+    assert "again" in caught.value.remedy
+    records, (line,) = read(tmp_path)
+    assert records == [] and "set aside" in line and path.with_suffix(".damaged").is_file()
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+def test_record_of_an_earlier_schema_has_no_digest_and_is_written_anew_with_one(tmp_path: Path, schema: int) -> None:
+    earlier = replace(WHOLE, schema=schema)
+    path = record_path(tmp_path, WHOLE.trial)
+    path.parent.mkdir()
+    path.write_bytes(canonical(earlier) + b"\n")
+    assert read_record(path) == earlier
+    assert read_record(write_record(tmp_path, earlier)) == WHOLE and path.read_bytes() == file_of(WHOLE)
+
+
+def test_record_of_another_version_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = record_path(tmp_path, WHOLE.trial)
+    path.parent.mkdir()
+    for other in (canonical(replace(WHOLE, schema=1)), sealed(replace(WHOLE, schema=RECORD_SCHEMA + 1))):
+        path.write_bytes(other)
+        with pytest.raises(OtherVersionError, match="another schema"):
+            readable_records(tmp_path)
+        assert path.read_bytes() == other
+    path.write_bytes(canonical(WHOLE))  # its digest is gone
+    assert len(readable_records(tmp_path)[1]) == 1
+
+
+def test_file_of_a_record_is_one_json_object_that_begins_with_its_digest() -> None:
+    fields = json.loads(CONTENT)
+    assert next(iter(fields)) == "digest"
+    assert fields.pop("digest") == digest(fields) and fields == to_payload(TRIAL)
 
 
 @pytest.mark.parametrize(("read", "room"), READERS)
