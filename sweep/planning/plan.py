@@ -414,9 +414,14 @@ def _labelled(spec: StudySpec, chains: _Chains) -> StudySpec:
 
 
 def _drawn_for(chain: ChainIdentity) -> dict[str, Any]:
-    """What of a chain names the settings drawn for it: neither whether one task is capped, nor a decay that is not used."""
+    """What of a chain names the settings drawn for it: not whether one task is capped, a decay that is not used, or arithmetic.
+
+    So a grid draws the same settings from one numerics version to the next, and in every precision.
+    """
     named: dict[str, Any] = to_payload(chain)
     for phase in named["phases"]:
+        phase["numerics"] = 1
+        del phase["attention_dropout"], phase["precision"]
         if phase["mixing"] == to_payload(Mixing(cap=0)):
             phase["mixing"] = to_payload(Mixing())
         if phase["schedule"] != WSD:

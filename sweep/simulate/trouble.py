@@ -93,7 +93,7 @@ def _records_wrong(source: SearchSource) -> list[str]:
     written = sum(source.ends.values())
     wrong = [] if written == len(records) else [f"{written} records were written, and {len(records)} are there"]
     places = Counter((record.study, record.number, record.seed) for record in records)
-    wrong += [f"{count} records of {place}" for place, count in places.items() if count > 1]
+    wrong += [f"two records of {place}" for place, count in places.items() if count > 1]
     left = sorted(path.stem for path in (source.plan.run / "rungs").glob("*.json"))
     return wrong + [f"{name} still waits at a rung" for name in left]
 

@@ -118,7 +118,7 @@ def test_driver_that_is_killed_leaves_no_group_and_no_request_and_its_leg_goes_o
         return training_worker() and next((pid for pid, name in ray_workers().items() if "TrialDriver" in name), 0)
 
     with Meddler(driver, lambda pid: os.kill(pid, signal.SIGKILL)) as meddler:
-        search = tune(plan, TRAIN, [leg(plan, 0)])
+        search = tune(plan, TRAIN, [leg(plan, 0, epochs=12)])
     assert meddler.done == 1 and not search.failed
     assert only_record(plan).status is Status.FINISHED
     nothing_is_left(plan)
