@@ -21,7 +21,8 @@ import numpy as np
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records
-from sweep.planning.plan import Plan, needed_splits
+from sweep.planning.needs import needed_splits
+from sweep.planning.plan import Plan
 from sweep.runfolder import read_mark
 from training.data.loading import DataSource, load
 from training.data.prepared import native_files

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from search_spaces.reading import read_grid
-from sweep.planning.plan import Plan, StudySpec, make_plan
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.studies import StudySpec
 from sweep.sources import cache_folder, resolve_models, resolve_sources
 from training.chain import run_chain
 from training.data.corpus import Corpus

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.values import Choices, EpochsRange, Range
-from sweep.planning.plan import Plan, Setting, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import RunMark
 from training.codec import canonical, digest, from_payload
 from training.errors import UserError

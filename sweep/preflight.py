@@ -7,7 +7,8 @@ from typing import Any
 
 from search_spaces.schema import Grid
 from sweep.planning.memory import check_memory
-from sweep.planning.plan import Plan, needed_splits
+from sweep.planning.needs import needed_splits
+from sweep.planning.plan import Plan
 from training.data.checking import count_examples
 from training.data.loading import DataSource
 from training.errors import UserError

@@ -18,7 +18,8 @@ import ray.tune
 
 from sweep.executors.driver import TrialDriver
 from sweep.executors.session import IDLE, Shared
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import StudySpec
 
 INLINE, TRAIN = "inline", "train"
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import StudySpec
 from sweep.planning.throughput import tasks_of
 from training.identity import PhaseIdentity
 from training.timing import time_training

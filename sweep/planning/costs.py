@@ -8,9 +8,10 @@ from typing import Any
 
 from sweep.planning.architecture import Architecture, architecture_of
 from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
 from sweep.planning.rehearsal import Rehearsal, spans
 from sweep.planning.sizes import Sizes
+from sweep.planning.studies import StudySpec
 from sweep.planning.throughput import (
     Rates,
     assumed_rates,

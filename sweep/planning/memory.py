@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from sweep.planning.architecture import architecture_of
 from sweep.planning.gpus import gigabytes
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import StudySpec
 from training.errors import UserError
 from training.identity import PhaseIdentity
 from training.peaks import CONTEXT, Peaks, peak_subject

@@ -16,7 +16,8 @@ from search_spaces.reading import load_grid
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import SourceKind
 from sweep.options import DATA_VARIABLE, LaunchOptions
-from sweep.planning.plan import Plan, make_plan, needed_splits
+from sweep.planning.needs import needed_splits
+from sweep.planning.plan import Plan, make_plan
 from sweep.sources import ResolvedModel, mini_world, resolve_models, with_grid_changes
 from training.data.loading import DataSource, data_digest
 from training.data.supertags import with_labels

@@ -21,11 +21,12 @@ from sweep.outcome import current_records, mark_of
 from sweep.planning.costs import HOUR, NOTHING, Costs, Span, costs_of, money
 from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
 from sweep.planning.nominal import NominalPlan
-from sweep.planning.plan import Plan, StudySpec, learned_for
+from sweep.planning.plan import Plan
 from sweep.planning.rehearsal import Rehearsal, rehearse
 from sweep.planning.room import Machine, Room
 from sweep.planning.sharing import share_lines, shares_of, with_shares
 from sweep.planning.sizes import sizes_of
+from sweep.planning.studies import StudySpec, learned_for
 from sweep.planning.throughput import SHARED
 from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex

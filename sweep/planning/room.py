@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from sweep.planning.plan import StudySpec
+from sweep.planning.studies import StudySpec
 from sweep.search.board import Ask
 
 TINY = 1e-6

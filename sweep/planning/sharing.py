@@ -14,7 +14,8 @@ from typing import Any
 
 from sweep.planning.gpus import GB, Gpu, gigabytes, gpus_here, gpus_of_nodes, trials_a_gpu
 from sweep.planning.memory import check_memory, need_of
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import StudySpec
 from training.peaks import Peaks
 
 MARGIN = 1.1

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sweep.planning.plan import Plan, StudySpec, needed_splits
+from sweep.planning.needs import needed_splits
+from sweep.planning.plan import Plan
 from sweep.planning.published import EXAMPLES, LENGTHS, OF_KIND, SCORED, UNKNOWN_EXAMPLES, UNKNOWN_SCORED
+from sweep.planning.studies import StudySpec
 from sweep.planning.tree import Node
 from training.data.draws import task_shares
 from training.data.loading import DataSource

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from sweep.planning.plan import Plan, Setting, StudySpec, trial_name
+from sweep.planning.plan import Plan, trial_name
+from sweep.planning.studies import Setting, StudySpec
 from sweep.planning.tree import Node, until_share
 from sweep.search.index import PhaseIndex, StoreIndex
 from sweep.search.levels import Seconds, bucket, leg_seconds, passes, rounds_left

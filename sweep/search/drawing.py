@@ -21,7 +21,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.values import Choices, Range
-from sweep.planning.plan import Setting, StudySpec
+from sweep.planning.studies import Setting, StudySpec
 from sweep.search.tpe import Tpe, draws
 
 ATTEMPTS = 40

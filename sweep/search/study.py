@@ -15,7 +15,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sweep.planning.plan import Setting, StudySpec
+from sweep.planning.studies import Setting, StudySpec
 from sweep.search.drawing import Drawer, Frozen, frozen
 from sweep.search.rules import Leg, Rules, best, next_seed
 from sweep.search.trials import now, trial_of

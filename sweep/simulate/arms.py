@@ -14,8 +14,9 @@ from statistics import fmean
 
 from search_spaces.schema import Grid, Stopping
 from sweep.planning.nominal import nominal_plan
-from sweep.planning.plan import Plan, Setting
+from sweep.planning.plan import Plan
 from sweep.planning.sizes import sizes_of
+from sweep.planning.studies import Setting
 from sweep.simulate.clock import Clock
 from sweep.simulate.cluster import Cluster
 from sweep.simulate.curves import curves_of

@@ -26,7 +26,8 @@ from statistics import fmean
 from typing import Protocol
 
 from search_spaces.values import Choices, Range
-from sweep.planning.plan import Plan, Setting, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import Setting, StudySpec
 
 TRANSFER = 2.0
 """Points by which an intermediate setting shifts a pair: one standard deviation."""

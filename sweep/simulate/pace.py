@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
 from sweep.planning.sizes import Sizes
+from sweep.planning.studies import StudySpec
 from sweep.planning.tree import Node
 
 FORWARD = 3.0

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sweep.planning.plan import Plan, Setting, trial_name
+from sweep.planning.plan import Plan, trial_name
+from sweep.planning.studies import Setting
 from sweep.simulate.work import Pace, Work, pieces_of
 
 

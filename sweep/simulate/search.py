@@ -17,7 +17,8 @@ from typing import Any
 
 from optuna.storages import InMemoryStorage
 
-from sweep.planning.plan import Plan, Setting
+from sweep.planning.plan import Plan
+from sweep.planning.studies import Setting
 from sweep.search.board import Ask, Board, Gate
 from sweep.search.settle import settle
 from sweep.simulate.curves import Curves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sweep.planning.plan import StudySpec
+from sweep.planning.studies import StudySpec
 from sweep.planning.tree import Node, until_share
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.reading import load_grid
-from sweep.planning.plan import needed_splits
+from sweep.planning.needs import needed_splits
 from sweep.sources import resolve_sources
 from training.data.loading import data_digest
 from training.tasks.registry import ROWS

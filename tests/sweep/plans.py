@@ -11,7 +11,9 @@ import sweep.planning.plan
 import sweep.sources
 from search_spaces.reading import read_grid
 from search_spaces.schema import Grid
-from sweep.planning.plan import Plan, StudySpec, make_plan
+from sweep.planning.needs import needed_splits
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.studies import StudySpec
 from sweep.sources import ResolvedModel, resolve_sources
 from training.identity import ModelIdentity
 from training.record import RECORD_SCHEMA, Selection, Status, TrialRecord
@@ -52,11 +54,11 @@ def plan_of(text: str = SMALL, run: Path = Path("run"), digest: Digest = name_di
     }
 
     def digests(grid: Grid, sources: Mapping[str, object]) -> dict[str, str]:
-        return {item[0]: digest(item[0]) for item in sweep.planning.plan.needed_splits(grid, sources)}  # type: ignore[arg-type]
+        return {item[0]: digest(item[0]) for item in needed_splits(grid, sources)}  # type: ignore[arg-type]
 
     with (
         patch.object(sweep.sources, "mini_world", lambda: Path("world")),
-        patch.object(sweep.planning.plan, "_digests", digests),
+        patch.object(sweep.planning.plan, "digests_of", digests),
     ):
         return make_plan(grid, models, resolve_sources(grid, Path()), run)
 

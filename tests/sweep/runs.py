@@ -9,7 +9,8 @@ from typing import Any
 
 from sweep.ending import Ending, EndState, write_ending
 from sweep.outcome import mark_of
-from sweep.planning.plan import Plan, Setting, StudySpec, trial_name
+from sweep.planning.plan import Plan, trial_name
+from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import RunMark, open_run, write_mark
 from tests.sweep.plans import SMALL, plan_of, score_record
 from training.codec import canonical

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.schema import Intermediate
 from search_spaces.values import Choices, EpochsChoices, EpochsRange, LearningRateChoices, LearningRateRange
-from sweep.planning.plan import Setting, StudySpec
+from sweep.planning.studies import Setting, StudySpec
 from sweep.search.drawing import Drawer
 from sweep.search.tpe import draws
 from sweep.search.trials import now, trial_of

@@ -20,7 +20,8 @@ from sweep.gc import needs as needs_module
 from sweep.gc.needs import Keep
 from sweep.gc.removal import BUSY, Tidied, tidy_store
 from sweep.gc.users import register, store_lock, users_of
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
+from sweep.planning.studies import StudySpec
 from sweep.runfolder import hold, read_mark
 from tests.sweep.plans import study_of
 from tests.sweep.runs import TWO_SEEDS, begun, checkpoint, ended, leave, mark_with, phase_folder, record_of, traces

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.planning.needs import needed_splits
 from sweep.planning.overview import _phase_bounds
-from sweep.planning.plan import Plan, Setting, needed_splits, trial_name
+from sweep.planning.plan import Plan, trial_name
+from sweep.planning.studies import Setting
 from sweep.sources import resolve_sources
 from tests.sweep.plans import SMALL, grid_of, name_digest, plan_of, study_of
 from training.errors import Faults, UserError

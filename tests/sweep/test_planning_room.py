@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.planning.plan import StudySpec
 from sweep.planning.rehearsal import rehearse
 from sweep.planning.room import TINY, Machine, Room, machines_of
+from sweep.planning.studies import StudySpec
 from sweep.search.board import Ask, Board
 from sweep.search.index import MemoryIndex
 from tests.sweep.plans import SMALL, plan_of

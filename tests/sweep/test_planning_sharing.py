@@ -14,8 +14,9 @@ import sweep.planning.sharing
 from sweep.planning.gpus import GB, PEAKS, SIZES, Gpu, gpus_of_nodes, named_gpu, trials_a_gpu
 from sweep.planning.memory import BESIDES, Need, need_of, phases_of
 from sweep.planning.overview import overview
-from sweep.planning.plan import Plan, StudySpec
+from sweep.planning.plan import Plan
 from sweep.planning.sharing import MARGIN, MOST, UNKNOWN, most_at_once, share_lines, shared_out, shares_of
+from sweep.planning.studies import StudySpec
 from tests.sweep.plans import SMALL, plan_of, study_of
 from training.errors import UserError
 from training.fitting import Notes

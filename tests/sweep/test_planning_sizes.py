@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from search_spaces.reading import load_grid
 from sweep.options import LaunchOptions
+from sweep.planning.needs import needed_splits
 from sweep.planning.nominal import nominal_plan, plan_with_what_is_there
-from sweep.planning.plan import needed_splits
 from sweep.planning.published import LENGTHS
 from sweep.planning.reading import SplitReader
 from sweep.planning.sizes import PUBLISHED, Sizes, SplitSize, epochs_of_records, published_size, sizes_of

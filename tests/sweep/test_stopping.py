@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from search_spaces.schema import Intermediate
 from search_spaces.values import EpochsChoices, LearningRateRange
-from sweep.planning.plan import StudySpec
+from sweep.planning.studies import StudySpec
 from sweep.search.drawing import Drawer
 from sweep.search.rules import Leg, Rules, best, next_seed
 from sweep.search.study import StudyBook, open_book

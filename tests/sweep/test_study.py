@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from search_spaces.schema import Intermediate
 from search_spaces.values import EpochsChoices, EpochsRange, LearningRateChoices, LearningRateRange
-from sweep.planning.plan import Setting, StudySpec
+from sweep.planning.studies import Setting, StudySpec
 from sweep.search.rules import Rules
 from sweep.search.storage import open_storage
 from sweep.search.study import StudyBook, open_book
