@@ -1,7 +1,7 @@
 """How fast this system trains: tokens a second, as a range, from what was measured or, said to be so, from what is assumed.
 
-Tokens are real ones (not padding), so the utilisation that is assumed of a GPU counts padding as loss. Training is in float32,
-and so are the peaks. Rates are those of a trial that has its GPU alone.
+Tokens are real ones; there is no padding, but for encoders that can't do without. The peaks are those of float32, the default
+precision. Rates are those of a trial that has its GPU alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from training.identity import PhaseIdentity
 from training.record import PhaseTrace, TrialRecord
 
 UTILISATION = (0.10, 0.25, 0.45)
-"""Of the peak, on real tokens: a batch of 32 padded to its longest computes about twice the tokens that are real."""
+"""Of the peak: small batches leave much of a GPU idle between kernels."""
 CORE = (10e9, 30e9, 60e9)
 """FLOP/s of a CPU core in small float32 matrices."""
 SHARED = (1.0, 1.2, 2.0)

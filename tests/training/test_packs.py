@@ -20,6 +20,7 @@ from training.losses import loss_of, micro_batches
 from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
 from training.models.encoding import encode, takes_packs
+from training.precision import BFLOAT16, autocast
 from training.tasks.row import TaskRow
 
 CPU = torch.device("cpu")
@@ -186,3 +187,17 @@ def test_attention_dropout_is_that_of_the_phase_whatever_the_configuration_says(
     assert not torch.allclose(still, dropped) and not torch.allclose(still, padded)
     assert torch.equal(dropped, again)
     torch.testing.assert_close(encode(backbone, together, None, packed=False), still, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pack_in_half_precision_is_the_padded_batch_up_to_its_rounding(family: str) -> None:
+    backbone = backbone_of(family)
+    together = pack(rows_of([2, 9, 5, 9]), vocabulary_of(backbone), CPU)
+    exact = encode(backbone, together, None, packed=True)
+
+    with autocast(CPU, BFLOAT16):
+        found, padded = (encode(backbone, together, None, packed=packed).float() for packed in (True, False))
+
+    assert not torch.equal(found, exact)
+    torch.testing.assert_close(found, exact, rtol=0.1, atol=0.15)
+    assert (found - exact).abs().mean() < 1.5 * (padded - exact).abs().mean()

@@ -43,7 +43,11 @@ def attend(
         out = varlen_attn(parts[0], parts[1], parts[2], pack.bounds, pack.bounds, longest, longest, scale=scaling)
         assert isinstance(out, Tensor)
         return out[None], None
-    return _by_blocks(parts, pack, scaling, dropout)[None], None
+    if query.is_cuda:
+        return _by_blocks(parts, pack, scaling, dropout)[None], None
+    with torch.autocast(query.device.type, enabled=False):  # on a CPU small products in half precision are slower
+        out = _by_blocks([part.float() for part in parts], pack, scaling, dropout)
+    return out.to(query.dtype)[None], None
 
 
 def _by_blocks(parts: list[Tensor], pack: Pack, scaling: float | None, dropout: float) -> Tensor:
