@@ -63,9 +63,9 @@ def test_wait_for_a_worker_whose_clock_is_another_is_never_negative_or_huge(time
 
 @pytest.mark.parametrize("jump", [-DAY, -1800.0, 1800.0, DAY])
 def test_deadline_and_budget_hold_when_the_clock_is_set(times: Times, jump: float) -> None:
-    costs: Any = SimpleNamespace(gpus=1, leg=lambda ask: SimpleNamespace(low=500.0, likely=600.0, high=700.0))
+    costs: Any = SimpleNamespace(gpus=lambda spec: 1.0, leg=lambda ask: SimpleNamespace(low=500.0, likely=600.0, high=700.0))
     budget = Budget(Limits(gpu_hours=None, max_cost=None, price=None, deadline=times.wall + 3600.0), costs)
-    first, second = (SimpleNamespace(leg=name, name=name) for name in ("first", "second"))
+    first, second = (SimpleNamespace(leg=name, name=name, spec=None) for name in ("first", "second"))
     assert budget.admits(first)  # type: ignore[arg-type]
     budget.started(first)  # type: ignore[arg-type]
     times.go_on(600.0, jump)

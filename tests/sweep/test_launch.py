@@ -172,6 +172,7 @@ def test_diverging_phase_fails_its_trials_and_the_others_go_on(reference: Refere
     assert _stamps(run) == before
 
 
+@pytest.mark.slow
 def test_launch_killed_and_then_interrupted_ends_with_the_same(reference: Reference, cache: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("launch", "--grid", "tiny", "--run", run)

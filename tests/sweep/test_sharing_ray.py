@@ -87,7 +87,8 @@ def is_free() -> bool:
     return ray.available_resources().get("GPU") == 1.0
 
 
-@pytest.mark.parametrize("executor", [TRAIN, pytest.param(INLINE, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", [TRAIN, INLINE])
 def test_trials_run_beside_each_other_on_one_gpu_and_leave_it_free(executor: str, in_cache: None, tmp_path: Path) -> None:
     plan = plan_of_legs(tmp_path / "run", grid=GRID.replace("trials: 8", "trials: 8\n  at_once: 4"))
     need = need_of(plan, plan.studies[0], Peaks.read(plan.notes)).total
