@@ -68,10 +68,10 @@ data:
   squad_v1:
     files: {train: squad/dev-v1.1-minus-xquad.json}
     carve_dev: 0.1
-    caps: {train: 800, dev: 200}
+    caps: {train: 400, dev: 200}
     max_length: 192
     stride: 48
-  udpos: {scored_on: dev, languages: [en], caps: {train: 1200, dev: 400}}
+  udpos: {scored_on: dev, languages: [en], caps: {train: 600, dev: 400}}
   xquad: {caps: {test: 20}, languages: [en], max_length: 192, stride: 48}
 search: {space: {target: {lr: [1e-4], epochs: [2]}}}
 training: {batch: 16}

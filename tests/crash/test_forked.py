@@ -15,7 +15,7 @@ from tests.crash.surviving import survive
 from tests.crash.undisturbed import Undisturbed
 
 TIMES = int(os.environ.get("SWEEP_CRASH_FORKED") or 1)
-STROKES = {"worker": 20 * TIMES, "driver": 5 * TIMES, "store": 10 * TIMES, "database": 5 * TIMES}
+STROKES = {"worker": 10 * TIMES, "driver": 3 * TIMES, "store": 5 * TIMES, "database": 2 * TIMES}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 300 * TIMES)]
 
