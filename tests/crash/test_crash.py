@@ -18,7 +18,7 @@ from tests.crash.undisturbed import Undisturbed
 from tests.faults.postgres import Server
 
 TIMES = int(os.environ.get("SWEEP_CRASH_KILLS") or 1)
-STROKES = {"worker": 4 * TIMES, "driver": TIMES, "store": 3 * TIMES, "database": 2 * TIMES}
+STROKES = {"worker": 2 * TIMES, "driver": TIMES, "store": TIMES, "database": TIMES}
 SERVED = {"head": TIMES, "server": 2 * TIMES, "worker": TIMES, "driver": TIMES}
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600 + 300 * TIMES)]
