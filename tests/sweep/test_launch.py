@@ -172,35 +172,6 @@ def test_diverging_phase_fails_its_trials_and_the_others_go_on(reference: Refere
     assert _stamps(run) == before
 
 
-@pytest.mark.slow
-def test_launch_killed_and_then_interrupted_ends_with_the_same(reference: Reference, cache: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    words = ("launch", "--grid", "tiny", "--run", run)
-    launch = begin(cache, tmp_path / "killed", *words)
-    eventually(lambda: list(run.glob("phases/*--*")) or launch.process.poll() is not None, "the first phase")
-    launch.process.kill()
-    assert launch.wait() == -9
-    killed = launch
-    eventually(lambda: not killed.workers(), "the end of a killed launch's workers", 30)
-    before = len(_stamps(run))  # a worker outlives its driver for a moment, and may leave something yet
-    launch = begin(cache, tmp_path / "interrupted", *words)
-    eventually(lambda: len(_stamps(run)) > before or launch.process.poll() is not None, "the next phase or record")
-    launch.interrupt()
-    assert launch.wait() == 130, launch.said
-    assert f"To go on: sweep resume --run {run}" in launch.said
-    assert "Traceback" not in launch.said
-    eventually(lambda: not launch.family(), "the end of an interrupted launch's processes", 60)
-    code, said = run_to_end(cache, tmp_path / "last", *words)
-    assert code == 0, said
-    assert (weights(run), scores(run), tables(run)) == (
-        weights(reference.run),
-        scores(reference.run),
-        tables(reference.run),
-    )
-    assert leftovers(run) == []
-    eventually(lambda: not killed.family(), "the end of a killed launch's last processes", 120)
-
-
 @pytest.mark.parametrize("when", ["at once", "while Ray starts"])
 def test_launch_interrupted_before_its_first_trial_can_be_repeated(cache: Path, tmp_path: Path, when: str) -> None:
     run = tmp_path / "run"
