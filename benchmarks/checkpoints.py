@@ -64,11 +64,11 @@ class Arm:
             self.held.append(time.perf_counter() - begun)
             self.processor.append(time.thread_time() - used)
 
-        Checkpoints._save = timed  # type: ignore[method-assign]
+        Checkpoints._save = timed
         try:
             yield
         finally:
-            Checkpoints._save = save  # type: ignore[method-assign]
+            Checkpoints._save = save
 
     def row(self) -> str:
         """The arm's line of the table."""

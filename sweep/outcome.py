@@ -14,12 +14,12 @@ from rich.console import Console
 from reports.cells import Pair
 from reports.frame import Expectation, TransferTable, transfer_tables
 from reports.table import render_transfer
+from sweep.amounts import amount, duration, several
 from sweep.ending import Ending, EndState
 from sweep.planning.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
 from sweep.tidy import readable_records, waiting_trials
 from sweep.tracking import open_tracker, ui_command
-from sweep.watch.wording import amount, duration, several
 from sweep.words import print_lines
 from training.errors import UserError
 from training.record import Status, TrialRecord

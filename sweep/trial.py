@@ -94,9 +94,7 @@ def task_of(plan: Plan, config: Mapping[str, Any]) -> TrialTask:
     )
 
 
-def run_leg(
-    plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | None = None, team: Team = ALONE
-) -> Report:
+def run_leg(plan: Plan, config: Mapping[str, Any], urgent: Callable[[], bool] | None = None, team: Team = ALONE) -> Report:
     """Run a leg; returns its report, after everything that it names is on disk.
 
     * `score` with `rung`: the trial waits at that rung; without: it has its record (`failed` if it has no scores).
@@ -120,9 +118,7 @@ def run_leg(
         live.remove()
 
 
-def _known_or_run(
-    plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[[], bool] | None, team: Team
-) -> Report:
+def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[[], bool] | None, team: Team) -> Report:
     known = _record_of(plan, task.name)
     if known is not None:
         paused_path(plan.run, task.name).unlink(missing_ok=True)  # a kill came between the record and this

@@ -104,4 +104,3 @@ def answers(encoded: Encoded, spans: NDArray[np.float64]) -> dict[str, str]:
         for example, start, end, known in zip(examples, starts, ends, given.tolist(), strict=True)
     ]
     return dict(zip(numbers, texts, strict=True))
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from training.beginning import draws_digest, shared_tensors
 from training.data.corpus import Corpus
@@ -47,7 +48,7 @@ def assist(team: Team, during: Callable[[], AbstractContextManager[object]] = nu
     """
     while (order := team.told()) is not None:
         with during():
-            take_part(team, lambda order=order: material_of(order))  # type: ignore[misc]
+            take_part(team, partial(material_of, order))
         release_memory()
 
 

@@ -37,9 +37,7 @@ class Walk:
     `cut` is set where the last phase was left at a rung: how far it came then.
     """
 
-    def __init__(
-        self, job: ChainJob, watcher: Watcher, notice: Notice, damaged: list[str], team: Team = ALONE
-    ) -> None:
+    def __init__(self, job: ChainJob, watcher: Watcher, notice: Notice, damaged: list[str], team: Team = ALONE) -> None:
         self.job, self.watcher, self.notice, self.damaged, self.team = job, watcher, notice, damaged, team
         self.cut: Trained | None = None
         keep_to_share(job.runtime)

@@ -76,7 +76,7 @@ def loss_gap(scale: Scale, work: Workload, kind: type[Baseline]) -> float:
     """The largest difference between the losses of both arms over some steps in float32, without dropout."""
     model = chain_model(scale.shape, work.row, 0.0)
     ours = Product(model, scale.shape, work, scale.batch, scale.steps, scale.runtime, losses=True)
-    theirs: Arm = kind(model, work, scale.batch, scale.steps, scale.device, losses=True)  # type: ignore[assignment]
+    theirs: Arm = kind(model, work, scale.batch, scale.steps, scale.device, losses=True)
     return max(abs(one - other) for one, other in zip(ours().losses, theirs().losses, strict=True))
 
 

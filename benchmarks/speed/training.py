@@ -95,7 +95,7 @@ def loss_gap(
     """The largest difference between the losses of both arms over some steps of training, without dropout."""
     model = chain_model(shape, work.row, 0.0)
     ours = Product(model, shape, work, batch, effort.steps, _runtime(), precision, losses=True)
-    theirs: Arm = kind(model, work, batch, effort.steps, CPU, usual, losses=True)  # type: ignore[assignment]
+    theirs: Arm = kind(model, work, batch, effort.steps, CPU, usual, losses=True)
     pairs = zip(ours().losses, theirs().losses, strict=True)
     return max(abs(one - other) for one, other in pairs)
 

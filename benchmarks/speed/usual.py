@@ -107,7 +107,7 @@ class Loop(Baseline):
         optimiser = torch.optim.AdamW(decay_groups(model), lr=RATE, fused=self.usual.fused)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0)
         loader: DataLoader[Example] = DataLoader(
-            self.examples,  # type: ignore[arg-type]
+            self.examples,
             batch_size=self.micro,
             collate_fn=self.collate,
             pin_memory=self.device.type == "cuda",

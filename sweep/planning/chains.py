@@ -26,9 +26,7 @@ class Chains:
     sources: Mapping[str, DataSource]
     digests: Mapping[str, str]
     _uses: dict[str, TaskUse] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _known: dict[object, tuple[_Evaluations, _Evaluations]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _known: dict[object, tuple[_Evaluations, _Evaluations]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
         """The chain of a setting and a seed."""

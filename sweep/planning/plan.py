@@ -170,7 +170,7 @@ def _labelled(spec: StudySpec, chains: Chains) -> StudySpec:
     Studies of a changed space or of changed data never mix.
     """
     search = chains.grid.search
-    axes = {name: axis.model_dump(mode="json") for name, axis in spec.axes.items()}  # type: ignore[attr-defined]
+    axes = {name: axis.model_dump(mode="json") for name, axis in spec.axes.items()}
     probe = {name: 1.0 for name in spec.axes}
     payload: dict[str, object] = {
         "axes": axes,

@@ -10,12 +10,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from sweep.amounts import several, size
 from sweep.options import LaunchOptions
 from sweep.planning.commands import command_of
 from sweep.planning.gpus import named_gpu
 from sweep.planning.nominal import NominalPlan, is_nominal, plan_with_what_is_there
 from sweep.planning.overview import overview
-from sweep.words import listing
+from sweep.words import listing, print_lines
 from training.errors import UserError
 
 
@@ -38,12 +39,10 @@ def print_plan(options: LaunchOptions, *, as_json: bool, gpu: str | None = None,
         counts = (str(study[name]) for name in ("settings", "seeds", "trials", "done"))
         table.add_row(escape(study["study"]), ", ".join(study["targets"]), *counts)
     console.print(table)
-    for line in _lines(shown):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_lines(console, "\n".join(_lines(shown)))
     if shown["nominal"]["tasks"] or shown["nominal"]["models"]:
-        for line in nominal_lines(found):
-            console.print(line, highlight=False, markup=False, style="yellow", soft_wrap=True)
-    console.print(f"run it: {command_of('launch', options)}", highlight=False, soft_wrap=True)
+        print_lines(console, "\n".join(nominal_lines(found)), "yellow")
+    print_lines(console, f"run it: {command_of('launch', options)}")
 
 
 def print_comparison(options: LaunchOptions, *, as_json: bool) -> None:
@@ -64,16 +63,14 @@ def print_comparison(options: LaunchOptions, *, as_json: bool) -> None:
     console.print(f"{shown['grid']}: {shown['trials']} trials, {shown['settings']} settings x {shown['seeds']} seeds a pair\n")
     console.print(table)
     console.print()
-    for way in shown["ways"]:
-        console.print(f"{way['way']}: {way['definition']}", highlight=False, markup=False, soft_wrap=True)
+    print_lines(console, "\n".join(f"{way['way']}: {way['definition']}" for way in shown["ways"]))
     console.print()
     for aim in shown["aims"]:
         said = "met" if aim["met"] else "MISSED"
         line = f"aim: {aim['way']} at least {aim['aim']:g}x fewer than {aim['than']}: {aim['fewer']:.2f}x, {said}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_lines(console, line)
     if is_nominal(found.plan):
-        for line in nominal_lines(found):
-            console.print(line, highlight=False, markup=False, style="yellow", soft_wrap=True)
+        print_lines(console, "\n".join(nominal_lines(found)), "yellow")
 
 
 def nominal_lines(found: NominalPlan) -> list[str]:
@@ -103,8 +100,8 @@ def _lines(shown: Mapping[str, Any]) -> list[str]:
     roles = ", ".join(f"{count} {role}" for role, count in phases.items())
     lines = [
         "",
-        f"{shown['grid']}: {len(shown['studies'])} studies, {shown['trials']} trials ({shown['done']} done{waiting}), "
-        f"executor {shown['executor']}{synthetic}",
+        f"{shown['grid']}: {several(len(shown['studies']), 'study', 'studies')}, {several(shown['trials'], 'trial')} "
+        f"({shown['done']} done{waiting}), executor {shown['executor']}{synthetic}",
         f"phases: at most {sum(phases.values())} to train ({roles}) where unshared chains would train "
         f"{shown['phases_unshared']}; {shown['phases_in_store']} in the store",
     ]
@@ -112,13 +109,13 @@ def _lines(shown: Mapping[str, Any]) -> list[str]:
         return [*lines, "nothing is left to run"]
     part = f", {left['phases_stopped_early']} in part" if left["phases_stopped_early"] else ""
     lines += [
-        f"left: {left['trials']} trials{stopped}; phases: {left['phases_cached']} cached, {left['phases_to_train']} to train"
-        f"{part}, {left['phases_shared']} uses shared",
+        f"left: {several(left['trials'], 'trial')}{stopped}; phases: {left['phases_cached']} cached, "
+        f"{left['phases_to_train']} to train{part}, {left['phases_shared']} uses shared",
         f"work: {shown['tokens'] / 1e6:,.1f} M tokens, {_range(shown['gpu_hours'])} {_unit(shown)}{_price(shown['money'])}",
     ]
     times = "; ".join(f"{gpus}: {_range(hours)} h" for gpus, hours in shown["hours_at"].items())
     lines.append(f"time, by number of {'GPUs' if shown['gpu'] else 'trials at once'}: {times}")
-    lines.append(f"store: up to {_bytes(shown['storage_bytes'])}")
+    lines.append(f"store: up to {size(shown['storage_bytes'])}")
     return [*lines, *shown["sharing"], f"rates: {'; '.join([*shown['gpu_hours_basis'], *shown['pace']])}"]
 
 
@@ -131,13 +128,10 @@ def _price(found: Mapping[str, float] | None) -> str:
 
 
 def _range(found: Mapping[str, float]) -> str:
-    low, likely, high = (f"{found[name]:,.2f}" for name in ("low", "likely", "high"))
+    low, likely, high = (_number(found[name]) for name in ("low", "likely", "high"))
     return f"{likely} ({low} to {high})"
 
 
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+def _number(value: float) -> str:
+    """Two figures behind the point, or as many as it takes to see one that is not 0."""
+    return f"{value:,.2f}" if value >= 0.01 or value == 0 else f"{value:.1g}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_spaces.schema import NONE, Grid, Intermediate, PhaseSpace
+from search_spaces.values import Part
 from training.data.loading import DataSource
 from training.tasks.row import TaskRow
 
@@ -24,7 +25,7 @@ class StudySpec:
     intermediate: Intermediate
     group: str
     targets: tuple[str, ...]
-    axes: Mapping[str, object]
+    axes: Mapping[str, Part]
     label: str
     stream: str = ""
 
@@ -61,7 +62,7 @@ def target_space(grid: Grid, group: str) -> PhaseSpace:
     )
 
 
-def axes_of(grid: Grid, intermediate: Intermediate, group: str, trained: bool) -> dict[str, object]:
+def axes_of(grid: Grid, intermediate: Intermediate, group: str, trained: bool) -> dict[str, Part]:
     """The axes of a study: none of a phase that it does not have (`trained`: whether the group has a target phase)."""
     parts: list[tuple[str, PhaseSpace]] = []
     if intermediate.name != NONE:

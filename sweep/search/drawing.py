@@ -154,7 +154,10 @@ class _Settled(InMemoryStorage):
 
 def _only_value(space: BaseDistribution) -> Any:
     """The one value of a distribution that has no other."""
-    return space.choices[0] if isinstance(space, CategoricalDistribution) else space.low  # type: ignore[attr-defined]
+    if isinstance(space, CategoricalDistribution):
+        return space.choices[0]
+    assert isinstance(space, (IntDistribution, FloatDistribution))
+    return space.low
 
 
 def frozen(setting: Mapping[str, Any]) -> Frozen:
@@ -164,10 +167,10 @@ def frozen(setting: Mapping[str, Any]) -> Frozen:
 
 def _all_settings(spec: StudySpec) -> Iterable[Setting]:
     """Every setting of a discrete space; nothing for a continuous one, which never runs out."""
-    axes: list[Iterable[float]] = []
+    axes: list[Iterable[Any]] = []
     for space in distributions(spec).values():
         if isinstance(space, CategoricalDistribution):
-            axes.append(space.choices)  # type: ignore[arg-type]
+            axes.append(space.choices)
         elif isinstance(space, IntDistribution):
             axes.append(range(space.low, space.high + 1))
         else:

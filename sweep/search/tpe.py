@@ -67,8 +67,7 @@ class Tpe:
 
     def _setting(self, places: Sequence[Any]) -> dict[str, Any]:
         return {
-            name: axis.to_external_repr(place.item())
-            for (name, axis), place in zip(self.space.items(), places, strict=True)
+            name: axis.to_external_repr(place.item()) for (name, axis), place in zip(self.space.items(), places, strict=True)
         }
 
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from statistics import fmean
-from typing import Protocol
+from typing import Any, Protocol
 
 from search_spaces.values import Choices, Range
 from sweep.planning.plan import Plan
@@ -96,9 +96,9 @@ def tables() -> tuple[Table, ...]:
     return tuple(_table(item, tuple(read["shares"])) for item in read["tables"])
 
 
-def _table(item: Mapping[str, object], shares: tuple[float, ...]) -> Table:
+def _table(item: Mapping[str, Any], shares: tuple[float, ...]) -> Table:
     scores: dict[float, dict[int, tuple[tuple[float, ...], ...]]] = {}
-    for rate, epochs, _, curve in item["curves"]:  # type: ignore[attr-defined]
+    for rate, epochs, _, curve in item["curves"]:
         cell = scores.setdefault(rate, {})
         cell[epochs] = (*cell.get(epochs, ()), tuple(curve))
     return Table(str(item["kind"]), shares, tuple(sorted(scores)), scores)

@@ -113,6 +113,7 @@ def connect(uri: str) -> Any:
 
     for name in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints a traceback of what it raises too
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from sweep.amounts import amount, duration, several
 from sweep.outcome import mark_of
 from sweep.planning.plan import Plan
 from sweep.runfolder import RunMark
@@ -18,7 +19,6 @@ from sweep.watch.live import doing, read_live
 from sweep.watch.standing import INTERVAL, Pace, Standing, write_standing
 from sweep.watch.table import LiveTable, at_most
 from sweep.watch.tally import Tally
-from sweep.watch.wording import amount, duration, several
 from training.record import RungScore, Status, TrialRecord
 
 REFRESH = 0.5
@@ -55,7 +55,7 @@ class ProgressView:
         self.standing.tally.note_paused(self._rungs.read_all())
         self._shown, self._written, self._spoke = float("-inf"), float("-inf"), clock()
         before = self.standing.tally.settled
-        studies = "1 study" if len(plan.studies) == 1 else f"{len(plan.studies)} studies"
+        studies = several(len(plan.studies), "study", "studies")
         earlier = f", {before} done before" if before else ""
         self._table: Live | None = None
         most = "at most " if plan.grid.search.stopping else ""

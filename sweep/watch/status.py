@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from sweep.amounts import size
 from sweep.ending import Ending, EndState, read_ending
 from sweep.runfolder import RunMark, is_held, read_mark, store_of
 from sweep.steer import is_stopping, launched
@@ -20,7 +21,6 @@ from sweep.watch.glances import GlanceReader
 from sweep.watch.live import doing, read_live
 from sweep.watch.standing import Pace, Standing, read_standing
 from sweep.watch.tally import Tally
-from sweep.watch.wording import size
 from training.codec import to_payload
 
 STALE = 30.0

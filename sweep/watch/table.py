@@ -12,11 +12,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from sweep.amounts import amount, duration, several
 from sweep.ending import EndState
 from sweep.watch.live import EVALUATION, doing
 from sweep.watch.standing import Standing
 from sweep.watch.tally import PairTally
-from sweep.watch.wording import amount, duration, several
 
 NARROW, WIDE = 72, 100
 """Columns below which the table leaves out what matters least."""

@@ -59,7 +59,7 @@ def test_losses_differ_where_the_weights_do() -> None:
 def test_losses_of_the_loop_are_those_of_the_trainer(name: str, usual: Usual) -> None:
     work, model = _made(name)
     arms: list[Baseline] = [kind(model, work, BATCH, STEPS, CPU, usual, losses=True) for kind in (Loop, HuggingFace)]
-    loop, trainer = (arm() for arm in arms)  # type: ignore[operator]
+    loop, trainer = (arm() for arm in arms)
     assert _apart(loop.losses, trainer.losses) == 0.0
     assert (loop.rows, loop.tokens) == (trainer.rows, trainer.tokens)
 

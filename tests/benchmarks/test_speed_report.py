@@ -86,9 +86,7 @@ def test_operations_are_put_where_they_belong() -> None:
     assert [part_of(name) for name in names] == parts
 
 
-def test_one_part_can_be_asked_for(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_part_can_be_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SWEEP_DATA", raising=False)
     speed_main(["--only", "elsewhere", "--quick", "--json", str(tmp_path / "out.json")])
     assert "naive ÷ tree" in capsys.readouterr().out

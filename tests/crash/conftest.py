@@ -5,17 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.crash.forge import Forge
 from tests.crash.servers import Head
 from tests.crash.undisturbed import Undisturbed, run_undisturbed
-from tests.faults.postgres import Server, program
+from tests.faults.postgres import Server, program, running
 
 SEED_VARIABLE = "SWEEP_CRASH_SEED"
 
@@ -61,10 +58,5 @@ def database() -> Iterator[Server | None]:
     if program("initdb") is None or importlib.util.find_spec("psycopg") is None:
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix="sweep-postgres-"))
-    server = Server(folder)
-    try:
+    with running() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)

@@ -69,7 +69,7 @@ class Forge(Alone):
         ended = log.with_suffix(f".{self.begun}.ended")
         told = {"log": str(log), "witness": str(witness.folder), "launch": number, "address": self.address}
         pid = ask(self.address, {**told, "driver": 0, "words": words, "ended": str(ended)})
-        return Launch(Forged(pid, ended), log)  # type: ignore[arg-type]
+        return Launch(Forged(pid, ended), log)
 
     def close(self) -> None:
         """End it; what it forked ends with it."""

@@ -141,8 +141,8 @@ def _driver(wanted: Message) -> int:
         Experiment(wanted, plan, board, ears, stopper).run()
 
     sweep.launch.run_experiment = run
-    sweep.tracking.open_tracker = lambda *arguments: None  # type: ignore[assignment]
-    sweep.tracking.MirrorQueue = NoMirror  # type: ignore[assignment,misc]
+    sweep.tracking.open_tracker = lambda *arguments: None
+    sweep.tracking.MirrorQueue = NoMirror
     sweep_verbs.main(wanted["words"], standalone_mode=True)
     return 0
 

@@ -90,7 +90,7 @@ class Rented(Alone):
         head.start(witness)
 
     @property
-    def environment(self) -> dict[str, str]:  # type: ignore[override]
+    def environment(self) -> dict[str, str]:
         """Where a launch finds them."""
         url = {"SWEEP_OPTUNA_STORAGE": self.database.url} if self.database else {}
         return self.head.environment | url

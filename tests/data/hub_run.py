@@ -33,15 +33,15 @@ class _Printing:
 
 
 def _main(asked: dict[str, object]) -> int:
-    languages = tuple(map(str, asked.get("languages") or ()))  # type: ignore[call-overload]
-    rows = [ROWS[name] for name in asked["tasks"]]  # type: ignore[attr-defined]
+    languages = tuple(map(str, asked.get("languages") or ()))
+    rows = [ROWS[name] for name in asked["tasks"]]
     if languages:
         rows = [replace(row, languages=languages) for row in rows]
     wish = Wish(
         rows=rows,
         data=Path(str(asked["data"])),
         only=Origin.HUB if asked.get("only", "hub") else None,
-        revisions=dict(asked.get("revisions") or {}),  # type: ignore[call-overload]
+        revisions=dict(asked.get("revisions") or {}),
         workers=int(str(asked.get("workers", 1))),
     )
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.data import mutations
@@ -20,7 +21,6 @@ from tests.data.fuzz_forms import BY_BYTE, Case
 from training.data import files
 from training.data.examples import Choices, Question, Sentences, Tagged, Text
 from training.data.readers import READERS, ReadRequest
-from training.data.tables import write_parquet
 from training.errors import UserError
 from training.tasks.registry import row
 from training.tasks.row import Kind, TaskRow
@@ -117,7 +117,8 @@ def test_damaged_file_is_a_fault_or_read_whole(name: str, monkeypatch: pytest.Mo
 
 def test_damaged_parquet_is_a_fault_or_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = [{"premise": one, "hypothesis": two, "label": label} for one, two, label in PAIRS]
-    write_parquet(pa.Table.from_pylist(records), tmp_path / "file.parquet")
+    table = pa.Table.from_pylist(records)
+    pq.write_table(table, tmp_path / "file.parquet", write_page_checksum=True, compression="zstd")
     content = (tmp_path / "file.parquet").read_bytes()
     found = replace(OWN_TSV, files={"dev": "file.parquet"})
     case = Case("own", content, lambda plain: len(records), name="file.parquet")

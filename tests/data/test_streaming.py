@@ -20,7 +20,7 @@ MNLI = replace(row("mnli"), files={"train": "train.tsv"}, hub=None)
 def source(folder: Path, lines: int = 40, **changes: object) -> DataSource:
     text = "".join(f"premise {number // 3}\thypothesis {number} {'x' * 200}\tneutral\r\n" for number in range(lines))
     (folder / "train.tsv").write_text(text, encoding="utf-8")
-    return DataSource(row=MNLI, root=folder, **changes)  # type: ignore[arg-type]
+    return DataSource(row=MNLI, root=folder, **changes)
 
 
 def test_streamed_examples_are_those_of_a_whole_read(tmp_path: Path) -> None:

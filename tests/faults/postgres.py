@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.test_study_storage import eventually
@@ -85,3 +87,15 @@ class Server:
     @property
     def url(self) -> str:
         return f"postgresql+psycopg://sweep:{SECRET}@127.0.0.1:{self.port}/postgres"
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
+    """A server in a folder of its own, which goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="sweep-postgres-"))
+    server = Server(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

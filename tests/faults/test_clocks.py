@@ -66,12 +66,12 @@ def test_deadline_and_budget_hold_when_the_clock_is_set(times: Times, jump: floa
     costs: Any = SimpleNamespace(gpus=lambda spec: 1.0, leg=lambda ask: SimpleNamespace(low=500.0, likely=600.0, high=700.0))
     budget = Budget(Limits(gpu_hours=None, max_cost=None, price=None, deadline=times.wall + 3600.0), costs)
     first, second = (SimpleNamespace(leg=name, name=name, spec=None) for name in ("first", "second"))
-    assert budget.admits(first)  # type: ignore[arg-type]
-    budget.started(first)  # type: ignore[arg-type]
+    assert budget.admits(first)
+    budget.started(first)
     times.go_on(600.0, jump)
     assert budget.spent() * HOUR == pytest.approx(600.0)
-    budget.ended(first)  # type: ignore[arg-type]
+    budget.ended(first)
     assert budget.spent() * HOUR == pytest.approx(600.0)
-    assert budget.admits(second)  # type: ignore[arg-type]
+    assert budget.admits(second)
     times.go_on(2600.0, jump)
-    assert not budget.admits(second)  # type: ignore[arg-type]
+    assert not budget.admits(second)

@@ -171,7 +171,7 @@ def test_write_whose_answer_was_lost_is_not_made_twice(url: str) -> None:
         lost.append(made)
         raise StorageInternalError("connection closed after the commit")
 
-    back.create_new_trial = create  # type: ignore[method-assign]
+    back.create_new_trial = create
     search.ask(0.1)
     search.ask(0.2)
     eventually(lambda: search.written and len(search.storage._there) == 1)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sweep.search import storage as storage_module
 from sweep.search.storage import open_storage
-from tests.faults.postgres import SECRET, Server, program
+from tests.faults.postgres import SECRET, Server, program, running
 from tests.faults.test_study_storage import Search, eventually, kept
 from training.errors import UserError
 
@@ -21,13 +18,8 @@ def server() -> Iterator[Server]:
     pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
     if program("initdb") is None:
         pytest.skip("PostgreSQL is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="sweep-postgres-"))
-    server = Server(folder)
-    try:
+    with running() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_server_that_dies_and_comes_back_is_said_and_filled_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def plan_of(text: str = SMALL, run: Path = Path("run"), digest: Digest = name_di
     }
 
     def digests(grid: Grid, sources: Mapping[str, object]) -> dict[str, str]:
-        return {item[0]: digest(item[0]) for item in needed_splits(grid, sources)}  # type: ignore[arg-type]
+        return {item[0]: digest(item[0]) for item in needed_splits(grid, sources)}
 
     with (
         patch.object(sweep.sources, "mini_world", lambda: Path("world")),

@@ -93,7 +93,7 @@ def _anywhere(axis: object, dice: random.Random) -> float:
     """A value of an axis; at an end of a range now and then, where Optuna goes another way."""
     if isinstance(axis, Choices):
         return dice.choice(axis.values)
-    low, high = axis.low, axis.high  # type: ignore[attr-defined]
+    low, high = axis.low, axis.high
     if isinstance(axis, EpochsRange):
         return dice.randint(low, high)
     return dice.choice((low, high)) if dice.random() < 0.05 else math.exp(dice.uniform(math.log(low), math.log(high)))

@@ -254,7 +254,7 @@ def test_a_mixture_carries_its_options_into_the_phase() -> None:
 def test_a_target_with_a_space_of_its_own_searches_that_and_keeps_the_rest() -> None:
     plan = plan_of(SMALL.replace("    target: {lr", "    targets: {mini_udpos: {epochs: [5, 9]}}\n    target: {lr"))
     axes = study_of(plan, "mini.none.mini_udpos").axes
-    assert axes["target.epochs"].values == (5.0, 9.0)  # type: ignore[attr-defined]
+    assert axes["target.epochs"].values == (5.0, 9.0)
     assert axes["target.lr"] == study_of(plan_of(SMALL), "mini.none.mini_udpos").axes["target.lr"]
 
 
@@ -267,7 +267,7 @@ def test_a_setting_with_a_space_of_its_own_searches_that() -> None:
     mixture = "{slow: {tasks: [mini_nli], space: {lr: [5e-6, 6e-6]}}}"
     plan = plan_of(SMALL.replace("[none, mini_nli]", f"[none, {mixture}]"))
     axis = study_of(plan, "mini.slow.mini_udpos").axes["intermediate.lr"]
-    assert axis.model_dump()["values"] == (5e-6, 6e-6)  # type: ignore[attr-defined]
+    assert axis.model_dump()["values"] == (5e-6, 6e-6)
 
 
 def test_a_task_trained_in_several_languages_needs_them_all() -> None:

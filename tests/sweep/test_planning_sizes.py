@@ -36,7 +36,7 @@ def _phase(tasks: tuple[str, ...], mixing: Mixing, epochs: int = 2) -> PhaseIden
 def _published(task: str, split: str = "train", **changes: object) -> SplitSize:
     row = ROWS[task]
     languages = row.train_languages if split == "train" else row.languages
-    return published_size(replace(DataSource(row=row, root=NOWHERE), **changes), split, languages)  # type: ignore[arg-type]
+    return published_size(replace(DataSource(row=row, root=NOWHERE), **changes), split, languages)
 
 
 @settings(max_examples=40, deadline=None)

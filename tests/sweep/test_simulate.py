@@ -62,8 +62,8 @@ class Scripted(Cluster):
         super().__init__(gpus=gpus)
         object.__setattr__(self, "script", happenings)
 
-    def happenings(self, worker: int):  # type: ignore[no-untyped-def]
-        return iter([(0.0, Happening.JOINS), *self.script]) if worker == 0 else iter([(0.0, Happening.JOINS)])  # type: ignore[attr-defined]
+    def happenings(self, worker: int):
+        return iter([(0.0, Happening.JOINS), *self.script]) if worker == 0 else iter([(0.0, Happening.JOINS)])
 
 
 def test_events_happen_in_order_of_time_and_then_of_making_unless_cancelled() -> None:

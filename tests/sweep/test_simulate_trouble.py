@@ -150,7 +150,7 @@ def test_audit_finds_a_phase_that_was_trained_twice() -> None:
             engine.store.keys.discard(work.pieces[0].key)
             ended(work)
 
-        source.ended = forgetful  # type: ignore[method-assign]
+        source.ended = forgetful
         engine.run()
         assert any("were trained, and the store holds" in line for line in audit(engine, source))
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep.amounts import amount, duration, size
 from sweep.runfolder import RunMark, read_mark
 from sweep.watch.glances import Glance, GlanceReader, PhaseGlance, glance
 from sweep.watch.standing import Pace, pair_of
 from sweep.watch.tally import Tally
-from sweep.watch.wording import amount, duration, size
 from tests.sweep.plans import study_of
 from tests.sweep.runs import TWO_SEEDS, begun, leave, record_of
 from training.record import Status, record_path

@@ -62,9 +62,7 @@ def _serve(rank: int, end: Any) -> None:
     torch.set_num_threads(1)
     while True:
         function, arguments, named, meeting = end.recv()
-        dist.init_process_group(
-            "gloo", init_method=f"file://{meeting}", rank=rank, world_size=2, timeout=timedelta(seconds=60)
-        )
+        dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2, timeout=timedelta(seconds=60))
         try:
             found = function(form(), *arguments, **named)
         except Exception as error:

@@ -116,7 +116,7 @@ def test_head_of_every_kind_has_its_shape(toy_folder: Path, tokenizer: Any, row:
 def test_head_dropout_is_the_configuration_s_own_for_heads_else_the_encoder_s(tmp_path: Path) -> None:
     def dropout(name: str, **chances: Any) -> float:
         folder = toy.save_model(tmp_path / name, **chances)
-        return float(from_pretrained(folder, [toy.NLI], random=False, model_seed=0, seed=1)[0].heads["nli2"].dropout.p)  # type: ignore[union-attr,arg-type]
+        return float(from_pretrained(folder, [toy.NLI], random=False, model_seed=0, seed=1)[0].heads["nli2"].dropout.p)
 
     assert dropout("a", hidden_dropout_prob=0.25) == 0.25
     assert dropout("b", hidden_dropout_prob=0.25, classifier_dropout=0.0) == 0.0

@@ -50,7 +50,7 @@ def test_tagging_any_sentence_and_window_gives_each_word_one_place(
         assert len(feature) <= max_length
         assert feature.positions is not None and feature.words is not None and feature.tags is not None
         assert all(0 < position < len(feature) - 1 for position in feature.positions)
-        assert feature.tags.tolist() == [items[feature.example].tags[word] for word in feature.words]  # type: ignore[index]
+        assert feature.tags.tolist() == [items[feature.example].tags[word] for word in feature.words]
         seen += [(feature.example, int(word)) for word in feature.words]
     assert sorted(seen) == [(n, word) for n, words in enumerate(sentences) for word in range(len(words))]
 
@@ -75,7 +75,7 @@ def test_tagging_long_sentence_keeps_every_token(tokenizer: Any) -> None:
 
 def test_tagging_word_in_two_windows_is_predicted_where_it_stands_farther_from_an_edge(tokenizer: Any) -> None:
     found = encoder(tokenizer, toy.TAGS, 14, 4).encode([Tagged("e", ("cat", "dog") * 10, None)])
-    assert [feature.words.tolist() for feature in found.features] == [  # type: ignore[union-attr]
+    assert [feature.words.tolist() for feature in found.features] == [
         list(range(10)),
         list(range(10, 20)),
     ]
@@ -126,7 +126,7 @@ def test_span_answer_inside_a_window_is_found_again_and_marked_absent_elsewhere(
 def test_span_windows_cover_the_whole_context(any_tokenizer: Any, words: list[str], max_length: int, stride: int) -> None:
     context = " ".join(words)
     found = encoder(any_tokenizer, toy.QA, max_length, stride).encode([Question("q", "who ?", context, ())])
-    shown = {place for feature in found.features for a, b in feature.offsets.tolist() if a >= 0 for place in range(a, b)}  # type: ignore[union-attr]
+    shown = {place for feature in found.features for a, b in feature.offsets.tolist() if a >= 0 for place in range(a, b)}
     assert shown >= {place for place, letter in enumerate(context) if letter != " "}
     assert all(feature.label == (0, 0) for feature in found.features)
 
@@ -142,7 +142,7 @@ def test_span_question_longer_than_the_window_leaves_room_for_the_context(tokeni
     question = Question("q", "who eats " * 50, "the cat sleeps " * 10, (Answer("cat", 4),))
     found = encoder(tokenizer, toy.QA, 32, 8).encode([question])
     assert all(len(feature) <= 32 for feature in found.features)
-    shown = {tuple(pair) for feature in found.features for pair in feature.offsets.tolist()} - {(-1, -1)}  # type: ignore[union-attr]
+    shown = {tuple(pair) for feature in found.features for pair in feature.offsets.tolist()} - {(-1, -1)}
     assert len(shown) == 30
     assert found.features[0].label != (0, 0)
 

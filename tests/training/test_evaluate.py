@@ -52,9 +52,7 @@ def kept(one: Evaluator, *targets: EvaluationIdentity) -> Any:
     """What is kept of each feature of some targets, from one pass."""
     one.model.eval()
     parts = [
-        part
-        for place, target in enumerate(targets)
-        for part in one._parts(place, target, one.corpus.sources[target.task].row)
+        part for place, target in enumerate(targets) for part in one._parts(place, target, one.corpus.sources[target.task].row)
     ]
     with torch.inference_mode():
         return one._pass(parts)
@@ -197,7 +195,7 @@ def test_span_answers_are_the_best_over_all_windows(toy_folder: Path, tokenizer:
     bird = tokenizer.convert_tokens_to_ids("bird")
     encoded = one.corpus.encoded("qa", "test", "en", "d")
     assert len(encoded.features) > 3
-    one.model.encode = lambda packed: (packed.ids == bird).float()[:, None].expand(-1, 2)  # type: ignore[method-assign]
+    one.model.encode = lambda packed: (packed.ids == bird).float()[:, None].expand(-1, 2)
     one.model.heads["span"] = torch.nn.Identity()
     found = one.evaluate(measured(toy.QA, languages=("en",)))
     assert set(found.languages["en"].values()) == {100.0}

@@ -57,7 +57,7 @@ def test_loss_of_a_mixed_batch_is_the_mean_over_its_units(toy_folder: Path, toke
                 loss_of(
                     model,
                     part.row,
-                    next(micro_batches(part.row, list(part.features), part.group, 0, vocabulary, None)),  # type: ignore[arg-type]
+                    next(micro_batches(part.row, list(part.features), part.group, 0, vocabulary, None)),
                 )
             )
             for part in data
@@ -90,7 +90,7 @@ def test_languages_of_one_task_are_joined_without_a_copy(tokenizer: Any) -> None
 def test_languages_with_other_numbers_of_endings_are_not_joined(tokenizer: Any) -> None:
     two = toy.encoded(tokenizer, toy.CHOICE, 4)
     encoder = Encoder(tokenizer, toy.CHOICE, 32, 0)
-    three = encoder.encode([type(e)(e.id, e.context, (*e.endings, "more"), e.label) for e in two.examples])  # type: ignore[union-attr,call-arg,arg-type]
+    three = encoder.encode([type(e)(e.id, e.context, (*e.endings, "more"), e.label) for e in two.examples])
     with pytest.raises(DataError, match="number of endings"):
         join([two, three])
 

@@ -142,7 +142,7 @@ def losses_and_gradients(model: ChainModel, row: TaskRow, batches: list[Any]) ->
     total = 0.0
     for batch in batches:
         loss = loss_of(model, row, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total += float(loss.detach())
     return total, {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
 

@@ -33,7 +33,7 @@ class Fixed:
 
 
 def note(folder: Path, size: int | None, *, device: str = "cpu, 8 GiB", steps: int = 10, of: int = 10) -> None:
-    note_peak(Notes(folder, "m", device), "s", Fixed(size), steps=steps, of=of)  # type: ignore[arg-type]
+    note_peak(Notes(folder, "m", device), "s", Fixed(size), steps=steps, of=of)
 
 
 def test_gauge_sees_what_a_process_took_and_gave_back() -> None:

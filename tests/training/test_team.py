@@ -120,9 +120,7 @@ def test_two_workers_have_the_losses_tokens_and_weights_of_one(pair: Pair, toy_f
 
 
 @pytest.mark.parametrize("compact", [False, True])
-def test_phase_goes_on_with_another_number_of_workers(
-    pair: Pair, toy_folder: Path, tmp_path: Path, compact: bool
-) -> None:
+def test_phase_goes_on_with_another_number_of_workers(pair: Pair, toy_folder: Path, tmp_path: Path, compact: bool) -> None:
     whole = trained(ALONE, toy_folder, toy.TAGS)
     for number, first in enumerate(("one", "two")):
         path = tmp_path / f"{number}.safetensors"
@@ -182,9 +180,7 @@ def fails_then_trains(team: Team, folder: Path) -> Any:
     return (said, found) if team.leads else found
 
 
-def test_notice_in_an_assistant_has_the_leader_write_a_checkpoint_once(
-    pair: Pair, toy_folder: Path, tmp_path: Path
-) -> None:
+def test_notice_in_an_assistant_has_the_leader_write_a_checkpoint_once(pair: Pair, toy_folder: Path, tmp_path: Path) -> None:
     (leader, _), (_, asked) = pair(noticed, toy_folder, tmp_path / "kept.safetensors")
     assert peek_step(tmp_path / "kept.safetensors") == 3
     assert asked > 4, "it is asked again after the checkpoint was written"

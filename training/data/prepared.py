@@ -168,8 +168,12 @@ def _stored(name: str, value: Any, row: TaskRow) -> Any:
     if name in _NAMED and row.labels and value is not None:
         return [row.labels[index] for index in value] if isinstance(value, tuple) else row.labels[value]
     if isinstance(value, tuple):
-        return [dataclasses.asdict(item) if dataclasses.is_dataclass(item) else item for item in value]  # type: ignore[arg-type]
+        return [_plain(item) for item in value]
     return value
+
+
+def _plain(item: Any) -> Any:
+    return dataclasses.asdict(item) if dataclasses.is_dataclass(item) and not isinstance(item, type) else item
 
 
 def _loaded(name: str, values: list[Any], kind: type, row: TaskRow) -> list[Any]:

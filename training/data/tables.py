@@ -83,8 +83,3 @@ def _parquet(path: Path) -> list[tuple[int, Record]]:
     if len(set(names)) != len(names):
         raise DataError(f"{path}: a column is there twice", ", ".join(names), "give every column a name of its own")
     return list(enumerate(rows, 1))
-
-
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a table with page checksums, so that a damaged byte is noticed when it is read."""
-    pq.write_table(table, path, write_page_checksum=True, compression="zstd")

@@ -6,13 +6,14 @@ They learn from the same English data as XTREME's rows, and so share their phase
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from training.tasks import languages
 from training.tasks.row import TaskRow
 from training.tasks.xtreme_rows import PANX, TATOEBA, UDPOS, XQUAD
 
 
-def _extended(row: TaskRow, spoken: tuple[str, ...], **changes: str) -> TaskRow:
+def _extended(row: TaskRow, spoken: tuple[str, ...], **changes: Any) -> TaskRow:
     files = {split: path for split, path in row.files.items() if split != "train"}
     kept = None if row.hub is None else {split: name for split, name in row.hub.splits.items() if split != "train"}
     return replace(
@@ -23,7 +24,7 @@ def _extended(row: TaskRow, spoken: tuple[str, ...], **changes: str) -> TaskRow:
         hub=None if row.hub is None or kept is None else replace(row.hub, splits=kept),
         train_on=row.train_on or row.name if row.trained else "",
         intermediate=False,
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
 
 

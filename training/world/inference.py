@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from training.world import lexicon
 from training.world.meaning import Author, Event, Noun
@@ -72,7 +73,7 @@ def _neutral(author: Author, premise: Event) -> Event | None:
         return _shortened(author, replace(premise, verb=dice.other(topic.chain, premise.verb)), 0.5)
     if draw < 0.65 and premise.object.head in lexicon.THINGS_OF:
         return replace(premise, object=replace(premise.object, words=(dice.pick(topic.things),)))
-    added: dict[str, object] = {}
+    added: dict[str, Any] = {}
     if premise.place is None:
         added["place"] = author.place(topic)
     if not premise.time:
@@ -82,7 +83,7 @@ def _neutral(author: Author, premise: Event) -> Event | None:
     if not added:
         return None
     name = dice.pick(sorted(added))
-    return _shortened(author, replace(premise, **{name: added[name]}), 0.3, {name})  # type: ignore[arg-type]
+    return _shortened(author, replace(premise, **{name: added[name]}), 0.3, {name})
 
 
 def _shortened(author: Author, event: Event, share: float, kept: set[str] | frozenset[str] = frozenset()) -> Event:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from training.world import lexicon
 from training.world.dice import Dice
@@ -61,7 +62,8 @@ def bare(event: Event) -> Event:
 
 def with_part(event: Event, letter: str, part: Noun | str) -> Event:
     """`event` with another agent (S), object (O), place (P) or time (T, which is a str)."""
-    return replace(event, **{{"S": "agent", "O": "object", "P": "place", "T": "time"}[letter]: part})  # type: ignore[arg-type]
+    changed: dict[str, Any] = {{"S": "agent", "O": "object", "P": "place", "T": "time"}[letter]: part}
+    return replace(event, **changed)
 
 
 class Author:
@@ -71,7 +73,7 @@ class Author:
         """An author who draws from `dice`."""
         self.dice, self._said = dice, said
 
-    def new_event(self, topic: Topic | None = None, **fixed: object) -> Event:
+    def new_event(self, topic: Topic | None = None, **fixed: Any) -> Event:
         """An event nobody has stated, with the given parts fixed."""
         while True:
             event = self.event(topic or self.dice.pick(lexicon.TOPICS), **fixed)
@@ -87,7 +89,7 @@ class Author:
         """Events that nobody shall state from now on."""
         self._said.update(events)
 
-    def event(self, topic: Topic, **fixed: object) -> Event:
+    def event(self, topic: Topic, **fixed: Any) -> Event:
         """An event of a topic, with the given parts fixed; it may have been stated before."""
         dice = self.dice
         event = Event(
@@ -100,7 +102,7 @@ class Author:
             dice.pick(lexicon.ADVERBS) if dice.chance(0.1) else "",
             dice.chance(0.12),
         )
-        return replace(event, **fixed) if fixed else event  # type: ignore[arg-type]
+        return replace(event, **fixed) if fixed else event
 
     def agent(self, topic: Topic) -> Noun:
         """Someone who acts: a person of the topic, a named person, or an organisation."""

@@ -33,7 +33,7 @@ def install() -> None:
     """Have this process's calls fail while an outage lasts."""
     for name in CALLS:
         setattr(os, name, _failing(getattr(os, name)))
-    io.open = builtins.open = _failing(_real_open)  # type: ignore[assignment]
+    io.open = builtins.open = _failing(_real_open)
 
 
 def _failing(real: Callable[..., Any]) -> Callable[..., Any]:

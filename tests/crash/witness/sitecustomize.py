@@ -34,7 +34,7 @@ if os.environ.get("SWEEP_CRASH_WITNESS"):
                 run(module)
                 change(module)
 
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            spec.loader.exec_module = exec_module
             return spec
 
     sys.meta_path.insert(0, _Finder(dict(witness.CHANGES)))

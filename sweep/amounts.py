@@ -35,6 +35,6 @@ def size(count: float) -> str:
     return f"{count:.0f} B"
 
 
-def several(count: int, what: str) -> str:
-    """`1 trial`, `3 trials`."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def several(count: int, what: str, many: str = "") -> str:
+    """`1 trial`, `3 trials`; `many` is the word for several where it is not `what` with an s."""
+    return f"{count} {what}" if count == 1 else f"{count} {many or what + 's'}"
