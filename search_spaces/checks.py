@@ -33,11 +33,20 @@ def task_faults(document: Document, rows: Rows) -> Iterator[Fault]:
     for path, task in _intermediate_tasks(document.value):
         yield from _task_fault(document, rows, path, task, "intermediate tasks", lambda row: row.intermediate)
     yield from _mixture_name_faults(document, rows)
+    yield from _graph_faults(document)
     for path, task in _listed(document.value, ("targets",)):
         yield from _task_fault(document, rows, path, task, "target tasks", lambda row: row.target)
     yield from _space_faults(document, rows)
     for task, change in _items(document.value, "data"):
         yield from _data_faults(document, rows, ("data", task), task, change)
+
+
+def _graph_faults(document: Document) -> Iterator[Fault]:
+    said = dict(_items(document.value, "resources")).get("graphs")
+    precision = dict(_items(document.value, "training")).get("precision")
+    if said is True and precision != "bfloat16":
+        remedy = "add `training: {precision: bfloat16}`, or leave `graphs` out"
+        yield document.fault(("resources", "graphs"), "CUDA graphs are for bfloat16", said, remedy)
 
 
 def _items(value: Any, key: str) -> Iterator[tuple[str, Any]]:

@@ -42,6 +42,8 @@ class Resources(Part):
     """whether rows go through the encoder beside each other, without padding, true or false"""
     compact: bool = True
     """whether only the words that occur in a phase's data are optimised, true or false"""
+    graphs: bool = False
+    """whether the encoder's kernels are replayed as CUDA graphs, on one cuda worker in bfloat16, true or false"""
     max_failures: Amount = 3
     """how often a trial is tried again, a whole number from 0"""
     trials_at_once: Count | None = None
@@ -73,6 +75,8 @@ class Resources(Part):
         if self.device == "cpu" and self.gpu:
             remedy = "add `device: cuda`, or leave `gpu` out"
             raise PydanticCustomError("device", "a GPU would be held and, on device cpu, not used", {"remedy": remedy})
+        if self.device == "cpu" and self.graphs:
+            raise PydanticCustomError("device", "there are no CUDA graphs on device cpu", {"remedy": "leave `graphs` out"})
         return self
 
     @model_validator(mode="after")
@@ -80,6 +84,9 @@ class Resources(Part):
         if self.workers > 1 and self.executor == "inline":
             remedy = "write `executor: train`, or `workers: 1`"
             raise PydanticCustomError("workers", "several workers a trial need the executor train", {"remedy": remedy})
+        if self.workers > 1 and self.graphs:
+            remedy = "leave `graphs` out, or write `workers: 1`"
+            raise PydanticCustomError("workers", "CUDA graphs are for one worker a trial", {"remedy": remedy})
         if self.workers > 1 and self.gpu not in (0, 1, AUTO):
             remedy = "write `gpu: 1`, or `workers: 1`"
             raise PydanticCustomError("workers", "each of several workers needs a whole GPU, and no more", {"remedy": remedy})

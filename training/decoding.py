@@ -57,9 +57,9 @@ def reduced(
 
 def context_of(batch: Sequence[Feature], packed: Pack) -> Tensor:
     """[tokens]: whether a token of the pack is of the context."""
-    offsets = [feature.offsets for feature in batch if feature.offsets is not None]
+    firsts = [feature.offsets[:, 0] for feature in batch if feature.offsets is not None]
     order = np.argsort(packed.starts, kind="stable").tolist()
-    inside = np.concatenate([offsets[row] for row in order])[:, 0] >= 0
+    inside = np.concatenate([firsts[row] for row in order]) >= 0
     return moved(inside.astype(np.int32), packed.ids.device) != 0
 
 

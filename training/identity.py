@@ -201,7 +201,8 @@ class Runtime:
     `micro_batch` is the most examples a forward pass (0: the whole batch); `checkpoint_seconds` the time between two in-phase
     checkpoints; `threads` the CPU threads of a training process (0: torch's own choice); `evaluation_tokens` the most tokens of
     an evaluation batch. `packed` is off where every encoder is to be given padded batches, `compact` where the whole word table
-    is to be optimised: both give the same up to rounding. `share` is that of its GPU's memory which the process may take.
+    is to be optimised: both give the same up to rounding. `graphs` is on where CUDA graphs are wanted (`models.graphs`).
+    `share` is that of its GPU's memory which the process may take.
     `workers` processes train a phase together (`training.team`), each with a device, threads and micro-batches of its own.
     """
 
@@ -212,5 +213,6 @@ class Runtime:
     evaluation_tokens: int = 8192
     packed: bool = True
     compact: bool = True
+    graphs: bool = False
     share: float = 1.0
     workers: int = 1

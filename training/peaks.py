@@ -40,7 +40,7 @@ def peak_subject(phase: PhaseIdentity, kinds: Iterable[Kind], runtime: Runtime) 
     """What a peak is remembered for: everything of a phase that decides how much memory it takes, but for the model."""
     tasks, longest = "+".join(sorted(use.task for use in phase.tasks)), max(use.max_length for use in phase.tasks)
     examples = min(runtime.micro_batch or phase.batch, phase.batch)
-    ways = [name for name, on in (("packed", runtime.packed), ("compact", runtime.compact)) if on]
+    ways = [name for name in ("packed", "compact", "graphs") if getattr(runtime, name)]
     ways += [f"{runtime.workers} workers"] if runtime.workers > 1 else []
     form = " ".join([phase.precision, *ways])
     return f"peak of {'+'.join(sorted(set(kinds)))} ({tasks}) with {longest} tokens, {examples} at once, {form}"

@@ -6,7 +6,8 @@ masks from (seed, step), so a resumed phase goes on exactly as it would have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,14 @@ from training.identity import PhaseIdentity, Runtime
 from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
 from training.models.compact import WordTable, active_tokens, word_embedding
+from training.models.encoding import takes_packs
+from training.models.graphs import Graphs
 from training.optimiser import allocate_moments, build_optimiser, decay_left
+from training.precision import BFLOAT16
 from training.resume import Checkpoints, Notice, Trunk
 from training.schedule import curve_every, rate_at
 from training.steps import Steps
+from training.tasks.row import Kind
 from training.team import ALONE, Team
 
 Progress = Callable[[int, int, float], None]
@@ -124,7 +129,7 @@ def train_phase(
     seconds, notice = runtime.checkpoint_seconds, notice or Notice()
     kept = Checkpoints(phase, steps, until, checkpoint, trunk, seconds, notice, on_damage=on_damage, words=words)
     device, every = torch.device(runtime.device), curve_every(phase, steps)
-    with words.compact():
+    with words.compact(), graphs_of(model, phase, data, runtime):
         optimiser = on_device(model, phase, runtime)
         with kept.begun(model, optimiser) as position:
             allocate_moments(optimiser)
@@ -153,6 +158,26 @@ def on_device(model: ChainModel, phase: PhaseIdentity, runtime: Runtime) -> torc
     model.packed = runtime.packed
     set_attention_dropout(model.backbone, phase.attention_dropout)
     return build_optimiser(model, phase)
+
+
+@contextlib.contextmanager
+def graphs_of(model: ChainModel, phase: PhaseIdentity, data: Sequence[Encoded], runtime: Runtime) -> Iterator[None]:
+    """Train with CUDA graphs while entered, where they are wanted and the phase can be recorded.
+
+    It can where attention is one kernel (packs in half precision on a GPU) and a pack's backward comes before the next pack:
+    in retrieval the packs of a step belong together.
+    """
+    kernel = runtime.device.startswith("cuda") and phase.precision == BFLOAT16 and not phase.attention_dropout
+    packs = runtime.packed and takes_packs(model.backbone.config)
+    alone = all(encoded.row.kind is not Kind.RETRIEVAL for encoded in data)
+    if not (runtime.graphs and kernel and packs and alone):
+        yield
+        return
+    model.graphs = Graphs(model.backbone)
+    try:
+        yield
+    finally:
+        model.graphs = None
 
 
 def word_table(

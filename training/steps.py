@@ -58,7 +58,9 @@ class Steps:
             if not agreed.seen:
                 break
             # Only here, outside of the handler, has the traceback let go of the activations.
-            self.optimiser.zero_grad(set_to_none=True)
+            if self.model.graphs is not None:
+                self.model.graphs.drop()
+            self._forget_gradients()
             release_memory()
             largest = max(share.stop - share.start for part in draw.parts for share in self._shares(part))
             self.fit.halve(min(self.fit.size or largest, largest), agreed.seen)
@@ -115,7 +117,16 @@ class Steps:
             if is_out_of_memory(error):
                 raise HalfUpdatedError(str(error).partition("\n")[0]) from None
             raise
-        self.optimiser.zero_grad(set_to_none=True)
+        self._forget_gradients()
+
+    def _forget_gradients(self) -> None:
+        """Gradients that CUDA graphs add to stay where they are."""
+        kept = set(map(id, self.model.graphs.kept)) if self.model.graphs is not None else set()
+        for parameter in self._parameters:
+            if id(parameter) not in kept:
+                parameter.grad = None
+        if kept:
+            self.optimiser.zero_grad(set_to_none=False)
 
     def _micro_batches(self, part: TaskUnits, generator: np.random.Generator) -> Iterator[tuple[TaskRow, MicroBatch]]:
         encoded = self.data[part.source]

@@ -70,6 +70,7 @@ class Plan:
             checkpoint_seconds=resources.checkpoint_seconds,
             packed=resources.packed,
             compact=resources.compact,
+            graphs=resources.graphs,
             share=min(1.0, self.gpus_of(study) or 1.0),
             workers=resources.workers,
         )

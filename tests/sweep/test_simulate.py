@@ -215,7 +215,8 @@ def test_one_gpu_without_faults_is_never_idle(tiny: Grid) -> None:
     assert figures.makespan == pytest.approx(figures.gpu_seconds)
 
 
-def test_verb_gives_figures_as_json_and_as_a_table() -> None:
+def test_verb_gives_figures_as_json_and_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     words = ["simulate", "--grid", "tiny", "--gpus", "1,2", "--rate", "2000", "--deaths", "3", "--loses", "3"]
     shown = CliRunner().invoke(main, [*words, "--json"])
     assert shown.exit_code == 0, shown.output

@@ -36,7 +36,8 @@ class Pack:
 
     `places` counts from 0 in each row; `bounds` [rows + 1] is where each row begins as they lie, and `runs` are (rows, length)
     of the blocks of equal length. `starts` and `lengths` [rows], in the order that rows were given in, say where a row's
-    tokens are; `firsts` is `starts` on the device. `pad` is what fills the gaps for an encoder that needs padding.
+    tokens are; `firsts` is `starts` on the device. `pad` is what fills the gaps for an encoder that needs padding. `reach` is
+    what an attention over all rows takes for the longest row's tokens (0: what they are).
     """
 
     ids: Tensor
@@ -48,6 +49,7 @@ class Pack:
     starts: Ints
     lengths: Ints
     pad: int
+    reach: int = 0
 
     @property
     def rows(self) -> int:
@@ -57,7 +59,7 @@ class Pack:
     @property
     def longest(self) -> int:
         """Tokens of the longest row."""
-        return self.runs[-1][1]
+        return max(length for _, length in self.runs)
 
     @cached_property
     def owners(self) -> Tensor:

@@ -39,7 +39,7 @@ def attend(
     """
     parts = [states[0].transpose(0, 1) for states in (query, key, value)]  # each [tokens, heads, size]
     if query.is_cuda and query.dtype in (torch.float16, torch.bfloat16) and not dropout:
-        longest = pack.longest
+        longest = pack.reach or pack.longest
         out = varlen_attn(parts[0], parts[1], parts[2], pack.bounds, pack.bounds, longest, longest, scale=scaling)
         assert isinstance(out, Tensor)
         return out[None], None

@@ -16,6 +16,7 @@ from training.data.packs import Pack
 from training.errors import ModelError, PhaseLostError
 from training.models.backbone import build_backbone, load_backbone
 from training.models.encoding import encode
+from training.models.graphs import Graphs
 from training.models.heads import build_head, head_name
 from training.record import CarryReport
 from training.tasks.row import Kind, TaskRow
@@ -24,7 +25,8 @@ from training.tasks.row import Kind, TaskRow
 class ChainModel(nn.Module):
     """An encoder and the heads of one phase. Tensor names are `backbone.*` and `heads.<head>.*`.
 
-    With `packed` off, packs are padded for the encoder even where it could take them as they are.
+    With `packed` off, packs are padded for the encoder even where it could take them as they are. `graphs` are replayed in
+    training, where there are any.
     """
 
     def __init__(self, backbone: Any, heads: Mapping[str, nn.Module]) -> None:
@@ -32,9 +34,12 @@ class ChainModel(nn.Module):
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         self.packed = True
+        self.graphs: Graphs | None = None
 
     def encode(self, pack: Pack, layer: int | None = None) -> Tensor:
         """States of a pack's tokens, [tokens, width]: the last, or those after `layer` layers (0: the embeddings)."""
+        if self.graphs is not None and layer is None and torch.is_grad_enabled():
+            return self.graphs.encode(pack)
         return encode(self.backbone, pack, layer, packed=self.packed)
 
     @property

@@ -23,7 +23,7 @@ _COUNTED_FROM_PAD = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl")
 def encode(backbone: Any, pack: Pack, layer: int | None, *, packed: bool) -> Tensor:
     """States of a pack's tokens, [tokens, width], after `layer` layers (0: the embeddings; None: the encoder's output)."""
     if packed and takes_packs(backbone.config):
-        return _packed(backbone, pack, layer)
+        return encode_packed(backbone, pack, layer)
     return _padded(backbone, pack, layer)
 
 
@@ -38,7 +38,8 @@ def first_position(config: Any) -> int:
     return int(config.pad_token_id) + 1 if config.model_type in _COUNTED_FROM_PAD else 0
 
 
-def _packed(backbone: Any, pack: Pack, layer: int | None) -> Tensor:
+def encode_packed(backbone: Any, pack: Pack, layer: int | None) -> Tensor:
+    """The same of an encoder that takes packs as they are."""
     hidden: Tensor = backbone.embeddings(
         input_ids=pack.ids[None],
         token_type_ids=None if pack.types is None else pack.types[None],
