@@ -42,11 +42,11 @@ def task_faults(document: Document, rows: Rows) -> Iterator[Fault]:
 
 
 def _graph_faults(document: Document) -> Iterator[Fault]:
-    said = dict(_items(document.value, "resources")).get("graphs")
-    precision = dict(_items(document.value, "training")).get("precision")
-    if said is True and precision != "bfloat16":
+    resources, training = (dict(_items(document.value, key)) for key in ("resources", "training"))
+    could = resources.get("device") == "cuda" and resources.get("workers", 1) == 1
+    if could and resources.get("graphs") is True and training.get("precision") != "bfloat16":
         remedy = "add `training: {precision: bfloat16}`, or leave `graphs` out"
-        yield document.fault(("resources", "graphs"), "CUDA graphs are for bfloat16", said, remedy)
+        yield document.fault(("resources", "graphs"), "CUDA graphs are for bfloat16", True, remedy)
 
 
 def _items(value: Any, key: str) -> Iterator[tuple[str, Any]]:

@@ -86,7 +86,7 @@ class Resources(Part):
             raise PydanticCustomError("workers", "several workers a trial need the executor train", {"remedy": remedy})
         if self.workers > 1 and self.graphs:
             remedy = "leave `graphs` out, or write `workers: 1`"
-            raise PydanticCustomError("workers", "CUDA graphs are for one worker a trial", {"remedy": remedy})
+            raise PydanticCustomError("workers", "graphs are for one worker a trial", {"remedy": remedy})
         if self.workers > 1 and self.gpu not in (0, 1, AUTO):
             remedy = "write `gpu: 1`, or `workers: 1`"
             raise PydanticCustomError("workers", "each of several workers needs a whole GPU, and no more", {"remedy": remedy})

@@ -14,11 +14,15 @@ from benchmarks.speed.table import Ratio, Table
 from benchmarks.speed.texts import Workload, workload
 from benchmarks.speed.training import DROPOUT, with_trainer
 from benchmarks.speed.usual import Baseline, HuggingFace, Loop, Usual
+from training.models.carry import ChainModel
 from training.precision import BFLOAT16, FLOAT32
 
-OURS, OURS_FP32 = "ours, bf16", "ours, fp32"
+OURS, GRAPHS, OURS_FP32 = "ours, bf16", "ours, bf16, CUDA graphs", "ours, fp32"
+RECORDED = 48
+"""Steps after which the buckets of tokens that come often have been recorded."""
 COMPARED: tuple[tuple[str, str, str, float | None], ...] = (
     ("bf16", OURS, "padded, bf16", 3.0),
+    ("bf16 (ours with CUDA graphs)", GRAPHS, "padded, bf16", 3.0),
     ("bf16, its best tuning", OURS, "grouped, bf16", None),
     ("fp32 (ours in bf16)", OURS, "padded, fp32", 15.0),
     ("fp32 (ours too)", OURS_FP32, "padded, fp32", None),
@@ -50,6 +54,8 @@ def at_batch(scale: Scale, data: Path | None) -> list[Ratio | Table]:
         name: Product(model, shape, work, batch, scale.steps, scale.runtime, precision)
         for name, precision in ((OURS, BFLOAT16), (OURS_FP32, FLOAT32))
     }
+    if scale.on_gpu:
+        arms[GRAPHS] = with_graphs(scale, work, model)
     for name, usual in usual_arms(scale).items():
         arms[name] = kind(model, work, batch, scale.steps, scale.device, usual)
     found = take_turns(arms, scale.rounds, scale.warm)
@@ -57,7 +63,8 @@ def at_batch(scale: Scale, data: Path | None) -> list[Ratio | Table]:
     other = "Trainer" if kind is HuggingFace else "loop that does what the Trainer does"
     note = f"against the {other}; fp32 losses differ by {gap:.1g} at most"
     where = f"{scale.device.type} training at batch {batch}"
-    lines = [_ratio(f"{where} ÷ {name}", found[ours], found[theirs], aim, note) for name, ours, theirs, aim in COMPARED]
+    compared = [(name, ours, theirs, aim) for name, ours, theirs, aim in COMPARED if ours in found]
+    lines = [_ratio(f"{where} ÷ {name}", found[ours], found[theirs], aim, note) for name, ours, theirs, aim in compared]
     rows = [
         (name, 1000 * series.step, series.rows_a_second, series.tokens_a_second, series.memory / 2**30)
         for name, series in found.items()
@@ -70,6 +77,12 @@ def at_batch(scale: Scale, data: Path | None) -> list[Ratio | Table]:
         Table(title=title, columns=columns, rows=rows, note=work.described()),
         profiled(f"Where a step goes (batch {batch})", some, scale.device),
     ]
+
+
+def with_graphs(scale: Scale, work: Workload, model: ChainModel) -> Product:
+    """The product's arm with CUDA graphs, which it records before it is timed."""
+    runtime = replace(scale.runtime, graphs=True)
+    return Product(model, scale.shape, work, scale.batch, scale.steps, runtime, BFLOAT16, ahead=RECORDED)
 
 
 def loss_gap(scale: Scale, work: Workload, kind: type[Baseline]) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.scale import Scale
+from benchmarks.gpu.training import with_graphs
 from benchmarks.speed.product import Product, first_batches, real_tokens, timed_phase
 from benchmarks.speed.profile import profiled
 from benchmarks.speed.rounds import Arm, Run, Series, Stopwatch, take_turns
@@ -57,6 +58,9 @@ def utilisation(scale: Scale, data: Path | None) -> list[Ratio | Table]:
     arms: dict[str, Arm] = {"matrix product": lambda: matrix_product(scale)}
     for name, batch in batches.items():
         arms[name] = Product(model, shape, work[name], batch, scale.steps, scale.runtime, BFLOAT16)
+    if scale.on_gpu:
+        batches["small, CUDA graphs"], work["small, CUDA graphs"] = scale.batch, work["small"]
+        arms["small, CUDA graphs"] = with_graphs(scale, work["small"], model)
     found = take_turns(arms, scale.rounds, scale.warm)
     most = found["matrix product"].tokens_a_second
     lines: list[Ratio | Table] = []
@@ -81,14 +85,15 @@ def _share(
     """A line of each table; `most` is in FLOP/s."""
     seen = first_batches(work, timed_phase(work, batch, scale.steps, BFLOAT16), scale.steps)[1:]
     lengths = np.concatenate([work.lengths[part.units] for draw in seen for part in draw.parts])
-    flops = model_flops(scale.shape, lengths)
-    shares = sorted(flops / run.seconds / most * 100 for run in series.runs)
+    flops = model_flops(scale.shape, lengths) / lengths.sum()
+    shares = sorted(flops * run.tokens / run.seconds / most * 100 for run in series.runs)
     median = shares[len(shares) // 2]
     tokens = real_tokens(work, seen) // len(seen)
-    title = f"model FLOPs ÷ matrix product, {tokens:,} real tokens a step"
-    ratio = Ratio(number=4, name=title, value=median, best=shares[-1], aim=AIMS[name], unit="%")
+    way = ", CUDA graphs" if name.endswith("graphs") else ""
+    title = f"model FLOPs ÷ matrix product, {tokens:,} real tokens a step{way}"
+    ratio = Ratio(number=4, name=title, value=median, best=shares[-1], aim=AIMS[name.partition(",")[0]], unit="%")
     return ratio, (
-        f"training, {tokens:,} tokens",
+        f"training, {tokens:,} tokens{way}",
         batch,
         1000 * series.step,
         median / 100 * most / 1e12,

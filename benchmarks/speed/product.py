@@ -18,7 +18,7 @@ from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.phase import all_draws, train_phase
 from training.precision import FLOAT32
-from training.schedule import CURVE_POINTS
+from training.schedule import CURVE_POINTS, curve_every
 
 RATE = 1e-5
 
@@ -49,8 +49,13 @@ def phase_of(work: Workload, batch: int, epochs: int = 1, precision: str = FLOAT
 
 def timed_phase(work: Workload, batch: int, steps: int, precision: str = FLOAT32) -> PhaseIdentity:
     """A phase so long that its first `steps` steps lie before the first point of its loss curve, as a real one's do."""
+    return long_phase(work, batch, steps + 1, precision)
+
+
+def long_phase(work: Workload, batch: int, every: int, precision: str = FLOAT32) -> PhaseIdentity:
+    """A phase so long that between two points of its loss curve there are `every` steps, or a few more."""
     epoch = len(work.encoded) // batch
-    return phase_of(work, batch, -(-(steps + 1) * CURVE_POINTS // epoch), precision)
+    return phase_of(work, batch, -(-every * CURVE_POINTS // epoch), precision)
 
 
 def first_batches(work: Workload, phase: PhaseIdentity, steps: int) -> list[Draw]:
@@ -62,7 +67,8 @@ def first_batches(work: Workload, phase: PhaseIdentity, steps: int) -> list[Draw
 class Product:
     """The first `steps` steps of a long phase, from the same weights each time; with `losses`, a whole phase of `steps` steps.
 
-    The model is left with the weights that it had. `work` holds a whole number of batches.
+    Timed are those after the first `ahead`, or a few more: what is recorded has to be there by then. The model is left with the
+    weights that it had. `work` holds a whole number of batches.
     """
 
     model: ChainModel
@@ -73,6 +79,7 @@ class Product:
     runtime: Runtime
     precision: str = FLOAT32
     losses: bool = False
+    ahead: int = 1
     start: dict[str, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,9 +92,13 @@ class Product:
         work = self.work.some(self.steps * self.batch) if self.losses else self.work
         if self.losses:
             phase = phase_of(work, self.batch, precision=self.precision)
+        elif self.ahead > 1:
+            phase = long_phase(work, self.batch, self.ahead, self.precision)
         else:
             phase = timed_phase(work, self.batch, self.steps, self.precision)
         total = len(all_draws(phase, [work.encoded]))
+        ahead = curve_every(phase, total) if self.ahead > 1 else 1
+        stop = ahead + self.steps - 1
         watch = Stopwatch(device)
         trained = train_phase(
             self.model,
@@ -95,12 +106,12 @@ class Product:
             [work.encoded],
             vocabulary(self.model, self.shape),
             self.runtime,
-            until=self.steps / total,
-            progress=lambda step, of, loss: watch.mark(),
+            until=stop / total,
+            progress=lambda step, of, loss: watch.mark() if step >= ahead else None,
         )
         self.model.to("cpu").zero_grad()
         self.model.load_state_dict(self.start)
-        seen = first_batches(work, phase, self.steps)[1:]
+        seen = first_batches(work, phase, stop)[ahead:]
         rows = sum(draw.size for draw in seen)
         return watch.run(self.steps - 1, rows, real_tokens(work, seen), tuple(loss for _, loss in trained.curve))
 

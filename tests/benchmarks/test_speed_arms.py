@@ -72,6 +72,13 @@ def test_timed_arms_see_the_same_rows_as_a_long_phase_does() -> None:
     assert ours.losses == (), "a point of the loss curve in a timed run would wait for the device"
 
 
+def test_steps_ahead_are_not_timed() -> None:
+    work, model = _made("udpos")
+    ours = Product(model, TINY, work, BATCH, STEPS, Runtime(), ahead=7)()
+    assert (ours.steps, ours.rows) == (STEPS - 1, BATCH * (STEPS - 1))
+    assert ours.tokens != Product(model, TINY, work, BATCH, STEPS, Runtime())().tokens, "other steps, other rows"
+
+
 def test_every_run_begins_with_the_same_weights() -> None:
     work, model = _made("nli")
     arm = Product(model, TINY, work, BATCH, STEPS, Runtime(), losses=True)
