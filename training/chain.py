@@ -15,7 +15,7 @@ from training.evaluate import Evaluator
 from training.identity import EvaluationIdentity
 from training.job import ChainJob as ChainJob
 from training.job import ChainOutcome as ChainOutcome
-from training.memory import release_memory
+from training.memory import release_memory, settle
 from training.phase import Trained, vocabulary_of
 from training.precision import FLOAT32
 from training.record import ENGLISH, RungScore, Selection, TargetResult
@@ -50,6 +50,7 @@ def run_chain(
     if job.runtime.workers != team.size:
         remedy = "run it where a team of so many is formed (the executor train), or set `workers` to 1"
         raise UserError(f"a chain for {job.runtime.workers} workers was given to a team of {team.size}", "", remedy)
+    settle()
     damaged: list[str] = []
     for _ in range(MOST_LOST):
         with contextlib.suppress(PhaseLostError):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.speed import elsewhere, embedding, growth, training
+from benchmarks.speed import elsewhere, embedding, growth, making, training
 from benchmarks.speed.table import Ratio, Report, Table, made_with
 
 Found = Sequence[Ratio | Table]
@@ -38,6 +38,7 @@ def parts(quick: bool, data: Path | None) -> Mapping[str, Callable[[], Iterator[
     return {
         "training": lambda: training.sections(quick, data),
         "embedding": lambda: embedding.sections(quick),
+        "making": lambda: making.sections(quick, data),
         "growth": lambda: growth.sections(quick, data),
         "elsewhere": elsewhere.sections,
     }

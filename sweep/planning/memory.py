@@ -1,6 +1,8 @@
 """How much memory a trial trains in, known before it is started: what can't fit is refused, and small trials can share a GPU.
 
-* State: weights, gradients and AdamW's two moments, 16 bytes a parameter.
+* State: weights, gradients and AdamW's two moments, 16 bytes a parameter; on the CPU also the copy of weights and moments that
+  a checkpoint is written from (a GPU's is in the host's memory). Words that do not occur count too, though they take next to
+  nothing where they are not optimised: which they are is known once the data are encoded.
 * Activations: what a layer keeps of a token for the backward pass, counted from the layer's operations and held by a test that
   counts what torch saves. With rows of the task's full length, so an upper bound; batches are usually shorter.
 * The rest: the process, its libraries and, on a GPU, CUDA's context: a stated allowance.
@@ -26,8 +28,8 @@ from training.peaks import CONTEXT, Peaks, peak_subject
 from training.tasks.row import Kind, TaskRow
 
 FLOAT = 4
-STATE = 4
-"""Numbers a parameter: its weight, gradient and two moments."""
+STATE = {"cpu": 7, "cuda": 4}
+"""Numbers a parameter: its weight, gradient and two moments; on the CPU the copy of three of them for a checkpoint."""
 ENDINGS = 5
 """The most endings that an example of multiple choice has in the tasks that there are."""
 MASKED = 0.15
@@ -157,7 +159,7 @@ def _memory(plan: Plan, spec: StudySpec, phase: PhaseIdentity | None, micro_batc
     if phase is not None:
         examples, fused = min(size or phase.batch, phase.batch), device == "cuda"
         activations = max(_activations(shape, row, examples, fused=fused) for row in _rows(plan, phase))
-    return Memory(state=FLOAT * STATE * shape.parameters, activations=activations, rest=ALLOWANCE[device])
+    return Memory(state=FLOAT * STATE[device] * shape.parameters, activations=activations, rest=ALLOWANCE[device])
 
 
 def _rows(plan: Plan, phase: PhaseIdentity) -> list[TaskRow]:

@@ -14,7 +14,9 @@ from sweep.planning import memory
 from sweep.planning.memory import Shape, check_memory, memory_of
 from sweep.preflight import check_fits
 from tests.sweep.plans import SMALL, plan_of, study_of
+from training.checkpoint import Position, snapshot
 from training.errors import UserError
+from training.models.carry import ChainModel
 
 
 def kept_bytes(shape: Shape, rows: int, length: int) -> int:
@@ -60,16 +62,18 @@ def test_estimate_of_activations_is_what_torch_keeps(
     assert 0.97 <= estimate / kept_bytes(shape, rows, length) <= 1.03
 
 
-def test_state_is_four_numbers_a_parameter(tmp_path: Path) -> None:
+def test_state_is_that_of_training_and_the_copy_that_a_checkpoint_is_written_from(tmp_path: Path) -> None:
     plan = plan_of(SMALL, tmp_path)
     found = memory_of(plan, study_of(plan, "mini.none.mini_udpos"))
     parameters = memory.shape_of(plan, "mini").parameters
-    model = torch.nn.Linear(100, 100)
+    model = ChainModel(torch.nn.Linear(100, 100), {})
     optimiser = torch.optim.AdamW(model.parameters())
-    torch.autograd.backward(model(torch.ones(100)).sum())
+    torch.autograd.backward(model.backbone(torch.ones(100)).sum())
     optimiser.step()
     held = sum(2 * value.numel() for value in model.parameters())
     held += sum(state[name].numel() for state in optimiser.state.values() for name in ("exp_avg", "exp_avg_sq"))
+    copy = snapshot(model, optimiser, Position(step=1), copied=True)
+    held += sum(value.numel() for value in copy.tensors.values() if value.ndim)
     assert found.state / parameters == held * 4 / sum(value.numel() for value in model.parameters())
 
 

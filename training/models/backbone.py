@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.initialization import no_init_weights
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from training.errors import ModelError
 from training.identity import ModelIdentity
@@ -227,6 +227,7 @@ def load_backbone(folder: Path) -> LoadedBackbone:
         )
 
     disable_progress_bar()  # the sweep shows its own
+    set_verbosity_error()  # and says itself what is carried, left unused and new
     torch.manual_seed(0)  # what the weights lack is drawn the same each time
     try:
         model, info = _without_pooler(load)
