@@ -18,9 +18,10 @@ from training.record import Status, TrialRecord, payload_of
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseGlance:
-    """One phase of a trial: its key, whether this trial trained it, its real tokens and its seconds of training."""
+    """One phase of a trial: its key and role, whether this trial trained it, its real tokens and its seconds of training."""
 
     key: str
+    role: str
     trained: bool
     tokens: int
     seconds: float
@@ -63,6 +64,7 @@ def _glance(payload: dict[str, Any], written: float) -> Glance:
         phases=tuple(
             PhaseGlance(
                 key=phase["key"],
+                role=phase["identity"]["role"],
                 trained=phase["outcome"] == "trained",
                 tokens=int(phase["tokens"]),
                 seconds=float(phase["seconds"]),

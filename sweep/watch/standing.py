@@ -17,6 +17,7 @@ from typing import Any
 from sweep.tidy import STANDING
 from sweep.watch.glances import Glance
 from sweep.watch.tally import Tally
+from training.identity import Role
 
 BUSY = ("starting", "running", "stopping")
 INTERVAL = 5.0
@@ -27,17 +28,20 @@ INTERVAL = 5.0
 class Pace:
     """How fast a launch gets on; rates are None before its first record.
 
-    Time left assumes that what is open takes as long as what this launch has done so far.
+    Time left assumes that what is open takes as long as what this launch has done so far, but for pretraining: every trial
+    waits for it, and none has to do it again.
     """
 
     began: float
     clock: Callable[[], float] = time.time
     settled: int = 0
     tokens: int = 0
+    pretraining: float = 0.0
 
     def note(self, seen: Glance) -> None:
         """Count a record of this launch."""
         self.settled += 1
+        self.pretraining += sum(phase.seconds for phase in seen.phases if phase.trained and phase.role == Role.PRETRAIN)
         self.tokens += sum(phase.tokens for phase in seen.phases if phase.trained)
 
     @property
@@ -57,7 +61,7 @@ class Pace:
 
     def left(self, trials: int) -> float | None:
         """Seconds that so many more trials take."""
-        return self.seconds / self.settled * max(trials, 0) if self.settled else None
+        return max(self.seconds - self.pretraining, 0.0) / self.settled * max(trials, 0) if self.settled else None
 
 
 @dataclass

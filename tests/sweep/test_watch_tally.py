@@ -44,7 +44,7 @@ def _seen(number: int, seed: int = 1, score: float | None = 50.0, status: Status
         reason="",
         seconds=3600.0,
         rungs=0,
-        phases=(PhaseGlance(key="shared", trained=number == 0, tokens=100, seconds=1.0),),
+        phases=(PhaseGlance(key="shared", role="pretrain", trained=number == 0, tokens=100, seconds=1.0),),
     )
 
 
@@ -149,7 +149,7 @@ def test_pace_counts_this_launch_and_knows_nothing_before_its_first_record() -> 
     now[0] = 100.0
     assert (pace.trials_an_hour, pace.tokens_a_second, pace.left(5)) == (None, None, None)
     pace.note(_seen(0))
-    assert (pace.trials_an_hour, pace.tokens_a_second, pace.left(5)) == (36.0, 1.0, 500.0)
+    assert (pace.trials_an_hour, pace.tokens_a_second, pace.left(5)) == (36.0, 1.0, 495.0), "a second of it was pretraining"
 
 
 def test_name_of_a_trial_gives_its_pair() -> None:
