@@ -16,21 +16,20 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.answers import answers, best_spans
-from training.data.columns import lengths_of
+from training.data.columns import columns_of, lengths_of
 from training.data.corpus import Corpus, EncodedCache
 from training.data.examples import Question
 from training.data.features import Encoded, Feature
 from training.data.loading import DataSource, data_digest
-from training.data.packs import Pack, Vocabulary, pack
-from training.decoding import context_of
 from training.fitting import Fit
 from training.models.backbone import load_tokenizer
 from training.passes import Ints, over_rows
@@ -102,47 +101,30 @@ def drawn_logits(features: Sequence[Feature], seed: int) -> list[Any]:
     return drawn
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A batch as it is when the head has given its logits [tokens, 2]."""
-
-    packed: Pack
-    features: Sequence[Feature]
-    logits: torch.Tensor
-
-
 def fit() -> Fit:
     """Batches of the size that evaluation has by default."""
     return Fit(BATCH_TOKENS, "windows", "tokens", None, "")
 
 
-def batches(features: Sequence[Feature], logits: Sequence[Any]) -> list[Ready]:
-    """The batches that an evaluation would cut, in its order."""
-    cpu, vocabulary, found = torch.device("cpu"), Vocabulary(pad=0, mask=0, size=1, types=False), list[Ready]()
+def batches(features: Sequence[Feature], logits: Sequence[Any]) -> list[Tensor]:
+    """The logits of the batches that an evaluation would cut, in its order."""
+    found: list[Tensor] = []
 
-    def take(places: Ints) -> tuple[torch.Tensor, None]:
-        batch = [features[place] for place in places.tolist()]
-        packed = pack(batch, vocabulary, cpu)
-        flat = torch.empty((len(packed.ids), 2))
-        for number, place in enumerate(places.tolist()):
-            start = int(packed.starts[number])
-            flat[start : start + len(logits[place])] = torch.from_numpy(logits[place])
-        found.append(Ready(packed, batch, flat))
-        return torch.zeros(len(places)), None
+    def take(places: Ints) -> tuple[Tensor, Ints]:
+        found.append(torch.from_numpy(np.concatenate([logits[place] for place in places.tolist()])))
+        return found[-1], lengths[places]
 
-    over_rows(lengths_of(features), fit(), take)
+    lengths = lengths_of(features)
+    over_rows(lengths, fit(), take)
     return found
 
 
-def ours(encoded: Encoded, lengths: Ints, ready: Sequence[Ready]) -> dict[str, str]:
+def ours(encoded: Encoded, lengths: Ints, ready: Sequence[Tensor]) -> dict[str, str]:
     """Answers by id, as an evaluation takes them from its batches."""
-    waiting: Iterator[Ready] = iter(ready)
-
-    def forward(places: Ints) -> tuple[torch.Tensor, None]:
-        batch = next(waiting)
-        return best_spans(batch.logits, context_of(batch.features, batch.packed), batch.packed), None
-
-    return answers(encoded, over_rows(lengths, fit(), forward)[0])
+    waiting: Iterator[Tensor] = iter(ready)
+    values, bounds = over_rows(lengths, fit(), lambda places: (next(waiting), lengths[places]))
+    context = columns_of(encoded.features)["offsets"][:, 0] >= 0
+    return answers(encoded, best_spans(values, context, bounds))
 
 
 def timed(arm: Callable[[], dict[str, str]]) -> tuple[float, float, dict[str, str]]:

@@ -9,14 +9,11 @@ pairs in that of their starts, then ends, then windows. Sums are in float64, whe
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from training.data.columns import columns_of
 from training.data.examples import Question
 from training.data.features import Encoded
-from training.data.packs import Pack, moved
 
 MAX_ANSWER_TOKENS = 30
 N_BEST = 20
@@ -24,54 +21,74 @@ MAY_ABSTAIN = "squad_v2"
 """The metric of tasks with unanswerable questions: only there may a prediction be empty."""
 _PLACES = 32
 """Bits of a place in a window beside the bits of its logit."""
+_PENALTY = np.array([0.0, -np.inf])
+"""Of a pair that may be an answer, and of one that may not."""
+_TOGETHER = 1 << 16
+"""Tokens of the windows that are looked at together."""
 
 
-def best_spans(logits: Tensor, context: Tensor, packed: Pack, n_best: int = N_BEST) -> Tensor:
-    """The best answer of each window: (score, first, last, score of the first token as start and end), [windows, 4] in float64.
+def best_spans(
+    logits: NDArray[np.float32], context: NDArray[np.bool_], bounds: NDArray[np.int64], n_best: int = N_BEST
+) -> NDArray[np.float64]:
+    """The best answer of each window: (score, first, last, score of the first token as start and end), [windows, 4].
 
-    `logits` is [tokens, 2], `context` [tokens] and true at tokens of the context. Where no pair is allowed the score is minus
-    infinity.
+    `logits` is [tokens, 2], window after window, `context` [tokens] and true at tokens of the context; `bounds` [windows + 1]
+    is where windows begin. Where no pair is allowed the score is minus infinity.
     """
-    begins, end = packed.firsts[:, None], len(logits) - 1
-    tokens = torch.arange(packed.longest, device=logits.device)
-    table = (begins + tokens).clamp_(max=end)  # [windows, longest]
-    sides = torch.stack(logits.float().unbind(1))  # a transposed copy is several times slower on a CPU
-    values = sides.index_select(1, table.flatten()).view(2, *table.shape)
-    values += 0.0  # no negative zeros
-    values.masked_fill_(tokens >= moved(packed.lengths, logits.device)[:, None], -torch.inf)
+    lengths = np.diff(bounds)
+    order = np.argsort(lengths, kind="stable")
+    ends = np.concatenate([[0], np.cumsum(lengths[order])])
+    sides = np.ascontiguousarray(logits.T) + np.float32(0)  # no negative zeros
+    found = np.empty((len(lengths), 4))
+    done = 0
+    while done < len(order):
+        stop = max(done + 1, int(np.searchsorted(ends, ends[done] + _TOGETHER, side="right")) - 1)
+        windows = order[done:stop]
+        found[windows] = _best(sides, context, bounds[windows], lengths[windows], n_best)
+        done = stop
+    return found
+
+
+def _best(
+    sides: NDArray[np.float32],
+    context: NDArray[np.bool_],
+    begins: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    n_best: int,
+) -> NDArray[np.float64]:
+    """Of some windows of similar lengths; `sides` is [2, tokens]."""
+    tokens = np.arange(lengths.max())
+    table = np.minimum(begins[:, None] + tokens, len(context) - 1)  # [windows, longest]
+    values = np.stack([side.take(table) for side in sides])
+    np.copyto(values, np.float32(-np.inf), where=tokens >= lengths[:, None])
     places = _leading(values, n_best)  # [2, windows, best]
-    best = values.gather(2, places).double()
-    best.masked_fill_(~context[(begins + places).clamp_(max=end)], -torch.inf)
+    best = np.take_along_axis(values, places, 2).astype(np.float64)
+    best[~np.take_along_axis(np.broadcast_to(context[table], values.shape), places, 2)] = -np.inf
     sums = best[0][:, :, None] + best[1][:, None, :]
-    extra = places[1].int()[:, None, :] - places[0].int()[:, :, None]
-    sums.masked_fill_((extra < 0) | (extra >= MAX_ANSWER_TOKENS), -torch.inf)
-    score, pair = sums.flatten(1).max(1)
-    count = places.shape[2]
-    chosen = torch.stack([pair // count, pair % count])[:, :, None]
-    span = places.gather(2, chosen)[:, :, 0]
-    none = values[:, :, 0].double().sum(0)
-    return torch.stack([score, *span, none], 1)
+    short = places.astype(np.int16)
+    extra = short[1][:, None, :] - short[0][:, :, None]
+    sums += _PENALTY.take((extra.view(np.uint16) >= MAX_ANSWER_TOKENS).view(np.uint8))  # what is negative is large there
+    flat = sums.reshape(len(sums), -1)
+    pair = flat.argmax(1)
+    rows, (start, end) = np.arange(len(pair)), np.divmod(pair, places.shape[2])
+    none = values[:, :, 0].astype(np.float64).sum(0)
+    return np.stack([flat[rows, pair], places[0][rows, start], places[1][rows, end], none], 1)
 
 
-def _leading(values: Tensor, count: int) -> Tensor:
+def _leading(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Places of the `count` highest values of the last dimension, the highest first, equal ones in their order.
 
     A float's bits grow with it once those of negative ones are turned round; with the place behind them no two are equal.
     """
     length = values.shape[-1]
-    bits = values.view(torch.int32)
-    keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)).long() << _PLACES
-    keys += torch.arange(length - 1, -1, -1, device=values.device)
-    found: Tensor = length - 1 - (_highest(keys, min(count, length)) & (1 << _PLACES) - 1)
+    bits = values.view(np.int32)
+    keys = np.empty(bits.shape, dtype=np.int64)
+    np.bitwise_xor(bits, bits >> 31 & 0x7FFFFFFF, out=keys)
+    keys <<= _PLACES
+    keys |= np.arange(length - 1, -1, -1)
+    keys.sort(axis=-1)
+    found: NDArray[np.int64] = length - 1 - (keys[..., : -count - 1 : -1] & (1 << _PLACES) - 1)
     return found
-
-
-def _highest(keys: Tensor, count: int) -> Tensor:
-    """The `count` highest of the last dimension, in falling order."""
-    if keys.device.type != "cpu":
-        return torch.topk(keys, count).values
-    found = np.sort(keys.numpy(), axis=-1)  # several times faster than what torch has for a CPU
-    return torch.from_numpy(found[..., : -count - 1 : -1].copy())
 
 
 def answers(encoded: Encoded, spans: NDArray[np.float64]) -> dict[str, str]:

@@ -5,7 +5,7 @@
 | classification | the class of each row |
 | multiple choice | the score of each ending |
 | tagging | the tag of each first sub-word |
-| span extraction | the best span of each window: see `training.answers` |
+| span extraction | the start and end logits of each token, of which `training.answers` takes the best spans |
 | masked language modelling | (predicted, gold) of each masked token |
 """
 
@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.answers import answers, best_spans
+from training.answers import answers
 from training.data.batches import gold_places, mask_tokens
 from training.data.columns import columns_of
 from training.data.examples import Tagged
 from training.data.features import Encoded, Feature
-from training.data.packs import Pack, Vocabulary, moved, pack
+from training.data.packs import Vocabulary, moved, pack
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.tasks.row import Kind, TaskRow
@@ -50,17 +50,9 @@ def reduced(
         chosen = packed.at(np.repeat(np.arange(len(batch)), sizes), np.concatenate(positions))
         return head(hidden.index_select(0, chosen)).argmax(-1), sizes
     if row.kind is Kind.SPAN:
-        return best_spans(head(hidden), context_of(batch, packed), packed), None
+        return packed.as_given(head(hidden).float()), packed.lengths
     logits: Tensor = head(hidden.index_select(0, packed.firsts)).float()
     return (logits[:, 0] if row.kind is Kind.CHOICE else logits.argmax(-1)), None
-
-
-def context_of(batch: Sequence[Feature], packed: Pack) -> Tensor:
-    """[tokens]: whether a token of the pack is of the context."""
-    firsts = [feature.offsets[:, 0] for feature in batch if feature.offsets is not None]
-    order = np.argsort(packed.starts, kind="stable").tolist()
-    inside = np.concatenate([firsts[row] for row in order]) >= 0
-    return moved(inside.astype(np.int32), packed.ids.device) != 0
 
 
 def _masked(

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.answers import best_spans
 from training.data.columns import columns_of, lengths_of
 from training.data.corpus import Corpus
 from training.data.features import Encoded
@@ -133,6 +134,8 @@ class Evaluator:
 
         fit = batch_fit(self.runtime, row.kind.value, self.notes)
         values, bounds = over_rows(lengths[firsts], fit, forward)
+        if row.kind is Kind.SPAN:
+            values, bounds = best_spans(values, _context(parts, lengths, firsts), bounds), np.arange(len(firsts) + 1)
         return (values, bounds) if same is None else (values[same], np.arange(len(same) + 1))
 
     def _retrieved(self, target: EvaluationIdentity, row: TaskRow) -> TargetResult:
@@ -148,6 +151,16 @@ class Evaluator:
         }
         result = _result(target, row, scored)
         return replace(result, layer=layer, pooling=pooling, thresholds=found.thresholds, oracle=found.oracle)
+
+
+def _context(parts: Iterable[_Part], lengths: Ints, firsts: Ints) -> NDArray[np.bool_]:
+    """[tokens]: whether a token of the features at `firsts`, one after the other, is of the context."""
+    columns = [columns_of(part.encoded.features) for part in parts]
+    inside = np.concatenate([one["offsets"][one["rows"][0] : one["rows"][-1], 0] >= 0 for one in columns])
+    begins, sizes = (np.cumsum(lengths) - lengths)[firsts], lengths[firsts]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    found: NDArray[np.bool_] = inside[np.repeat(begins, sizes) + within]
+    return found
 
 
 def _distinct(parts: Iterable[_Part]) -> tuple[Ints, Ints]:

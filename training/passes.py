@@ -57,11 +57,9 @@ def over_rows(lengths: Ints, fit: Fit, forward: Forward) -> tuple[NDArray[Any], 
 
 def _in_order(values: NDArray[Any], order: Ints, counts: Ints) -> tuple[NDArray[Any], Ints]:
     """Results of rows as they came, `counts` of each, put into the rows' own order."""
-    sizes = np.empty_like(counts)
-    sizes[order] = counts
+    sizes, begins = np.empty_like(counts), np.empty_like(counts)
+    sizes[order], begins[order] = counts, np.cumsum(counts) - counts
     bounds = np.concatenate([[0], np.cumsum(sizes)])
-    begins = np.cumsum(counts) - counts
-    targets = np.repeat(bounds[:-1][order] - begins, counts) + np.arange(len(values))
-    found = np.empty_like(values)
-    found[targets] = values
-    return found, bounds
+    sources = np.repeat(begins - bounds[:-1], sizes)
+    sources += np.arange(len(values))
+    return values.take(sources, axis=0), bounds

@@ -5,18 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import training.answers
 from benchmarks.answers import usual_answers
 from tests.training import toy
-from training.answers import MAX_ANSWER_TOKENS, N_BEST, _highest, answers, best_spans
+from training.answers import MAX_ANSWER_TOKENS, N_BEST, answers, best_spans
 from training.data.columns import FeatureRows, gather
 from training.data.examples import Question
 from training.data.features import Encoded, Feature
-from training.data.packs import Vocabulary, pack
-from training.decoding import context_of
 
 CONTEXT = "".join(chr(ord("a") + place % 26) for place in range(500))
 
@@ -31,12 +29,12 @@ def window(length: int, first: int, last: int, example: int = 0) -> Feature:
 
 
 def spans_of(features: list[Feature], logits: list[Any], n_best: int = N_BEST) -> Any:
-    """`best_spans` of windows of any lengths, as one pack."""
-    packed = pack(features, Vocabulary(pad=0, mask=0, size=1, types=False), torch.device("cpu"))
-    flat = torch.zeros((len(packed.ids), 2))
-    for start, values in zip(packed.starts.tolist(), logits, strict=True):
-        flat[start : start + len(values)] = torch.from_numpy(values)
-    return best_spans(flat, context_of(features, packed), packed, n_best).numpy()
+    """`best_spans` of windows of any lengths, in several turns."""
+    context = np.concatenate([feature.offsets[:, 0] >= 0 for feature in features if feature.offsets is not None])
+    bounds = np.cumsum([0, *map(len, features)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.answers, "_TOGETHER", 90)
+        return best_spans(np.concatenate(logits), context, bounds, n_best)
 
 
 def split(features: list[Feature], metric: str = "squad") -> Encoded:
@@ -99,12 +97,6 @@ def test_spans_no_longer_depend_on_what_stands_beside_them() -> None:
     together = spans_of(features, logits)
     for row, (feature, values) in enumerate(zip(features, logits, strict=True)):
         assert spans_of([feature], [values])[0].tolist() == together[row].tolist()
-
-
-@pytest.mark.parametrize("count", [1, 20, 37])
-def test_highest_on_a_cpu_are_those_of_other_devices(count: int) -> None:
-    keys = torch.randperm(2 * 3 * 37, generator=torch.Generator().manual_seed(5)).view(2, 3, 37) - 100
-    assert _highest(keys, count).tolist() == torch.topk(keys, count).values.tolist()
 
 
 def test_spans_of_a_window_without_context_have_the_worst_score() -> None:

@@ -122,6 +122,7 @@ def test_rows_of_a_pack_are_found_in_the_order_they_were_given(lengths: list[int
         assert set(together.owners[part].tolist()) == {index}
         assert padded[index].tolist() == row.ids.tolist() + [-1] * (together.longest - len(row))
     assert together.flat(padded).tolist() == together.ids.tolist()
+    assert together.as_given(together.ids).tolist() == [one for row in rows for one in row.ids.tolist()]
     assert sum(rows * length for rows, length in together.runs) == len(together.ids)
     assert np.diff(together.bounds.numpy()).tolist() == sorted(lengths)
 

@@ -80,6 +80,14 @@ class Pack:
         """[tokens, ...] of `padded` [rows, longest, ...]: what `by_row` made of it, undone."""
         return padded[self.owners, self.places]
 
+    def as_given(self, values: Tensor) -> Tensor:
+        """`values` [tokens, ...] row after row in the order that rows were given in."""
+        if bool((np.diff(self.starts) > 0).all()):
+            return values
+        rows = np.repeat(np.arange(self.rows), self.lengths)
+        places = np.arange(len(rows)) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        return values.index_select(0, self.at(rows, places))
+
     def mean(self, hidden: Tensor) -> Tensor:
         """[rows, width]: each row's mean of `hidden` [tokens, width], in float32."""
         blocks = hidden.float().split([rows * length for rows, length in self.runs])
