@@ -28,7 +28,7 @@ from training.models import attention, graphs
 from training.models.buckets import Slot, bucket_of
 from training.models.carry import ChainModel
 from training.models.encoding import encode, encode_packed
-from training.models.graphs import Graphs, Recording, record_on_cuda
+from training.models.graphs import Graphs, Layers, Recording, record_on_cuda
 from training.phase import train_phase
 from training.precision import BFLOAT16, autocast
 from training.tasks.row import TaskRow
@@ -55,28 +55,31 @@ class StandIn:
     recorded: int = 0
     replays: list[str] = field(default_factory=list)
 
-    def __call__(self, run: Callable[[], Tensor], parameters: Sequence[Tensor], pool: Any) -> Recording:
+    def __call__(self, layers: Layers, hidden: Tensor, parameters: Sequence[Tensor], pool: Any) -> Recording:
         self.recorded += 1
-        first = run()
+        given = hidden.detach().clone().requires_grad_()
+        first = layers(given)
         found = torch.autograd.grad(first.sum(), list(parameters), allow_unused=True)
         used = [item for item, gradient in zip(parameters, found, strict=True) if gradient is not None]
         for item in used:
             item.grad = torch.zeros_like(item) if item.grad is None else item.grad
         gradients = [item.grad for item in used if item.grad is not None]
-        states, slopes, live = first.detach().clone(), torch.zeros_like(first), []
+        states, slopes, back, live = first.detach().clone(), torch.zeros_like(first), torch.zeros_like(given), []
 
         def forward() -> None:
             self.replays.append("forward")
             with torch.enable_grad():
-                live.append(run())
+                live.append(layers(given))
             states.copy_(live[-1].detach())
 
         def backward() -> None:
             self.replays.append("backward")
-            for gradient, more in zip(gradients, torch.autograd.grad(live.pop(), used, slopes), strict=True):
+            handed, *found = torch.autograd.grad(live.pop(), [given, *used], slopes)
+            back.copy_(handed)
+            for gradient, more in zip(gradients, found, strict=True):
                 gradient.add_(more)
 
-        return Recording(forward, backward, states, slopes, used)
+        return Recording(forward, backward, given, states, slopes.detach(), back.detach(), used)
 
 
 @given(lengths=LENGTHS)

@@ -40,11 +40,21 @@ def first_position(config: Any) -> int:
 
 def encode_packed(backbone: Any, pack: Pack, layer: int | None) -> Tensor:
     """The same of an encoder that takes packs as they are."""
-    hidden: Tensor = backbone.embeddings(
+    return through_layers(backbone, embedded(backbone, pack), pack, layer)
+
+
+def embedded(backbone: Any, pack: Pack) -> Tensor:
+    """What goes into the first layer, [1, tokens, width]."""
+    found: Tensor = backbone.embeddings(
         input_ids=pack.ids[None],
         token_type_ids=None if pack.types is None else pack.types[None],
         position_ids=(pack.places + first_position(backbone.config))[None],
     )
+    return found
+
+
+def through_layers(backbone: Any, hidden: Tensor, pack: Pack, layer: int | None) -> Tensor:
+    """States after `layer` layers (None: all), [tokens, width], of what `embedded` gave."""
     blocks = backbone.encoder.layer
     last = len(blocks) if layer is None else layer
     with _attention_over_packs(backbone.config):
