@@ -1,4 +1,4 @@
-"""CUDA graphs of an encoder's layers in training: forward and backward of a bucket of tokens are recorded once and then replayed.
+"""CUDA graphs of an encoder's layers in training: forward and backward of a bucket of tokens are recorded once, then replayed.
 
 A step of a 24-layer encoder starts thousands of kernels, which takes the host longer than a small batch takes the device; a
 graph is one start. Embeddings, heads, the loss, clipping and AdamW stay as they are.
