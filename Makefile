@@ -5,24 +5,28 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench
+.PHONY: help demo test test-slow test-cluster lint bench
 
 help:
-	@echo "make demo       run the demonstration sweep on the mini world"
-	@echo "make test       run the tests, except those that take minutes"
-	@echo "make test-slow  run the tests that take minutes"
-	@echo "make lint       check style and types"
-	@echo "make bench      run the benchmarks"
+	@echo "make demo          run the demonstration sweep on the mini world"
+	@echo "make test          run the tests, except those that take minutes"
+	@echo "make test-slow     run the tests that take minutes"
+	@echo "make test-cluster  run the tests that show a whole cluster at work"
+	@echo "make lint          check style and types"
+	@echo "make bench         run the benchmarks"
 
 demo: $(READY)
 	@$(BIN)/sweep launch --grid demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "not slow and not cluster"
 
 # pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)
-	@$(BIN)/python -m pytest -q -m slow || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q -m "slow and not cluster" || [ $$? -eq 5 ]
+
+test-cluster: $(READY)
+	@$(BIN)/python -m pytest -q -m cluster || [ $$? -eq 5 ]
 
 lint: $(READY)
 	@$(BIN)/ruff check .

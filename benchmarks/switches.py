@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from training.tasks.registry import ROWS
 from training.tasks.row import Split
 
 SEEDS = (1, 2, 3, 4)
+MINI_GROUPS, REAL_GROUPS = ("mini_nli", "mini_udpos", "mini_squad"), ("udpos", "squad_v1")
 ARMS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "all on": ({}, {}),
     "all on, again": ({}, {}),
@@ -68,7 +69,7 @@ data:
   squad_v1:
     files: {train: squad/dev-v1.1-minus-xquad.json}
     carve_dev: 0.1
-    caps: {train: 400, dev: 200}
+    caps: {train: 160, dev: 100}
     max_length: 192
     stride: 48
   udpos: {scored_on: dev, languages: [en], caps: {train: 600, dev: 400}}
@@ -123,11 +124,11 @@ def trained(plan: Plan, study: StudySpec, arm: str, seed: int) -> Run:
     return Run(np.array([loss for _, loss in curve]), score, seconds)
 
 
-def lines(plan: Plan, targets: tuple[str, ...]) -> Iterator[str]:
+def lines(plan: Plan, groups: Collection[str], seeds: Sequence[int]) -> Iterator[str]:
     """Rows of the table: for each target and arm how far curve and score are from the run with all switches on."""
-    for study in [item for item in plan.studies if item.group in targets]:
+    for study in [item for item in plan.studies if item.group in groups]:
         runs: dict[str, list[Run]] = {arm: [] for arm in ARMS}
-        for seed in SEEDS:
+        for seed in seeds:
             for arm in ARMS:
                 runs[arm].append(trained(plan, study, arm, seed))
                 print(study.name, arm, seed, f"{runs[arm][-1].score:.2f}, {runs[arm][-1].seconds:.0f} s", file=sys.stderr)
@@ -145,22 +146,25 @@ def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", type=Path, default=Path("runs/switches"))
-    parser.add_argument("--real", action="store_true", help="leave the mini world out")
+    parser.add_argument(
+        "--only", choices=[*MINI_GROUPS, *REAL_GROUPS], action="append", help="one set of training data (may be repeated)"
+    )
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many")
     asked = parser.parse_args()
-    run = asked.run
+    run, seeds, only = asked.run, SEEDS[: asked.seeds], asked.only or [*MINI_GROUPS, *REAL_GROUPS]
+    mini, real = ([name for name in groups if name in only] for groups in (MINI_GROUPS, REAL_GROUPS))
     print("# What the switches for speed change\n")
     print("`SWEEP_DATA=/path/to/data python benchmarks/switches.py > benchmarks/switches.md`\n")
-    print(f"Seeds {', '.join(map(str, SEEDS))}; the same start and batches in every arm. `curve` is the largest difference")
+    print(f"Seeds {', '.join(map(str, seeds))}; the same start and batches in every arm. `curve` is the largest difference")
     print("of the training loss at any point of its curve from the run with all switches on; `moved` the mean change of the")
     print("English dev score (points, ± its standard error) against it; `seeds` the standard deviation of that run's score")
     print("over seeds.\n")
     print("| target | switches | curve | score | moved | seeds |\n|---|---|---:|---:|---:|---:|")
-    mini = () if asked.real else ("mini_nli", "mini_udpos", "mini_squad")
-    for line in lines(planned(MINI, run / "mini", None), mini) if mini else ():
+    for line in lines(planned(MINI, run / "mini", None), mini, seeds) if mini else ():
         print(line, flush=True)
-    if data := os.environ.get("SWEEP_DATA"):
-        for line in lines(planned(REAL, run / "real", Path(data)), ("squad_v1", "udpos")):
-            print(line, flush=True)
+    data = os.environ.get("SWEEP_DATA")
+    for line in lines(planned(REAL, run / "real", Path(data)), real, seeds) if real and data else ():
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
