@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
+from sweep.away.verbs import fetch, logs
 from sweep.data_verbs import data as data_verbs
-from sweep.flags import budget_flags, json_flag, launch_flags, price_flag, retry_flag, run_flags
+from sweep.flags import budget_flags, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
 from sweep.score_verb import score
 from sweep.simulate.verb import simulate
@@ -49,6 +50,7 @@ def main() -> None:
 @click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
 @budget_flags
 @retry_flag
+@on_flag
 @click.pass_context
 def launch(
     ctx: click.Context,
@@ -64,16 +66,21 @@ def launch(
     price: float | None,
     deadline: str | None,
     retry_failed: bool,
+    on: str | None,
 ) -> None:
-    """Run a sweep; the same command again goes on where it stopped."""
+    """Run a sweep; the same command again goes on where it stopped, or finds the job that runs."""
+    from sweep.away.place import find_place, settle_here
+
+    place = find_place(on)
+    away = place.away
     options = LaunchOptions(
         grid=grid,
-        data=data_folder(data),
+        data=data if away else data_folder(data),
         run=run,
         executor=executor,
-        models=model_folders(models),
-        store=store_folder(store),
-        notify=notify_address(notify),
+        models=model_folders(models, here=not away),
+        store=store if away else store_folder(store),
+        notify=notify if away else notify_address(notify),
         budget_gpu_hours=budget_gpu_hours,
         max_cost=max_cost,
         price=gpu_price(price),
@@ -83,9 +90,14 @@ def launch(
     from sweep.planning.limits import limits_of
 
     limits_of(options)
+    if away:
+        from sweep.away.launching import launch_away
+
+        ctx.exit(launch_away(options, place))
+    settle_here(place)
     from sweep.launch import launch as run_sweep
 
-    ctx.exit(run_sweep(options))
+    ctx.exit(run_sweep(options, where=place.says))
 
 
 @main.command()
@@ -126,7 +138,7 @@ def plan(
         print_plan(options, as_json=as_json, gpu=gpu, calibrate=calibrate)
 
 
-for verb in (status, stop, resume):
+for verb in (status, logs, stop, resume, fetch):
     main.add_command(verb)
 
 

@@ -30,6 +30,12 @@ def run_flags(verb: Verb) -> Verb:
     return run(grid_flag("The grid whose run folder is runs/NAME.")(verb))
 
 
+def on_flag(verb: Verb) -> Verb:
+    """The option `--on`."""
+    says = "Where: local, a cluster file (cluster.yaml), or the address of a Ray dashboard. Folders are then the cluster's."
+    return click.option("--on", metavar="PLACE", help=says)(verb)
+
+
 def grid_flag(says: str, required: bool = False) -> Callable[[Verb], Verb]:
     """The option `--grid`; `says` is its help."""
     return click.option("--grid", required=required, metavar="NAME", shell_complete=complete_grid, help=says)

@@ -69,8 +69,8 @@ def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
     return make_plan(grid, models, sources, options.folder.resolve(), options.store)
 
 
-def launch(options: LaunchOptions, console: Console | None = None) -> int:
-    """Run a grid to its end; returns the exit code.
+def launch(options: LaunchOptions, console: Console | None = None, where: str = "") -> int:
+    """Run a grid to its end; returns the exit code. `where` is told first, with what the sweep may cost where that is known.
 
     0: every trial has its record. 1: some failed, or a fault stopped the sweep. 3: it ended before (a budget, a deadline,
     `sweep stop`). 130: interrupted. Everything that can be checked is checked before the run folder is touched.
@@ -83,7 +83,7 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
         limits_of(options)  # before anything takes time
         with busy(console, "reading the grid, its models and its data"):
             plan, said = with_shares(prepare(options, read_data=True))
-        for line in said:
+        for line in [*([where + _may_cost(plan, options)] if where else []), *said]:
             print_lines(console, line)
         with hold(plan.run):
             return _Launch(plan, options, console).run()
@@ -209,6 +209,17 @@ class _Launch:
 
 
 _ASKED = "asked to stop"
+
+
+def _may_cost(plan: Plan, options: LaunchOptions) -> str:
+    """What the plan may cost, where a price is known."""
+    if options.price is None:
+        return ""
+    from sweep.away.launching import may_cost
+    from sweep.planning.nominal import NominalPlan
+    from sweep.planning.overview import overview
+
+    return may_cost(overview(NominalPlan(plan=plan, splits=(), models=()), price=options.price))
 
 
 def _costs(plan: Plan, records: list[TrialRecord]) -> Costs:

@@ -117,8 +117,11 @@ def gpu_price(given: float | None) -> float | None:
     return price
 
 
-def model_folders(given: Iterable[str]) -> Mapping[str, str]:
-    """Read `NAME=FOLDER` words. Raises UserError on another form, on a name given twice, and on a folder that is not there."""
+def model_folders(given: Iterable[str], *, here: bool = True) -> Mapping[str, str]:
+    """Read `NAME=FOLDER` words; the folders are this machine's, or a cluster's, which looks at them itself.
+
+    Raises UserError on another form, on a name given twice, and on a folder of this machine that is not there.
+    """
     folders: dict[str, str] = {}
     for word in given:
         name, separator, folder = word.partition("=")
@@ -126,10 +129,10 @@ def model_folders(given: Iterable[str]) -> Mapping[str, str]:
             raise UserError("--model takes NAME=FOLDER", word, "for example --model xlmr=./models/xlm-roberta-base")
         if name in folders:
             raise UserError("--model names a model twice", name, "give one folder a model")
-        if not Path(folder).expanduser().is_dir():
+        if here and not Path(folder).expanduser().is_dir():
             remedy = "name the folder that holds its config.json"
             raise UserError(f"the folder of the model {name} is not there", folder, remedy)
-        folders[name] = str(Path(folder).expanduser())
+        folders[name] = str(Path(folder).expanduser()) if here else folder
     return folders
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
 from pathlib import Path
 
 from sweep.planning.plan import Plan
 
+SHIPPED = "shipped.json"
+"""Beside code that was sent with a job: which code it is."""
 PACKAGES = ("ray", "torch", "transformers", "tokenizers", "optuna", "mlflow", "numpy")
 
 
@@ -30,8 +34,13 @@ def _version(name: str) -> str:
 
 @functools.cache
 def code_version() -> str:
-    """The commit, with `+dirty` where files differ from it; a digest of the installed code where there is no repository."""
+    """The commit, with `+dirty` where files differ from it; a digest of the installed code where there is no repository.
+
+    Code that was sent with a job says itself what it is.
+    """
     root = Path(__file__).resolve().parent.parent
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((root / SHIPPED).read_bytes())["code"])
     try:
         commit = _git(root, "rev-parse", "--short=12", "HEAD")
         return commit + ("+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from sweep.flags import FOLDER, budget_flags, json_flag, retry_flag, run_flags
+from sweep.away.verbs import status_there, stop_there
+from sweep.flags import FOLDER, budget_flags, json_flag, on_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
 
 
@@ -20,8 +21,12 @@ from sweep.options import existing_run, notify_address
 @run_flags
 @click.option("--watch", is_flag=True, help="Keep showing it until the sweep ends, or Ctrl-C.")
 @json_flag
-def status(run: Path | None, grid: str | None, watch: bool, as_json: bool) -> None:
+@on_flag
+@click.pass_context
+def status(ctx: click.Context, run: Path | None, grid: str | None, watch: bool, as_json: bool, on: str | None) -> None:
     """Show how far a sweep is; works while it runs."""
+    if on not in (None, "local"):
+        ctx.exit(status_there(str(on), run, grid, watch=watch, as_json=as_json))
     folder = existing_run(run, grid)
     if watch and not as_json:
         from sweep.watch.following import follow
@@ -36,8 +41,12 @@ def status(run: Path | None, grid: str | None, watch: bool, as_json: bool) -> No
 @click.command()
 @run_flags
 @click.option("--now", is_flag=True, help="Do not wait for running trials: they are checkpointed and go on later.")
-def stop(run: Path | None, grid: str | None, now: bool) -> None:
+@on_flag
+@click.pass_context
+def stop(ctx: click.Context, run: Path | None, grid: str | None, now: bool, on: str | None) -> None:
     """Ask a running sweep to end: it starts nothing new, and ends when its running trials have."""
+    if on not in (None, "local"):
+        ctx.exit(stop_there(str(on), run, grid, now=now))
     folder = existing_run(run, grid)
     from rich.console import Console
 

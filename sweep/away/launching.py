@@ -1,0 +1,133 @@
+"""`sweep launch` on a cluster from a laptop: the code goes there as a Ray job, its output comes back, and it needs nobody.
+
+The job's submission id follows from the run folder and counts its launches. So the same command finds the job that runs, and
+begins the next one when none does; where two are handed in at once, Ray takes one and refuses the other.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from search_spaces.reading import load_grid
+from sweep.amounts import size
+from sweep.away.cluster import Cluster, Job, open_cluster
+from sweep.away.errands import RUN, launches
+from sweep.away.following import follow, surroundings
+from sweep.away.place import Place
+from sweep.away.shipping import Package, package
+from sweep.away.words import command, job_command, job_label, launch_words, run_word, wish
+from sweep.options import NOTIFY_VARIABLE, LaunchOptions
+from sweep.words import print_lines
+from training.errors import UserError
+
+WISH = "sweep_wish"
+INTERRUPTED = 130
+
+
+def launch_away(options: LaunchOptions, place: Place, console: Console | None = None) -> int:
+    """Run a grid on a cluster and follow it; returns the exit code of the launch there, or 130 where the user looked away.
+
+    Folders of the options are the cluster's. Raises UserError or Faults on a faulty grid, and where the cluster does not
+    answer, before anything is sent.
+    """
+    console = console or Console()
+    load_grid(options.grid)  # its faults are told before anything is sent
+    if options.notify:
+        remedy = (
+            f"set {NOTIFY_VARIABLE} in the environment of the cluster's head: an address may be a secret, so it is not sent"
+        )
+        raise UserError("--notify can't be sent to a cluster", "", remedy)
+    run = run_word(options.folder)
+    with open_cluster(place) as cluster:
+        print_lines(console, place.says + spending(options))
+        if os.environ.get(NOTIFY_VARIABLE):
+            print_lines(console, f"{NOTIFY_VARIABLE} of this machine is not sent: set it where the head's Ray is started")
+        job = _running_or_new(cluster, options, run, console)
+        return _followed(cluster, job, run, console)
+
+
+def spending(options: LaunchOptions) -> str:
+    """What a launch may cost, as the plan says, for its first line; nothing where no price is known."""
+    if options.price is None:
+        return ""
+    from sweep.planning.nominal import plan_with_what_is_there
+    from sweep.planning.overview import overview
+
+    elsewhere = replace(options, data=None, store=None, run=Path("nominal"), models={})
+    return may_cost(overview(plan_with_what_is_there(elsewhere), price=options.price))
+
+
+def may_cost(shown: dict[str, Any]) -> str:
+    """`; may cost 12.30 (8.10 to 20.00) at 3.5 a GPU-hour`, of the plan's overview."""
+    cost = shown["money"]
+    if not cost:
+        return ""
+    low, likely, high = (f"{cost[name]:,.2f}" for name in ("low", "likely", "high"))
+    unit = "GPU-hour" if shown["gpu"] else "hour of a trial"
+    return f"; may cost {likely} ({low} to {high}) at {cost['price']:g} a {unit}"
+
+
+def _running_or_new(cluster: Cluster, options: LaunchOptions, run: str, console: Console) -> str:
+    own = options.grid if "/" in options.grid or options.grid.endswith(".yaml") else ""
+    shipped = package(own)
+    wanted = wish(options, shipped.code)
+    before = launches(cluster, run)
+    if before and before[-1].going:
+        return _found(before[-1], wanted, console)
+    name = f"{job_label(run)}{1 + max((_number(job) for job in before), default=0)}"
+    words = launch_words(options, shipped.grid or options.grid, run)
+    try:
+        _submit(cluster, name, shipped, words, {RUN: run, WISH: wanted})
+    except UserError:
+        there = [job for job in launches(cluster, run) if job.id == name]
+        if not there:
+            raise
+        return _found(there[0], wanted, console)  # somebody else was quicker
+    print_lines(
+        console, f"sent {size(len(shipped.content))} of code ({shipped.code}) as job {name}; its run folder there: {run}"
+    )
+    print_lines(console, "it goes on without this machine; Ctrl-C only ends the looking")
+    return name
+
+
+def _submit(cluster: Cluster, name: str, shipped: Package, words: list[str], metadata: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cluster.submit(name, job_command(words), shipped.write(Path(folder)), metadata, surroundings())
+
+
+def _found(job: Job, wanted: str, console: Console) -> str:
+    print_lines(console, f"job {job.id} runs this already: no second one is started")
+    if job.metadata.get(WISH) != wanted:
+        print_lines(console, "it was started with other options, or with other code: stop it first to change them", "yellow")
+    return job.id
+
+
+def _number(job: Job) -> int:
+    last = job.id.rpartition("-")[2]
+    return int(last) if last.isdigit() else 0
+
+
+def _followed(cluster: Cluster, name: str, run: str, console: Console) -> int:
+    try:
+        job = follow(cluster, name)
+    except KeyboardInterrupt:
+        back, stop = command("logs", cluster.on, run), command("stop", cluster.on, run)
+        lines = f"\nthe job {name} goes on. To come back: {back}\nto end it: {stop}"
+        console.print(lines, highlight=False, markup=False, soft_wrap=True)
+        return INTERRUPTED
+    return ended(cluster, job, run, console)
+
+
+def ended(cluster: Cluster, job: Job, run: str, console: Console) -> int:
+    """Say what to do after the end of a job; returns its exit code, 1 where it has none."""
+    if job.code is None:
+        print_lines(console, f"the job {job.id} was ended ({job.state.lower()}): {job.said[-500:]}", "red")
+    fetch = command("fetch", cluster.on, run)
+    console.print(f"bring its results here: {fetch}", highlight=False, markup=False, soft_wrap=True)
+    return 1 if job.code is None else job.code

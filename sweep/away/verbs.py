@@ -1,0 +1,68 @@
+"""The verbs `sweep logs | fetch`, and what `status` and `stop` do with `--on`: a sweep on a cluster, from a laptop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sweep.flags import FOLDER, on_flag, run_flags
+
+
+@click.command()
+@run_flags
+@on_flag
+@click.option("--no-follow", is_flag=True, help="Show what there is, and end.")
+@click.pass_context
+def logs(ctx: click.Context, run: Path | None, grid: str | None, on: str | None, no_follow: bool) -> None:
+    """Show what a sweep on a cluster writes, from its beginning, and follow it; Ctrl-C only ends the looking."""
+    from sweep.away.cluster import open_cluster
+    from sweep.away.place import find_cluster
+    from sweep.away.showing import show_logs
+
+    with open_cluster(find_cluster(on)) as cluster:
+        ctx.exit(show_logs(cluster, run, grid, follows=not no_follow))
+
+
+@click.command()
+@run_flags
+@on_flag
+@click.option("--to", type=FOLDER, metavar="DIR", help="Where it goes; else runs/NAME.")
+def fetch(run: Path | None, grid: str | None, on: str | None, to: Path | None) -> None:
+    """Bring records (so tables) and databases of a sweep on a cluster here: what changed since the last time, no weights."""
+    from sweep.away.cluster import open_cluster
+    from sweep.away.place import find_cluster
+    from sweep.away.showing import fetch_shown
+
+    with open_cluster(find_cluster(on)) as cluster:
+        fetch_shown(cluster, run, grid, to)
+
+
+def status_there(on: str, run: Path | None, grid: str | None, *, watch: bool, as_json: bool) -> int:
+    """`sweep status --on ...`; returns the exit code."""
+    from sweep.away.cluster import open_cluster
+    from sweep.away.errands import run_errand, which_run
+    from sweep.away.errands import watch as keep_watching
+    from sweep.away.place import find_cluster
+
+    with open_cluster(find_cluster(on)) as cluster:
+        there = which_run(cluster, run, grid)
+        if watch and not as_json:
+            return keep_watching(cluster, there)
+        return run_errand(cluster, ["status", "--run", there, *(["--json"] if as_json else [])], there)
+
+
+def stop_there(on: str, run: Path | None, grid: str | None, *, now: bool) -> int:
+    """`sweep stop --on ...`; returns the exit code. A job that still waits for its turn is taken back."""
+    from sweep.away.cluster import PENDING, open_cluster
+    from sweep.away.errands import launches, run_errand, which_run
+    from sweep.away.place import find_cluster
+
+    with open_cluster(find_cluster(on)) as cluster:
+        there = which_run(cluster, run, grid)
+        jobs = launches(cluster, there)
+        if jobs and jobs[-1].state == PENDING:
+            cluster.end(jobs[-1].id)
+            click.echo(f"the job {jobs[-1].id} had not begun: it is taken back")
+            return 0
+        return run_errand(cluster, ["stop", "--run", there, *(["--now"] if now else [])], there)
