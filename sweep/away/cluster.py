@@ -6,6 +6,7 @@ Whoever answers is asked with Ray's token where `RAY_AUTH_MODE=token` says so; t
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import time
@@ -63,6 +64,9 @@ class Cluster:
         os.environ[OVERRIDE] = address  # the client would follow RAY_ADDRESS, whatever address it is given
         with self._faults():
             from ray.job_submission import JobSubmissionClient
+
+            for name in ("dashboard_sdk", "job.sdk"):  # they set their own level when they are imported
+                logging.getLogger(f"ray.dashboard.modules.{name}").setLevel(logging.WARNING)
 
             class Client(JobSubmissionClient):
                 def _do_request(self, method: str, endpoint: str, **more: Any) -> Any:

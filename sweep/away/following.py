@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sweep.away.cluster import Cluster, Job
+from sweep.away.place import JOB_VARIABLE
 from training.errors import UserError
 
 SILENT = 20.0
@@ -101,4 +102,4 @@ def _to_terminal(text: str) -> None:
 def surroundings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What a job is told of the terminal that shows it; nothing that could be a secret."""
     columns = environment.get("COLUMNS") or str(shutil.get_terminal_size((120, 24)).columns)
-    return {"COLUMNS": columns, "PYTHONUNBUFFERED": "1"}
+    return {"COLUMNS": columns, "PYTHONUNBUFFERED": "1", JOB_VARIABLE: "1"}

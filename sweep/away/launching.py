@@ -69,8 +69,8 @@ def may_cost(shown: dict[str, Any]) -> str:
     if not cost:
         return ""
     low, likely, high = (f"{cost[name]:,.2f}" for name in ("low", "likely", "high"))
-    unit = "GPU-hour" if shown["gpu"] else "hour of a trial"
-    return f"; may cost {likely} ({low} to {high}) at {cost['price']:g} a {unit}"
+    unit = "a GPU-hour" if shown["gpu"] else "an hour of a trial"
+    return f"; may cost {likely} ({low} to {high}) at {cost['price']:g} {unit}"
 
 
 def _running_or_new(cluster: Cluster, options: LaunchOptions, run: str, console: Console) -> str:

@@ -20,6 +20,8 @@ from sweep.away.tunnel import head_of, was_started
 from training.errors import UserError
 
 VARIABLE = "RAY_ADDRESS"
+JOB_VARIABLE = "SWEEP_JOB"
+"""Set in a job that a laptop has sent."""
 CLUSTER_FILE = "cluster.yaml"
 PORT = 8265
 """Where Ray's dashboard listens unless it was told otherwise."""
@@ -27,9 +29,13 @@ FORMS = "--on takes local, a cluster file (cluster.yaml) or the address of a Ray
 
 
 class Kind(StrEnum):
-    """Here: Ray is started in this process. Attached: driven from here, on a Ray that runs. The others: over the job API."""
+    """Here: Ray is started in this process. Attached: driven from here, on a Ray that runs. Job: in a job that a laptop sent.
+
+    The others: over the job API of a cluster.
+    """
 
     HERE = "here"
+    JOB = "job"
     ATTACHED = "attached"
     DASHBOARD = "dashboard"
     FILE = "file"
@@ -51,7 +57,9 @@ class Place:
 
     @property
     def says(self) -> str:
-        """One line for the user: where it runs, and what decided."""
+        """One line for the user: where it runs, and what decided; nothing in a job, whose user was told before."""
+        if self.kind is Kind.JOB:
+            return ""
         where = {
             Kind.HERE: "on this machine",
             Kind.ATTACHED: f"on the Ray cluster at {self.address}, driven from here",
@@ -75,6 +83,8 @@ def find_place(
     if on is not None:
         return _named(on)
     address = environment.get(VARIABLE, "")
+    if environment.get(JOB_VARIABLE):
+        return Place(kind=Kind.JOB, on="", address=address)
     if address.startswith(("http://", "https://")):
         url = dashboard(address)
         return Place(kind=Kind.DASHBOARD, on=url, address=url, why=VARIABLE)

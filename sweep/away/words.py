@@ -50,8 +50,8 @@ def launch_words(options: LaunchOptions, grid: str, run: str) -> list[str]:
 
 def wish(options: LaunchOptions, code: str) -> str:
     """What tells two launches apart that a user asks for: a digest of code and options (a deadline as it was written)."""
-    told: list[object] = [options.grid, options.data, options.store, options.executor, sorted(options.models.items()), options.deadline]
-    told += [options.budget_gpu_hours, options.max_cost, options.price, options.retry_failed, code]
+    told: list[object] = [options.grid, options.data, options.store, options.executor, sorted(options.models.items()), code]
+    told += [options.budget_gpu_hours, options.max_cost, options.price, options.retry_failed, options.deadline]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
