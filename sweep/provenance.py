@@ -10,8 +10,10 @@ import json
 import platform
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sweep.planning.plan import Plan
+if TYPE_CHECKING:
+    from sweep.planning.plan import Plan
 
 SHIPPED = "shipped.json"
 """Beside code that was sent with a job: which code it is."""

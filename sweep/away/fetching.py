@@ -1,6 +1,6 @@
 """`sweep fetch`: a run folder's records and databases come to this machine, only what changed, each file whole or not at all.
 
-`.fetched.json` names what came, written last: a fetch that was killed is done again for what it does not name. Files that are
+`.fetched.json` names what came, written last: what a fetch that was killed had brought comes again. Files that are
 gone on the cluster (a failed record that was set aside) go here, too; what a user put there stays.
 """
 
@@ -39,6 +39,8 @@ def fetch(cluster: Cluster, run: str, folder: Path) -> Fetched:
     """Bring a run folder of the cluster to `folder`. Raises UserError on a folder that no fetch made, and on faults there."""
     refuse_other(folder)
     with hold(folder):
+        if not (folder / FETCHED).is_file():  # so that one that is killed is known for a fetch
+            _note(folder, run, {})
         kept = still_here(folder)
         known = json.dumps({name: entry["stamp"] for name, entry in kept.items()}).encode()
         with done(cluster, [PACK, run], {KNOWN: known}) as (job, output):
@@ -89,9 +91,13 @@ def _take(stream: Any, folder: Path, kept: Mapping[str, Kept]) -> Fetched:
         came, count = came + 1, count + len(content)
     for name in gone:
         (folder / name).unlink(missing_ok=True)
+    _note(folder, run, entries)
+    return Fetched(came=came, bytes=count, already=len(entries) - came, gone=len(gone))
+
+
+def _note(folder: Path, run: str, entries: Mapping[str, Kept]) -> None:
     payload = {"run": run, "files": dict(sorted(entries.items()))}
     write_atomically(folder / FETCHED, json.dumps(payload, indent=0).encode() + b"\n")
-    return Fetched(came=came, bytes=count, already=len(entries) - came, gone=len(gone))
 
 
 def _named(folder: Path) -> set[str]:

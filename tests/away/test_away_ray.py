@@ -1,0 +1,115 @@
+"""A sweep on a cluster from a laptop that comes and goes: the job lives on, is found again, stopped, resumed, fetched."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sweep.ending import read_ending
+from sweep.runfolder import is_held
+from sweep.watch.live import read_live
+from tests.away.conftest import Head
+from tests.sweep.launches import Launch, begin, end_session, eventually, run_to_end, scores, tables
+from training.record import read_records
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def _launch(head: Head, log: Path, *words: str) -> Launch:
+    where = ("--grid", "tiny", "--on", head.on, "--run", "runs/tiny")
+    return begin(log.parent / "cache", log, "launch", *where, *words, PYTHONPATH=str(ROOT), **head.pass_word)
+
+
+def _ask(head: Head, log: Path, *words: object) -> tuple[int, str]:
+    on = ("--on", head.on, "--run", "runs/tiny")
+    return run_to_end(log.parent / "cache", log, *words, *on, PYTHONPATH=str(ROOT), **head.pass_word)
+
+
+def _nowhere(token: str, *folders: Path) -> bool:
+    """Whether no file holds the token; no process was told it in its words either."""
+    texts = [path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return not any(token.encode() in text for text in texts)
+
+
+def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, tmp_path: Path) -> None:
+    there = head.base / "runs" / "tiny"
+    first = _launch(head, tmp_path / "first.log")
+    try:
+        eventually(lambda: read_live(there) or first.process.poll() is not None, "the sweep to begin")
+        assert first.process.poll() is None, first.said
+        os.kill(first.process.pid, signal.SIGKILL)
+    finally:
+        end_session(first)
+    assert first.said.startswith(f"runs on the Ray cluster at {head.on}\n")
+    assert is_held(there)
+
+    second = _launch(head, tmp_path / "second.log")
+    try:
+        eventually(lambda: "runs this already" in second.said, "the job to be found")
+        eventually(lambda: "tiny: 4 studies, 6 trials" in second.said, "its output")
+        second.interrupt()
+        assert second.wait() == 130, second.said
+    finally:
+        end_session(second)
+    assert f"sweep logs --on {head.on} --run runs/tiny" in second.said
+
+    code, said = _ask(head, tmp_path / "status.log", "status", "--json")
+    assert code == 0, said
+    assert json.loads(said)["grid"] == "tiny"
+    code, said = _ask(head, tmp_path / "stop.log", "stop", "--now")
+    assert code == 0, said
+    eventually(lambda: not is_held(there), "the end of the launch there", 60)
+    ending = read_ending(there)
+    assert ending is not None and ending.reason == "asked to stop"
+    code, said = _ask(head, tmp_path / "logs.log", "logs")
+    assert (code, "asked to stop" in said) == (3, True), said
+    code, said = _ask(head, tmp_path / "fetch.log", "fetch", "--to", tmp_path / "here")
+    assert code == 0, said
+    before = len(read_records(tmp_path / "here"))
+
+    third = _launch(head, tmp_path / "third.log")
+    try:
+        assert third.wait() == 0, third.said
+    finally:
+        end_session(third)
+    assert "job sweep-tiny-" in third.said and "-2; its run folder there: runs/tiny" in third.said
+    code, said = _ask(head, tmp_path / "again.log", "fetch", "--to", tmp_path / "here")
+    assert code == 0, said
+    assert len(read_records(tmp_path / "here")) == 6 > before
+
+    code, said = run_to_end(tmp_path / "cache", tmp_path / "here.log", "launch", "--grid", "tiny", "--run", tmp_path / "direct")
+    assert code == 0, said
+    assert said.startswith("runs on this machine\n")
+    assert tables(tmp_path / "here") == tables(tmp_path / "direct")
+    assert scores(tmp_path / "here") == scores(tmp_path / "direct")
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+    assert all(record.provenance["code"].startswith(commit.stdout.strip()) for record in read_records(tmp_path / "here"))
+    assert _nowhere(head.token, tmp_path, head.base)
+
+
+def test_cluster_that_asks_for_a_token_says_so_and_shows_none(head: Head, tmp_path: Path) -> None:
+    wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "not-the-token-of-this-cluster-000"}
+    code, said = run_to_end(tmp_path / "cache", tmp_path / "log", "logs", "--on", head.on, PYTHONPATH=str(ROOT), **wrong)
+    assert code == 2
+    assert "does not take this machine's token" in said and "RAY_AUTH_TOKEN" in said
+    assert wrong["RAY_AUTH_TOKEN"] not in said and "Traceback" not in said
+
+
+def test_run_folder_that_is_not_there_is_told_as_it_would_be_here(head: Head, tmp_path: Path) -> None:
+    where = ("--on", head.on, "--run", "runs/other one")
+    for verb in ("status", "fetch"):
+        words = (verb, *where)
+        code, said = run_to_end(tmp_path / "cache", tmp_path / "log", *words, PYTHONPATH=str(ROOT), **head.pass_word)
+        assert code == 2, said
+        assert "run folder" in said and "other one" in said and "Traceback" not in said
