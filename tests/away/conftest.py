@@ -24,10 +24,11 @@ BIN = Path(sys.executable).parent
 
 @dataclass
 class Head:
-    """A running head: `on` is its address, `base` where relative folders of its jobs begin, `token` lets one in."""
+    """A running head: `on` is its address, `base` where relative folders of its jobs begin, `token` lets in."""
 
     folder: Path
     base: Path
+    cache: Path
     on: str
     token: str = field(repr=False)
     process: subprocess.Popen[bytes] = field(repr=False)
@@ -61,7 +62,7 @@ def _free_ports(count: int) -> list[int]:
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """A head that nobody enters without its token."""
     folder = Path(tempfile.mkdtemp(prefix="a", dir="/tmp"))  # short, for the sockets in it
-    base, token = tmp_path_factory.mktemp("base"), secrets.token_hex(32)
+    base, cache, token = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("cache"), secrets.token_hex(32)
     port, dashboard, client = _free_ports(3)
     words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
     words += [f"--temp-dir={folder}", f"--ray-client-server-port={client}", '--resources={"trial_driver": 100}']
@@ -72,7 +73,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         "--dashboard-agent-listen-port=0",
     ]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    ours = {"SWEEP_CACHE": str(tmp_path_factory.mktemp("cache")), "SWEEP_BASE": str(base), "SWEEP_PYTHON": sys.executable}
+    ours = {"SWEEP_CACHE": str(cache), "SWEEP_BASE": str(base), "SWEEP_PYTHON": sys.executable}
     log = folder / "head.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -83,7 +84,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    found = Head(folder=folder, base=base, on=f"http://127.0.0.1:{dashboard}", token=token, process=process)
+    found = Head(folder=folder, base=base, cache=cache, on=f"http://127.0.0.1:{dashboard}", token=token, process=process)
     try:
         eventually(lambda: b"Ray runtime started" in log.read_bytes() or process.poll() is not None, "a head", 60)
         assert process.poll() is None, log.read_text()

@@ -21,11 +21,6 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
 def _launch(head: Head, log: Path, *words: str) -> Launch:
     where = ("--grid", "tiny", "--on", head.on, "--run", "runs/tiny")
     return begin(log.parent / "cache", log, "launch", *where, *words, PYTHONPATH=str(ROOT), **head.pass_word)
@@ -34,6 +29,19 @@ def _launch(head: Head, log: Path, *words: str) -> Launch:
 def _ask(head: Head, log: Path, *words: object) -> tuple[int, str]:
     on = ("--on", head.on, "--run", "runs/tiny")
     return run_to_end(log.parent / "cache", log, *words, *on, PYTHONPATH=str(ROOT), **head.pass_word)
+
+
+def _frozen(there: Path, launch: Launch) -> int:
+    """Freeze the first trial that trains, so that there is something to stop whenever it is stopped; returns its process."""
+
+    def training() -> list[int]:
+        return [state["pid"] for state in read_live(there) if state.get("step")]
+
+    eventually(lambda: training() or launch.process.poll() is not None, "a trial to train")
+    assert launch.process.poll() is None, launch.said
+    trial = training()[0]
+    os.kill(trial, signal.SIGSTOP)
+    return trial
 
 
 def _nowhere(token: str, *folders: Path) -> bool:
@@ -46,8 +54,7 @@ def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, t
     there = head.base / "runs" / "tiny"
     first = _launch(head, tmp_path / "first.log")
     try:
-        eventually(lambda: read_live(there) or first.process.poll() is not None, "the sweep to begin")
-        assert first.process.poll() is None, first.said
+        trial = _frozen(there, first)
         os.kill(first.process.pid, signal.SIGKILL)
     finally:
         end_session(first)
@@ -63,12 +70,14 @@ def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, t
     finally:
         end_session(second)
     assert f"sweep logs --on {head.on} --run runs/tiny" in second.said
+    assert "other code" not in second.said
 
     code, said = _ask(head, tmp_path / "status.log", "status", "--json")
     assert code == 0, said
-    assert json.loads(said)["grid"] == "tiny"
+    assert json.loads(said)["state"] == "running"
     code, said = _ask(head, tmp_path / "stop.log", "stop", "--now")
     assert code == 0, said
+    os.kill(trial, signal.SIGCONT)
     eventually(lambda: not is_held(there), "the end of the launch there", 60)
     ending = read_ending(there)
     assert ending is not None and ending.reason == "asked to stop"
@@ -88,7 +97,7 @@ def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, t
     assert code == 0, said
     assert len(read_records(tmp_path / "here")) == 6 > before
 
-    code, said = run_to_end(tmp_path / "cache", tmp_path / "here.log", "launch", "--grid", "tiny", "--run", tmp_path / "direct")
+    code, said = run_to_end(head.cache, tmp_path / "here.log", "launch", "--grid", "tiny", "--run", tmp_path / "direct")
     assert code == 0, said
     assert said.startswith("runs on this machine\n")
     assert tables(tmp_path / "here") == tables(tmp_path / "direct")
