@@ -28,6 +28,10 @@ PREAMBLE = re.compile(rb"\A.*?^Running entrypoint for job [^\n]*\n", re.DOTALL |
 GOING, PENDING = ("PENDING", "RUNNING"), "PENDING"
 
 
+class OutOfReachError(UserError):
+    """Nobody answers: it may be the network, and pass."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A job: submission id, state (Ray's word), exit code once it has one, start (ms since the epoch), metadata, machine."""
@@ -92,7 +96,7 @@ class Cluster:
             yield
         except (ConnectionError, TimeoutError, requests.exceptions.RequestException) as error:
             remedy = f"is it up, and the port forwarded? look: curl -sS {self.address}/api/version; or run here: --on local"
-            raise UserError("no Ray cluster answers at this address", self.address, remedy) from error
+            raise OutOfReachError("no Ray cluster answers at this address", self.address, remedy) from error
         except AuthenticationError as error:
             remedy = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to the cluster's token"
             raise UserError("the cluster does not take this machine's token", self.address, remedy) from error

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from sweep.away.cluster import Cluster, Job
+from sweep.away.cluster import Cluster, Job, OutOfReachError
 from sweep.away.place import JOB_VARIABLE
 from training.errors import UserError
 
@@ -54,8 +54,10 @@ class Shown:
 def follow(cluster: Cluster, name: str, write: Callable[[str], object] | None = None) -> Job:
     """Show a job's output until it ends; returns how it ended. Ctrl-C passes through, the job goes on.
 
-    Raises UserError when the cluster is out of reach for `PATIENCE` seconds.
+    Raises UserError when the cluster is out of reach for `PATIENCE` seconds, or does not know the job.
     """
+    from aiohttp import ClientError
+
     shown, lost = Shown(write or _to_terminal), 0.0
     while True:
         try:
@@ -66,7 +68,12 @@ def follow(cluster: Cluster, name: str, write: Callable[[str], object] | None = 
             lost = 0.0
             if not job.going:
                 return job
-        except (UserError, RuntimeError, OSError) as error:  # aiohttp's faults of connection are of OSError
+        except (
+            OutOfReachError,
+            ClientError,
+            ConnectionError,
+            RuntimeError,
+        ) as error:  # RuntimeError: Ray's of a lost connection
             lost = lost or time.monotonic()
             if time.monotonic() - lost > PATIENCE:
                 raise _as_user_error(error, cluster) from error
@@ -95,8 +102,12 @@ async def _listen(cluster: Cluster, name: str, shown: Shown) -> None:
 
 
 def _to_terminal(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough, and what is still buffered has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def surroundings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Where a command runs: on this machine, or on a cluster that this machine only talks to.
 
-* `--on` decides: `local`, a cluster file, or the address of a Ray dashboard.
+* `--on` decides: `local`, a cluster file, the address of a Ray dashboard, or `auto`, the Ray that runs on this machine.
 * Without it `RAY_ADDRESS` does. One of http or https is a dashboard; any other means what it means to Ray: the sweep is driven
   from here, as on the head of a cluster.
 * Without that, it is the cluster of `./cluster.yaml` where `ray up` was given on this machine and the cluster runs.
@@ -114,11 +114,15 @@ def settle_here(place: Place) -> None:
     """See to it that a launch on this machine runs where `--on` said: Ray itself would follow its variable."""
     if place.kind is Kind.HERE:
         os.environ.pop(VARIABLE, None)
+    elif place.kind is Kind.ATTACHED:
+        os.environ[VARIABLE] = place.address
 
 
 def _named(on: str) -> Place:
     if on == "local":
         return Place(kind=Kind.HERE, on="local", why="--on")
+    if on == "auto":
+        return Place(kind=Kind.ATTACHED, on="auto", address="auto", why="--on")
     if on.endswith((".yaml", ".yml")):
         if not Path(on).is_file():
             raise UserError("the cluster file that --on names is not there", on, FORMS)
