@@ -27,7 +27,7 @@ from sweep.words import print_lines
 from training.errors import UserError
 
 WISH = "sweep_wish"
-INTERRUPTED = 130
+INCOMPLETE, INTERRUPTED = 3, 130
 
 
 def launch_away(options: LaunchOptions, place: Place, console: Console | None = None) -> int:
@@ -128,6 +128,8 @@ def ended(cluster: Cluster, job: Job, run: str, console: Console) -> int:
     """Say what to do after the end of a job; returns its exit code, 1 where it has none."""
     if job.code is None:
         print_lines(console, f"the job {job.id} was ended ({job.state.lower()}): {job.said[-500:]}", "red")
+    if job.code in (None, INCOMPLETE, INTERRUPTED):
+        print_lines(console, "from here, it goes on with the launch's own command, given again")
     fetch = command("fetch", cluster.on, run)
     console.print(f"bring its results here: {fetch}", highlight=False, markup=False, soft_wrap=True)
     return 1 if job.code is None else job.code
