@@ -3,6 +3,7 @@
 * A phase goes on from whatever is furthest and fits: its own in-phase checkpoint, the trunk where another number of epochs
   branches off, or the in-phase checkpoint of such a phase that has not begun its decay. Each leads to the same weights.
 * One process at a time trains a trunk. It keeps a copy at each branch that it passes, and lets go at its own.
+* What is kept is put behind the store, too, where there is something behind it, and what is further there is brought from there.
 * The training waits for a copy of the model to be made, and not for it to be written. It does wait where what follows needs the
   file: at a notice, at a rung, before a claim is let go, and at the end, however that comes.
 """
@@ -20,6 +21,7 @@ import torch
 from training.background import Background
 from training.checkpoint import Position, load_checkpoint, peek_step, snapshot
 from training.course import Course
+from training.fetching import bring_checkpoint, put_checkpoint, step_behind
 from training.identity import PhaseIdentity
 from training.models.carry import ChainModel
 from training.models.compact import WordTable
@@ -37,6 +39,16 @@ class Trunk:
     kept: Mapping[int, Path]
     inflight: Mapping[int, Path]
     claim: Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A checkpoint of so many steps, and how many it may have at most; it is on this machine, or behind its store."""
+
+    step: int
+    path: Path
+    most: int
+    here: bool = True
 
 
 class Notice:
@@ -84,8 +96,8 @@ class Checkpoints:
     def begun(self, model: ChainModel, optimiser: torch.optim.AdamW) -> Iterator[Position]:
         """Restore what is furthest, and hold the trunk's claim while it is trained; raises what that claim does."""
         with self._held:
-            self._ahead = self.own is not None and (peek_step(self.own) or 0) > self.stop
-            if self._trains_trunk(max((step for step, _, _ in self._candidates()), default=0)):
+            self._ahead = self.own is not None and max(peek_step(self.own) or 0, step_behind(self.own) or 0) > self.stop
+            if self._trains_trunk(max((found.step for found in self._candidates()), default=0)):
                 self._claim()
             position = self._restored(model, optimiser)
             if self._trains_trunk(position.step) and self._claim():
@@ -128,10 +140,15 @@ class Checkpoints:
         """Keep the moment at `path`; without `waited` it is copied first, and written while the training goes on."""
         self._writing.wait()
         now = snapshot(model, optimiser, course.position(), self.words, copied=not waited)
-        if waited:
+
+        def write() -> None:
             now.write(path)
+            put_checkpoint(path, now.position.step)
+
+        if waited:
+            write()
         else:
-            self._writing.begin(lambda: now.write(path))
+            self._writing.begin(write)
 
     def _claim(self) -> bool:
         """Take the trunk's claim unless it is held; whether it was taken now."""
@@ -146,20 +163,23 @@ class Checkpoints:
         return self.trunk is not None and step < min(self.stop, branch_step(self.phase, self.steps))
 
     def _restored(self, model: ChainModel, optimiser: torch.optim.AdamW) -> Position:
-        for _, path, most in self._candidates():
-            found = load_checkpoint(path, model, optimiser, self.on_damage, most=most, words=self.words)
-            if found is not None:
-                return found
+        for item in self._candidates():
+            if item.here or bring_checkpoint(item.path, self.on_damage):
+                found = load_checkpoint(item.path, model, optimiser, self.on_damage, most=item.most, words=self.words)
+                if found is not None:
+                    return found
         return Position()
 
-    def _candidates(self) -> list[tuple[int, Path, int]]:
-        """(steps, path, most steps it may have), the furthest first; one that can't be read counts as far as it may be."""
+    def _candidates(self) -> list[_Candidate]:
+        """What this run may begin with, the furthest first; one that can't be read counts as far as it may be."""
         found = []
         for path, most in self._places():
-            step = peek_step(path)
+            step, behind = peek_step(path), step_behind(path)
             if step is not None and step <= most:
-                found.append((most if step < 0 else step, path, most))
-        return sorted(found, key=lambda item: -item[0])
+                found.append(_Candidate(most if step < 0 else step, path, most))
+            if behind is not None and (step or 0) < behind <= most:
+                found.append(_Candidate(behind, path, most, here=False))
+        return sorted(found, key=lambda item: -item.step)
 
     def _places(self) -> Iterator[tuple[Path, int]]:
         """Every checkpoint that this run may begin with, and the most steps with which it is still on this phase's way."""

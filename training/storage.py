@@ -59,12 +59,12 @@ def storage_errors(subject: Path) -> Iterator[None]:
         raise StoreError(f"{subject} can't be written", error.strerror or str(error), remedy) from error
 
 
-def persevere(action: Callable[[], T], subject: Path) -> T:
+def persevere(action: Callable[[], T], subject: Path | str, waits: tuple[float, ...] = WAITS) -> T:
     """Do `action`, and again from its beginning after a fleeting fault of the storage that holds `subject`.
 
-    Raises the last OSError when it does not pass, and any other at once.
+    `waits` are the seconds before each further try. Raises the last OSError when it does not pass, and any other at once.
     """
-    for wait in WAITS:
+    for wait in waits:
         try:
             return action()
         except OSError as error:

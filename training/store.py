@@ -6,11 +6,13 @@
 * `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (the kernel's lock).
 * `.inflight/` has the checkpoints of unfinished phases. `.trunks/` has what wsd phases share when they differ in epochs alone:
   `<trunk key>@<E>` is the trunk as far as a phase of E epochs follows it. Such a name is a key, too, for `has` and `claimed`.
+* With an object store behind it (`training.behind`) a phase that is not here is taken from there, and a published one put there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -20,9 +22,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, behind_of
 from training.claims import claim, is_claimed, set_aside
 from training.codec import canonical, from_payload
 from training.errors import Faults, PhaseBusyError, StoreError
+from training.fetching import bring_phase, drop_behind, keep_behind
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
 from training.storage import is_unreachable, persevere, read_bytes, storage_errors
@@ -30,6 +34,7 @@ from training.storage import is_unreachable, persevere, read_bytes, storage_erro
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "model.safetensors"
 REPORT = "report.json"
+TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 _NAME_LENGTH = 120
 """Most characters of a phase's name in its folder's: a phase of many tasks would exceed what file systems take."""
 
@@ -74,16 +79,36 @@ class PhaseStore:
         found = persevere(lambda: sorted(self.root.glob(f"*--{key}")), self.root)
         return found[0] if found else None
 
+    @property
+    def behind(self) -> Behind | None:
+        """The object store behind this one, or None."""
+        return behind_of(self.root)
+
     def has(self, key: str) -> bool:
-        """Whether a phase, or the trunk of a key with @ in it, is there (not verified)."""
+        """Whether a phase, or the trunk of a key with @ in it, is there (not verified), or behind."""
         trunk, _, epochs = key.partition("@")
-        return self.has_trunk(trunk, int(epochs)) if epochs else self.folder_of(key) is not None
+        here = self.has_trunk(trunk, int(epochs)) if epochs else self.folder_of(key) is not None
+        behind = None if here else self.behind
+        return here or (behind is not None and behind.peek(TRUNKS if epochs else PHASES, key) is not None)
 
     def find(self, key: str) -> StoredPhase | None:
         """The phase of this key, verified; a damaged one is set aside and reported, and None returned.
 
-        Raises StoreError where the storage is out of reach, since nothing is known of the phase then.
+        One that is behind is brought here; one that is here is put behind, where a kill came between the two. Raises StoreError
+        where the storage is out of reach, since nothing is known of the phase then.
         """
+        stored, behind = self._found(key), self.behind
+        if behind is None:
+            return stored
+        if stored is None and bring_phase(behind, self.root, key, self.on_damage):
+            stored = self._found(key)
+            if stored is None:  # whoever put it there had it so
+                behind.set_aside(PHASES, key)
+        if stored is not None:
+            keep_behind(behind, self.root, key, stored.folder)
+        return stored
+
+    def _found(self, key: str) -> StoredPhase | None:
         folder = self.folder_of(key)
         if folder is None:
             return None
@@ -131,16 +156,17 @@ class PhaseStore:
         return self.root / ".trunks" / f"{trunk}@{epochs}.safetensors"
 
     def has_trunk(self, trunk: str, epochs: int) -> bool:
-        """Whether a trunk is kept that far (not verified)."""
+        """Whether a trunk is kept here that far (not verified)."""
         return self.trunk_path(trunk, epochs).is_file()
 
     def publish(self, key: str, identity: PhaseIdentity, trace: PhaseTrace, write: Callable[[Path], None]) -> StoredPhase:
         """Write a phase: `write` fills a temporary folder, which is then renamed into place; the in-phase checkpoint goes.
 
-        Fleeting faults of the storage are tried again, from the beginning.
+        Fleeting faults of the storage are tried again, from the beginning. It is put behind before this returns.
 
         Raises StoreError, or StorageFullError on a full disk; nothing half-written stays.
         """
+        behind = self.behind
         final = self.root / f"{identity.name[:_NAME_LENGTH]}--{key}"
 
         def once() -> None:
@@ -152,12 +178,19 @@ class PhaseStore:
                 (temporary / REPORT).write_bytes(canonical(trace))
                 _write_manifest(temporary)
                 temporary.rename(final)
+            except OSError as error:
+                if behind is None or error.errno not in TAKEN:  # else another machine was first, and it was brought here
+                    raise
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
         with storage_errors(final):
             persevere(once, final)
+        if behind is not None:
+            keep_behind(behind, self.root, key, final, asked=False)
         self.checkpoint_path(key).unlink(missing_ok=True)
+        if behind is not None:
+            drop_behind(behind, CHECKPOINTS, key)
         return StoredPhase(final, trace)
 
 

@@ -1,0 +1,120 @@
+"""Between a local store and what is behind it: phases, in-phase checkpoints and trunks, brought here and put there.
+
+* What is brought is filled into a temporary folder and renamed, one process of a machine at a time: there whole or not at all.
+* `.behind/<key>` notes that a phase is known to be behind, so that a machine asks for it once.
+* A checkpoint or a trunk that can't be put behind is a line in the log: it is here, and elsewhere it costs time alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from training.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, DamagedBundleError, behind_of, forgive
+from training.claims import claim
+from training.errors import StoreError
+from training.storage import storage_errors
+
+OnDamage = Callable[[Path, str], None]
+ROOMS = {".inflight": CHECKPOINTS, ".trunks": TRUNKS}
+
+
+def bring_phase(behind: Behind, root: Path, key: str, on_damage: OnDamage) -> bool:
+    """Bring a phase from behind into a store; whether it is here now. A damaged one is reported. Raises StoreError."""
+    bundle = behind.peek(PHASES, key)
+    if bundle is None:
+        return False
+    final = root / bundle.name
+    if not bundle.name.endswith(f"--{key}") or final.parent != root:
+        behind.set_aside(PHASES, key)
+        on_damage(Path(key), f"{behind.objects.address} has it as another phase")
+        return False
+    with claim(root, f"fetch-{key}", poll=0.2):
+        if not final.exists() and not _brought(behind, PHASES, key, final, on_damage):
+            return False
+    _note(root, key)
+    return True
+
+
+def keep_behind(behind: Behind, root: Path, key: str, folder: Path, *, asked: bool = True) -> None:
+    """See to it that a phase is behind; with `asked` off it is asked, whatever is noted. Raises StoreError."""
+    note = root / ".behind" / key
+    if asked and note.exists():
+        return
+    with claim(root, f"fetch-{key}", poll=0.2):
+        if not (asked and note.exists()) and behind.peek(PHASES, key) is None:
+            behind.put(PHASES, key, {path.name: path for path in folder.iterdir() if path.is_file()}, name=folder.name)
+    _note(root, key)
+
+
+def drop_behind(behind: Behind, kind: str, key: str) -> None:
+    """Delete what is behind; where that can't be done it stays."""
+    try:
+        behind.drop(kind, key)
+    except StoreError as error:
+        forgive(f"{kind}/{key} was not deleted", error)
+
+
+def step_behind(path: Path) -> int | None:
+    """Steps of the checkpoint or the trunk behind that belongs at `path`; None where there is none. Raises StoreError."""
+    behind = behind_of(path.parent.parent)
+    bundle = behind.peek(ROOMS[path.parent.name], path.stem) if behind else None
+    return bundle.step if bundle else None
+
+
+def bring_checkpoint(path: Path, on_damage: OnDamage) -> bool:
+    """Bring a checkpoint or a trunk from behind to `path`, over one that is there; whether it was. Raises StoreError."""
+    behind = behind_of(path.parent.parent)
+    return behind is not None and _brought(behind, ROOMS[path.parent.name], path.stem, path, on_damage)
+
+
+def put_checkpoint(path: Path, step: int) -> None:
+    """Put the checkpoint or the trunk at `path`, which has so many steps, behind; nothing where nothing is behind."""
+    try:
+        behind = behind_of(path.parent.parent)
+        if behind is None:
+            return
+        kind = ROOMS[path.parent.name]
+        if kind == CHECKPOINTS:
+            behind.replace(kind, path.stem, {path.name: path}, step)
+        elif behind.peek(kind, path.stem) is None:
+            behind.put(kind, path.stem, {path.name: path}, step=step)
+    except StoreError as error:
+        forgive(f"the checkpoint {path.name} is on this machine alone", error)
+
+
+def _brought(behind: Behind, kind: str, key: str, final: Path, on_damage: OnDamage) -> bool:
+    """Fill a bundle's files, or its only one, into `final`; False where there is none, or a damaged one was set aside."""
+    with _temporary(final, key) as folder:
+        try:
+            if behind.fetch(kind, key, folder) is None:
+                return False
+        except DamagedBundleError as error:
+            on_damage(final, str(error).splitlines()[0])
+            return False
+        with storage_errors(final):
+            (folder if kind == PHASES else folder / final.name).replace(final)
+    return True
+
+
+@contextlib.contextmanager
+def _temporary(final: Path, key: str) -> Iterator[Path]:
+    """A folder beside `final`, gone at the end, with a name by which that of a killed process is known."""
+    end = uuid.uuid4().hex[:8]
+    phase = final.parent.name not in ROOMS
+    folder = final.parent / (f".writing-fetch-{key}-{end}" if phase else f".{final.name}.{end}.tmp")
+    with storage_errors(final):
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _note(root: Path, key: str) -> None:
+    with storage_errors(root):
+        (root / ".behind").mkdir(exist_ok=True)
+        (root / ".behind" / key).touch()
