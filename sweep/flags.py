@@ -19,7 +19,12 @@ def launch_flags(verb: Verb) -> Verb:
     grid = grid_flag("A shipped grid, or a file.", required=True)
     data = click.option("--data", type=FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")
     run = click.option("--run", type=FOLDER, metavar="DIR", help="The run folder; else runs/NAME.")
-    store = click.option("--store", type=FOLDER, metavar="DIR", help="A store of phases that sweeps share; else SWEEP_STORE.")
+    store = click.option(
+        "--store",
+        type=click.Path(file_okay=False),
+        metavar="PLACE",
+        help="A store of phases that sweeps share: a folder, s3://BUCKET/FOLDER or gs://BUCKET/FOLDER; else SWEEP_STORE.",
+    )
     model = click.option("--model", "models", multiple=True, metavar="NAME=DIR", help="Take a model of the grid from a folder.")
     return grid(data(run(store(model(verb)))))
 

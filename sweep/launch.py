@@ -30,6 +30,7 @@ from sweep.sources import ResolvedModel, resolve_models, resolve_sources
 from sweep.steer import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
 from sweep.words import busy, print_lines
+from training.behind import check_behind
 from training.errors import Faults, StoreError, UserError
 from training.record import Status, TrialRecord
 from training.storage import FLEETING
@@ -81,6 +82,7 @@ def launch(options: LaunchOptions, console: Console | None = None, where: str = 
     try:
         refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
         limits_of(options)  # before anything takes time
+        check_behind(options.store)
         with busy(console, "reading the grid, its models and its data"):
             plan, said = with_shares(prepare(options, read_data=True))
         for line in [*([where + _may_cost(plan, options)] if where else []), *said]:

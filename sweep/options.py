@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from training.behind import local_store
 from training.errors import UserError
+from training.objects import checked, is_address
 
 DATA_VARIABLE, STORE_VARIABLE, NOTIFY_VARIABLE = "SWEEP_DATA", "SWEEP_STORE", "SWEEP_NOTIFY"
-PRICE_VARIABLE = "SWEEP_GPU_PRICE"
+PRICE_VARIABLE, CACHE_VARIABLE = "SWEEP_GPU_PRICE", "SWEEP_CACHE"
 RUNS = Path("runs")
 
 
@@ -25,7 +27,7 @@ class LaunchOptions:
         run: the run folder, or None for the grid's own below `runs`.
         executor: auto, inline or train.
         models: a folder for each model of the grid whose weights are at hand.
-        store: a phase store that sweeps share, or None for the run folder's own.
+        store: a phase store that sweeps share (the local one, where an object store is behind it), or None for the run folder's.
         notify: an address that is told of the end, or None. It may hold a secret: it is never shown nor written down.
         budget_gpu_hours, max_cost, price: GPU-hours and money in all that may be spent, and what a GPU-hour costs; or None.
         retry_failed: whether failed trials run again; of this launch alone.
@@ -67,12 +69,21 @@ def data_folder(given: Path | None) -> Path | None:
     return folder
 
 
-def store_folder(given: Path | None) -> Path | None:
+def cache_folder() -> Path:
+    """Where made data is kept between runs: `SWEEP_CACHE`, else `~/.cache/sweep`."""
+    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "sweep").expanduser()
+
+
+def store_folder(given: str | Path | None) -> Path | None:
     """The shared phase store: what was given, else the environment's SWEEP_STORE, else none; it need not be there yet.
 
-    Raises UserError when it is a file.
+    The address of an object store gives the local store below the cache folder that has it behind it. Raises UserError when it
+    is a file, or an address of another form.
     """
     named = os.environ.get(STORE_VARIABLE, "")
+    if is_address(str(given or named)):
+        return local_store(cache_folder().absolute(), checked(str(given or named)))
+    given = Path(given) if given else None
     folder = given or (Path(named) if named else None)
     if folder is not None and folder.exists() and not folder.is_dir():
         where = "--store" if given else STORE_VARIABLE

@@ -13,15 +13,15 @@ from pathlib import Path
 import training.world.languages
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import SourceKind
+from sweep.options import CACHE_VARIABLE as CACHE_VARIABLE
 from sweep.options import DATA_VARIABLE
+from sweep.options import cache_folder as cache_folder
 from training.data.loading import DataSource
 from training.data.supertags import with_labels
 from training.errors import DataError, Faults, UserError
 from training.identity import ModelIdentity
 from training.models.backbone import identify, resolve_folder
 from training.tasks.row import TaskRow
-
-CACHE_VARIABLE = "SWEEP_CACHE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,6 @@ class ResolvedModel:
 
     folder: Path
     identity: ModelIdentity
-
-
-def cache_folder() -> Path:
-    """Where made data is kept between runs: `SWEEP_CACHE`, else `~/.cache/sweep`."""
-    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "sweep").expanduser()
 
 
 def mini_world() -> Path:

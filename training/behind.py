@@ -25,6 +25,7 @@ from training.storage import storage_errors, write_atomically
 
 BEHIND, MARK = "BEHIND", "STORE.json"
 PHASES, CHECKPOINTS, TRUNKS, ENCODED = "phases", "checkpoints", "trunks", "encoded"
+SCHEMA = 1
 _READS = 3
 """How often a bundle is read whose files went away meanwhile, as those of a checkpoint do when the next is there."""
 
@@ -51,7 +52,7 @@ class Behind:
     def put(self, kind: str, key: str, files: Mapping[str, Path], name: str = "", step: int = 0) -> None:
         """Put a bundle, in the place of another with its key; its files must stay as they are meanwhile."""
         folder = f"files/{kind}/{key}/{uuid.uuid4().hex[:12]}"
-        with storage_errors(self.objects.address):
+        with storage_errors(next(iter(files.values())).parent):
             sent = {file: self.objects.put_file(path, f"{folder}/{file}") for file, path in sorted(files.items())}
         self.objects.write(_manifest(kind, key), canonical(Bundle(sent, name, step)))
 
@@ -96,8 +97,8 @@ class Behind:
         return ""
 
     def keys(self, kind: str) -> frozenset[str]:
-        """The keys of all bundles of a kind."""
-        return frozenset(name.removesuffix(".json") for name in self.objects.names(f"manifests/{kind}"))
+        """The keys of all bundles of a kind; gives up within seconds."""
+        return frozenset(name.removesuffix(".json") for name in self.objects.impatient().names(f"manifests/{kind}"))
 
     def drop(self, kind: str, key: str) -> None:
         """Delete a bundle, the manifest first, and what writers of it that were killed have left."""
@@ -165,14 +166,15 @@ def forgive(action: str, error: StoreError) -> None:
     logging.getLogger(__name__).warning("%s: %s; going on without", action, str(error).splitlines()[0])
 
 
-def check_behind(root: Path) -> None:
-    """Raises StoreError, within seconds, where what is behind a local store can't be written, listed and read."""
-    behind = behind_of(root)
+def check_behind(root: Path | None) -> None:
+    """Raises StoreError, within seconds, where what is behind a local store can't be listed, written and read."""
+    behind = behind_of(root) if root else None
     if behind is None:
         return
     objects = behind.objects.impatient()
-    objects.write(MARK, b'{"schema":1}\n')
     objects.names(f"manifests/{PHASES}")
+    if objects.read(MARK) is None:
+        objects.write(MARK, json.dumps({"schema": SCHEMA}).encode() + b"\n")
     content = objects.read(MARK)
-    if content is None or json.loads(content).get("schema") != 1:
-        raise StoreError(f"{objects.address} is another version's store", content or "", "give another --store")
+    if content is None or json.loads(content) != {"schema": SCHEMA}:
+        raise StoreError(f"{objects.address} is another version's store", (content or b"").decode(), "give another --store")

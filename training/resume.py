@@ -3,7 +3,7 @@
 * A phase goes on from whatever is furthest and fits: its own in-phase checkpoint, the trunk where another number of epochs
   branches off, or the in-phase checkpoint of such a phase that has not begun its decay. Each leads to the same weights.
 * One process at a time trains a trunk. It keeps a copy at each branch that it passes, and lets go at its own.
-* What is kept is put behind the store, too, where there is something behind it, and what is further there is brought from there.
+* Where something is behind the store, what is kept is put there, too, and what is further there is brought from there.
 * The training waits for a copy of the model to be made, and not for it to be written. It does wait where what follows needs the
   file: at a notice, at a rung, before a claim is let go, and at the end, however that comes.
 """

@@ -6,7 +6,8 @@
 * `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (the kernel's lock).
 * `.inflight/` has the checkpoints of unfinished phases. `.trunks/` has what wsd phases share when they differ in epochs alone:
   `<trunk key>@<E>` is the trunk as far as a phase of E epochs follows it. Such a name is a key, too, for `has` and `claimed`.
-* With an object store behind it (`training.behind`) a phase that is not here is taken from there, and a published one put there.
+* With an object store behind it (`training.behind`) a phase that is not here is brought from there, and one is put there
+  before it counts as published.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from sweep.planning.needs import digests_of
 from sweep.planning.studies import Setting, StudySpec, axes_of, target_groups
 from sweep.planning.tree import Branches, Node, nodes_of
 from sweep.sources import ResolvedModel, cache_folder
+from training.behind import address_behind, local_store
 from training.chain import ChainJob
 from training.codec import digest, to_payload
 from training.data.loading import DataSource
@@ -31,7 +32,8 @@ from training.identity import WSD, ChainIdentity, Mixing, Role, Runtime
 class Plan:
     """A grid with its data and models resolved: everything a worker needs to run any trial of it.
 
-    `shares` are the GPUs that a trial of each study gets, by label, where they follow from memory (`sharing`).
+    `behind` is the address of what lies behind the store `phases` (empty: nothing), which every machine then has below its own
+    cache folder. `shares` are the GPUs that a trial of each study gets, by label, where they follow from memory (`sharing`).
     """
 
     grid: Grid
@@ -42,10 +44,13 @@ class Plan:
     studies: tuple[StudySpec, ...]
     phases: Path | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
+    behind: str = ""
 
     @property
     def store(self) -> Path:
-        """Where the phases are: a store that sweeps share (`phases`), or the run folder's own."""
+        """Where the phases are on this machine: a store that sweeps share (`phases`), or the run folder's own."""
+        if self.behind:
+            return local_store(cache_folder().absolute(), self.behind)
         return self.phases or self.run / "phases"
 
     @property
@@ -162,7 +167,10 @@ def make_plan(
                 axes = axes_of(grid, intermediate, group, sources[group].row.trained)
                 spec = StudySpec(model=model, intermediate=intermediate, group=group, targets=targets, axes=axes, label="")
                 studies.append(_labelled(spec, Chains(grid, models, sources, digests)))
-    return Plan(grid=grid, models=models, sources=sources, digests=digests, run=run, studies=tuple(studies), phases=phases)
+    behind, found = address_behind(phases) if phases else "", tuple(studies)
+    return Plan(
+        grid=grid, models=models, sources=sources, digests=digests, run=run, studies=found, phases=phases, behind=behind
+    )
 
 
 def _labelled(spec: StudySpec, chains: Chains) -> StudySpec:

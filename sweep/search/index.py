@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from training.behind import PHASES, TRUNKS
 from training.errors import StoreError
 from training.storage import FLEETING
 from training.store import PhaseStore
+
+
+EVERY = 2.0
+"""Seconds between two looks at what is behind the store."""
 
 
 class PhaseIndex(Protocol):
@@ -63,6 +69,7 @@ class StoreIndex:
         self.store = store
         self._seen: dict[Path, int] = {}
         self._keys: dict[Path, frozenset[str]] = {}
+        self._asked = float("-inf")
 
     def has(self, key: str) -> bool:
         """Whether a node was there at the last look."""
@@ -89,6 +96,19 @@ class StoreIndex:
                 self._keys[folder] = frozenset(_key(path, sign) for path in folder.iterdir() if sign in path.name)
                 self._seen[folder] = changed
                 fresh |= self._keys[folder] - known
+        return fresh | self._refresh_behind()
+
+    def _refresh_behind(self) -> set[str]:
+        """The same of what is behind the store, which is asked now and then only."""
+        fresh: set[str] = set()
+        if time.monotonic() - self._asked < EVERY or (behind := self.store.behind) is None:
+            return fresh
+        for kind in (PHASES, TRUNKS):
+            with contextlib.suppress(StoreError):
+                known, place = self._keys.get(Path(kind), frozenset()), Path(kind)
+                self._keys[place] = behind.keys(kind)
+                fresh |= self._keys[place] - known
+        self._asked = time.monotonic()
         return fresh
 
 

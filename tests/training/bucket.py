@@ -1,0 +1,145 @@
+"""An S3 server on this machine, and a way to it that kills a writer after so many bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from training import behind, objects
+from training.behind import local_store
+
+HOST, NAME = "127.0.0.1", "phases"
+ADDRESS = f"s3://{NAME}/study"
+VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass
+class Server:
+    """A server that can be stopped and started again at its port, with what it holds."""
+
+    port: int = 0
+    _running: Any = None
+
+    def start(self) -> None:
+        self._running = ThreadedMotoServer(ip_address=HOST, port=self.port, verbose=False)
+        self._running.start()
+        self.port = self._running.get_host_and_port()[1]
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.stop()
+        self._running = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def client(self) -> Any:
+        import boto3
+
+        return boto3.client("s3", endpoint_url=self.url)
+
+    def names(self) -> list[str]:
+        """Every object that is no folder's mark."""
+        found = self.client().list_objects_v2(Bucket=NAME).get("Contents", [])
+        return sorted(item["Key"] for item in found if not item["Key"].endswith("/"))
+
+
+@dataclass
+class Way:
+    """A port that passes bytes on to a server; `then` is called once, when `after` bytes have gone that way."""
+
+    target: int
+    after: int
+    then: Callable[[], None]
+    passed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> Way:
+        self._socket = socket.create_server((HOST, 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._socket.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._socket.accept()
+                far = socket.create_connection((HOST, self.target))
+                threading.Thread(target=self._pump, args=(near, far, True), daemon=True).start()
+                threading.Thread(target=self._pump, args=(far, near, False), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(4096):
+                if counted and self._reached(len(content)):
+                    content = content[: max(0, len(content) - (self.passed - self.after))]
+                    sink.sendall(content)
+                    self.then()
+                    break
+                sink.sendall(content)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _reached(self, count: int) -> bool:
+        with self._lock:
+            before, self.passed = self.passed, self.passed + count
+            return before < self.after <= self.passed
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in VARIABLES.items():
+            patch.setenv(name, value)
+        found = Server()
+        found.start()
+        patch.setenv("AWS_ENDPOINT_URL_S3", found.url)
+        yield found
+        found.stop()
+
+
+@pytest.fixture
+def bucket(server: Server) -> Iterator[Server]:
+    """The server with an empty bucket; who opened it before knows nothing of this one."""
+    client = server.client()
+    client.create_bucket(Bucket=NAME)
+    forget()
+    yield server
+    for item in client.list_objects_v2(Bucket=NAME).get("Contents", []):
+        client.delete_object(Bucket=NAME, Key=item["Key"])
+    client.delete_bucket(Bucket=NAME)
+
+
+def forget() -> None:
+    """Have addresses opened anew."""
+    for known in (objects.open_objects, behind._opened, behind.local_store):
+        known.cache_clear()
+
+
+def machine(folder: Path, address: str = ADDRESS) -> Path:
+    """The local store of another machine."""
+    return local_store(folder, address)
+
+
+def environment(port: int) -> dict[str, str]:
+    """Variables of a process that goes a way of its own to the server."""
+    return {**os.environ, **VARIABLES, "AWS_ENDPOINT_URL_S3": f"http://{HOST}:{port}"}
