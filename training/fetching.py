@@ -39,6 +39,14 @@ def bring_phase(behind: Behind, root: Path, key: str, on_damage: OnDamage) -> bo
     return True
 
 
+def bring_folder(behind: Behind, kind: str, key: str, final: Path, on_damage: OnDamage) -> bool:
+    """Bring a bundle from behind to the folder `final`, which is not there; whether it was. Raises StoreError.
+
+    For who holds the claim of `key`.
+    """
+    return _brought(behind, kind, key, final, on_damage)
+
+
 def keep_behind(behind: Behind, root: Path, key: str, folder: Path, *, asked: bool = True) -> None:
     """See to it that a phase is behind; with `asked` off it is asked, whatever is noted. Raises StoreError."""
     note = root / ".behind" / key
@@ -88,7 +96,7 @@ def put_checkpoint(path: Path, step: int) -> None:
 
 def _brought(behind: Behind, kind: str, key: str, final: Path, on_damage: OnDamage) -> bool:
     """Fill a bundle's files, or its only one, into `final`; False where there is none, or a damaged one was set aside."""
-    with _temporary(final, key) as folder:
+    with _temporary(final, f"fetch-{key}" if kind == PHASES else key) as folder:
         try:
             if behind.fetch(kind, key, folder) is None:
                 return False
@@ -96,16 +104,16 @@ def _brought(behind: Behind, kind: str, key: str, final: Path, on_damage: OnDama
             on_damage(final, str(error).splitlines()[0])
             return False
         with storage_errors(final):
-            (folder if kind == PHASES else folder / final.name).replace(final)
+            (folder / final.name if final.parent.name in ROOMS else folder).replace(final)
     return True
 
 
 @contextlib.contextmanager
-def _temporary(final: Path, key: str) -> Iterator[Path]:
-    """A folder beside `final`, gone at the end, with a name by which that of a killed process is known."""
+def _temporary(final: Path, claimed: str) -> Iterator[Path]:
+    """A folder beside `final`, gone at the end; its name tells whose claim its maker holds, should it be killed."""
     end = uuid.uuid4().hex[:8]
-    phase = final.parent.name not in ROOMS
-    folder = final.parent / (f".writing-fetch-{key}-{end}" if phase else f".{final.name}.{end}.tmp")
+    single = final.parent.name in ROOMS
+    folder = final.parent / (f".{final.name}.{end}.tmp" if single else f".writing-{claimed}-{end}")
     with storage_errors(final):
         folder.mkdir(parents=True)
     try:

@@ -54,6 +54,7 @@ class Walk:
             folder=job.encoded,
             progress=self.watcher.encoding,
             on_damage=self._note_damage,
+            behind=self.store.behind,
         )
         self._model: ChainModel | None = None
         self._weights: Path | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
+from training.behind import Behind
 from training.data.columns import FeatureRows
 from training.data.encode import Block, Encoder
 from training.data.encoded_store import EncodedStore, EncodingIdentity, library_of, row_digest
@@ -97,8 +98,8 @@ class LazyExamples(Sequence[Example]):
 class Corpus:
     """The data of one chain: `sources` by task name, and the tokenizer's digest, which names what it encodes.
 
-    `folder` is where encoded splits are kept (None: in memory alone); `on_damage` is told of each damaged one that was set
-    aside, `progress` of each block that was encoded.
+    `folder` is where encoded splits are kept (None: in memory alone), and `behind` what lies behind it; `on_damage` is told of
+    each damaged one that was set aside, `progress` of each block that was encoded.
     """
 
     sources: Mapping[str, DataSource]
@@ -108,6 +109,7 @@ class Corpus:
     folder: Path | None = None
     progress: Progress = silent
     on_damage: Callable[[Path, str], None] = unreported
+    behind: Behind | None = None
 
     def examples(self, task: str, split: str, language: str) -> list[Example]:
         """Examples of a split; raises Faults or DataError when the file does not fit its row."""
@@ -168,7 +170,7 @@ class Corpus:
                 read.append(examples)
             return encoder.blocks(examples, self._told(identity, len(examples)))
 
-        stored = EncodedStore(folder, self.on_damage).get(identity, make)
+        stored = EncodedStore(folder, self.on_damage, self.behind).get(identity, make)
         examples = read[-1] if read else self._later(identity, stored.examples)
         row = self.sources[identity.task].row
         return Encoded(row, examples, FeatureRows(stored.columns), stored.group, len(stored.columns["ids"]))

@@ -6,6 +6,8 @@
   version of the row has another folder, so none can be taken for it.
 * A folder is verified when it is opened. A damaged one is moved to `damaged/`, reported, and made again.
 * One process at a time makes a folder; the claim of a process that dies is gone with it (the kernel's lock).
+* With an object store behind it (`training.behind`) what is not here is brought from there, and what was made is put there. Where
+  that can't be done, it is made here: nothing is lost but time.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ from typing import Any
 import tokenizers
 import transformers
 
+from training.behind import ENCODED, Behind, forgive
 from training.claims import claim, set_aside
 from training.codec import canonical, digest, from_payload
 from training.data.columns import Columns
 from training.data.encode import Block
 from training.data.mapped import ColumnsWriter, read_columns
-from training.errors import Faults, StoreError
+from training.errors import Faults, StorageFullError, StoreError
+from training.fetching import bring_folder
 from training.storage import storage_errors
 from training.tasks.row import TaskRow
 
@@ -120,6 +124,7 @@ class EncodedStore:
 
     root: Path
     on_damage: Callable[[Path, str], None] = lambda folder, cause: None
+    behind: Behind | None = None
 
     def get(self, identity: EncodingIdentity, make: Callable[[], Iterable[Block]]) -> StoredSplit:
         """The split of this identity; made from the blocks of `make` where it is not there.
@@ -130,10 +135,11 @@ class EncodedStore:
         found = self.find(identity)
         if found is None:
             with claim(self.root, identity.key, poll=0.1):
-                found = self.find(identity)
+                found = self.find(identity) or self._brought(identity)
                 if found is None:
                     self._publish(identity, make())
                     found = self.find(identity)
+                    self._put(identity)
         if found is None:
             remedy = "check the disk: what was just written reads differently"
             raise StoreError(f"{identity.folder} can't be read back", self.root, remedy)
@@ -149,6 +155,31 @@ class EncodedStore:
         except (OSError, ValueError, StoreError, Faults) as error:
             self._set_aside(folder, str(error).splitlines()[0])
             return None
+
+    def _brought(self, identity: EncodingIdentity) -> StoredSplit | None:
+        """The split from behind; None where it is not there, or can't be had."""
+        if self.behind is None:
+            return None
+        try:
+            if bring_folder(self.behind, ENCODED, identity.key, self.root / identity.folder, self.on_damage):
+                found = self.find(identity)
+                if found is None:  # whoever put it there had it so
+                    self.behind.set_aside(ENCODED, identity.key)
+                return found
+        except StorageFullError:
+            raise
+        except StoreError as error:
+            forgive(f"{identity.subject} is encoded here", error)
+        return None
+
+    def _put(self, identity: EncodingIdentity) -> None:
+        folder = self.root / identity.folder
+        try:
+            if self.behind is not None and self.behind.peek(ENCODED, identity.key) is None:
+                files = {name: folder / name for name in (FEATURES, MANIFEST)}
+                self.behind.put(ENCODED, identity.key, files, name=identity.folder)
+        except StoreError as error:
+            forgive(f"{identity.subject} was encoded for this machine alone", error)
 
     def _set_aside(self, folder: Path, cause: str) -> None:
         set_aside(self.root, folder)
