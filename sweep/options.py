@@ -27,7 +27,7 @@ class LaunchOptions:
         run: the run folder, or None for the grid's own below `runs`.
         executor: auto, inline or train.
         models: a folder for each model of the grid whose weights are at hand.
-        store: a phase store that sweeps share (the local one, where an object store is behind it), or None for the run folder's.
+        store: a phase store that sweeps share (the local one of an object store), or None for the run folder's own.
         notify: an address that is told of the end, or None. It may hold a secret: it is never shown nor written down.
         budget_gpu_hours, max_cost, price: GPU-hours and money in all that may be spent, and what a GPU-hour costs; or None.
         retry_failed: whether failed trials run again; of this launch alone.

@@ -17,8 +17,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from sweep.options import LaunchOptions
+from sweep.options import LaunchOptions, store_folder
 from sweep.runfolder import hold, is_held, read_mark
+from training.behind import address_behind
 from training.errors import UserError
 from training.storage import write_atomically
 
@@ -49,6 +50,7 @@ def write_options(run: Path, options: LaunchOptions) -> str:
     if values["grid"].endswith(".yaml") or "/" in values["grid"]:
         values["grid"] = str(Path(options.grid).expanduser().absolute())
     values["run"] = str(run.absolute())
+    values["store"] = values["store"] and (address_behind(Path(values["store"])) or values["store"])
     payload = {"launch": launch, "began": time.time(), "options": values}
     write_atomically(run / OPTIONS, json.dumps(payload, indent=1, sort_keys=True).encode() + b"\n")
     (run / STOP).unlink(missing_ok=True)
@@ -81,7 +83,8 @@ def options_to_resume(run: Path, notify: str | None = None) -> LaunchOptions:
     if unknown or "grid" not in values:
         raise UserError("the options of the latest launch are another version's", ", ".join(unknown), again)
     try:
-        options = LaunchOptions(**{name: _typed(str(known[name].type), value) for name, value in values.items()})
+        typed = {name: _typed(str(known[name].type), value) for name, value in values.items()}
+        options = LaunchOptions(**typed | {"store": store_folder(values["store"]) if values.get("store") else None})
     except TypeError as error:
         raise UserError("the options of the latest launch can't be read", error, again) from error
     return replace(options, run=run, notify=notify)

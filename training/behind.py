@@ -1,8 +1,8 @@
 """What lies behind a local store: an object store that every machine of a cluster reaches.
 
 * A *bundle* is a set of files under (kind, key): a phase, an in-phase checkpoint, a trunk, an encoded split. Its files go to
-  `files/<kind>/<key>/<a name of this put>/`, and then, last, `manifests/<kind>/<key>.json` names them with size and sha256. So a
-  bundle is there whole or not at all, whoever is killed when; of two writers the last manifest stands, and its files are its own.
+  `files/<kind>/<key>/<a name of this put>/`, and last `manifests/<kind>/<key>.json` names them with size and sha256. So it is
+  there whole or not at all, whoever is killed when; of two writers the last manifest stands, and its files are its own.
 * Every file is compared with its manifest when it is taken. What differs is set aside: its manifest goes to `damaged/`.
 * The file `BEHIND` in a local store's folder holds the address of what is behind it. Without one the store is local alone.
 """

@@ -3,7 +3,7 @@
 * Credentials come from the environment or the machine's role, never from the address. For S3 `AWS_ENDPOINT_URL_S3` (or
   `AWS_ENDPOINT_URL`) names another server, `AWS_REGION` (or `AWS_DEFAULT_REGION`) a region.
 * A writer that is killed leaves nothing under its name. One that fails may leave a short object there (the library closes what
-  it drops), so nothing may rely on a name before something written later says how long it has to be: `training.behind` does that.
+  it drops), so nothing may rely on a name before something written later says how long it is: `training.behind` does that.
 * Fleeting faults are tried again, from the beginning of the object, for about a minute.
 """
 
@@ -90,7 +90,7 @@ class ObjectStore:
         return self._persevere(once, f"{self.address}/{name} can't be written")
 
     def get_file(self, sent: Sent, path: Path) -> bool:
-        """Take a file to `path`, and compare it with what was sent: whether it is the same. False where it is not there, too."""
+        """Take a file to `path`; whether it is there, and the same as what was sent."""
 
         def once() -> bool:
             whole, size = hashlib.sha256(), 0

@@ -13,7 +13,6 @@ from training.errors import StoreError
 from training.storage import FLEETING
 from training.store import PhaseStore
 
-
 EVERY = 2.0
 """Seconds between two looks at what is behind the store."""
 

@@ -147,7 +147,15 @@ def test_address_of_an_object_store_is_known(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["s3://", "s3://key:secret@bucket/a", "s3://bucket/a?token=secret", "s3://bucket/../a", "s3://bucket//a", "s3://b/\n", "gs://B"],
+    [
+        "s3://",
+        "s3://key:secret@bucket/a",
+        "s3://bucket/a?token=secret",
+        "s3://bucket/../a",
+        "s3://bucket//a",
+        "s3://b/\n",
+        "gs://B",
+    ],
 )
 def test_address_of_another_form_is_refused_without_being_shown(address: str) -> None:
     assert is_address(address)

@@ -61,9 +61,7 @@ def test_phase_that_was_brought_is_not_asked_for_again(bucket: Server, tmp_path:
         bucket.start()
 
 
-def test_processes_of_one_machine_bring_a_phase_once(
-    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_of_one_machine_bring_a_phase_once(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published(PhaseStore(machine(tmp_path / "here")))
     taken, get = [], ObjectStore.get_file
 
@@ -164,9 +162,7 @@ def test_publishing_a_phase_removes_its_checkpoint_behind(bucket: Server, tmp_pa
     assert not [name for name in bucket.names() if "/checkpoints/" in name]
 
 
-def test_leftovers_of_what_was_being_brought_are_removed_and_never_what_somebody_brings(
-    bucket: Server, tmp_path: Path
-) -> None:
+def test_leftovers_of_what_was_being_brought_are_removed_and_never_what_somebody_brings(bucket: Server, tmp_path: Path) -> None:
     store = PhaseStore(machine(tmp_path))
     half = store.root / f".writing-fetch-{KEY}-12345678"
     half.mkdir()

@@ -6,8 +6,8 @@
   version of the row has another folder, so none can be taken for it.
 * A folder is verified when it is opened. A damaged one is moved to `damaged/`, reported, and made again.
 * One process at a time makes a folder; the claim of a process that dies is gone with it (the kernel's lock).
-* With an object store behind it (`training.behind`) what is not here is brought from there, and what was made is put there. Where
-  that can't be done, it is made here: nothing is lost but time.
+* With an object store behind it (`training.behind`) what is not here is brought from there, and what was made is put there.
+  Where that can't be done, it is made here: nothing is lost but time.
 """
 
 from __future__ import annotations
