@@ -70,6 +70,7 @@ def launch(
 ) -> None:
     """Run a sweep; the same command again goes on where it stopped, or finds the job that runs."""
     from sweep.away.place import find_place, settle_here
+    from training.objects import is_address
 
     place = find_place(on)
     away = place.away
@@ -79,7 +80,7 @@ def launch(
         run=run,
         executor=executor,
         models=model_folders(models, here=not away),
-        store=store if away else store_folder(store),
+        store=Path(store) if store and away and not is_address(store) else store_folder(store),
         notify=notify if away else notify_address(notify),
         budget_gpu_hours=budget_gpu_hours,
         max_cost=max_cost,

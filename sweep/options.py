@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from training.behind import local_store
+from training.behind import address_behind, local_store
 from training.errors import UserError
 from training.objects import checked, is_address
 
@@ -51,6 +51,11 @@ class LaunchOptions:
     def folder(self) -> Path:
         """The run folder, which need not be there yet."""
         return self.run or run_folder_of(self.grid)
+
+    @property
+    def store_word(self) -> str:
+        """The store as a user says it: a folder, or the address of what is behind it; empty for the run folder's own."""
+        return (address_behind(self.store) or str(self.store)) if self.store else ""
 
 
 def run_folder_of(grid: str) -> Path:

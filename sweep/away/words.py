@@ -32,7 +32,7 @@ def job_label(run: str) -> str:
 def launch_words(options: LaunchOptions, grid: str, run: str) -> list[str]:
     """`launch --grid ...` for the head, with the folders of its machine; a deadline is told as a moment, its zone included."""
     words = ["launch", "--grid", grid, "--run", run]
-    for flag, folder in (("--data", options.data), ("--store", options.store), ("--executor", options.executor)):
+    for flag, folder in (("--data", options.data), ("--store", options.store_word), ("--executor", options.executor)):
         words += [flag, str(folder)] if folder else []
     for name, folder_name in options.models.items():
         words += ["--model", f"{name}={folder_name}"]
@@ -50,7 +50,14 @@ def launch_words(options: LaunchOptions, grid: str, run: str) -> list[str]:
 
 def wish(options: LaunchOptions, code: str) -> str:
     """What tells two launches apart that a user asks for: a digest of code and options (a deadline as it was written)."""
-    told: list[object] = [options.grid, options.data, options.store, options.executor, sorted(options.models.items()), code]
+    told: list[object] = [
+        options.grid,
+        options.data,
+        options.store_word,
+        options.executor,
+        sorted(options.models.items()),
+        code,
+    ]
     told += [options.budget_gpu_hours, options.max_cost, options.price, options.retry_failed, options.deadline]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 

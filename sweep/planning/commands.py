@@ -5,14 +5,12 @@ from __future__ import annotations
 import shlex
 
 from sweep.options import LaunchOptions
-from training.behind import address_behind
 
 
 def command_of(verb: str, options: LaunchOptions, *more: str) -> str:
     """`sweep <verb> --grid ...` with the folders and models of a command, and more words at its end."""
     words = ["sweep", verb, "--grid", options.grid]
-    store = (address_behind(options.store) or options.store) if options.store else None
-    for flag, folder in (("--data", options.data), ("--run", options.run), ("--store", store)):
+    for flag, folder in (("--data", options.data), ("--run", options.run), ("--store", options.store_word)):
         words += [flag, str(folder)] if folder else []
     for name, folder_name in options.models.items():
         words += ["--model", f"{name}={folder_name}"]
