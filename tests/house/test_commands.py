@@ -12,8 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TARGETS = {
     "demo": "sweep launch --grid demo",
-    "test": 'pytest -q -m "not slow"',
-    "test-slow": "pytest -q -m slow",
+    "test": 'pytest -q -m "not slow and not cluster"',
+    "test-slow": 'pytest -q -m "slow and not cluster"',
+    "test-cluster": "pytest -q -m cluster",
     "lint": "ruff check",
 }
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

@@ -28,7 +28,7 @@ IDENTITY = {
 RUNTIME = {
     "Runtime": {
         *("device", "threads", "micro_batch", "checkpoint_seconds", "evaluation_tokens", "packed", "compact", "share"),
-        "workers",
+        *("graphs", "workers"),
     }
 }
 
