@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from botocore.exceptions import ClientError
 from ray.autoscaler._private.aws.config import bootstrap_aws
 from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
 from ray.autoscaler._private.cli_logger import cli_logger
@@ -101,12 +102,15 @@ class SpotFirst(AWSNodeProvider):
         """The configuration with what the account gives it; makes what is missing there.
 
         Raises:
-            click.ClickException: there are no credentials, or a name belongs to someone else.
+            click.ClickException: there are no credentials, they do not suffice, or a name belongs to someone else.
         """
         try:
             config = _prepared(copy.deepcopy(cluster_config))
         except UserError as error:
             raise _Told(str(error)) from error
+        except ClientError as error:
+            remedy = "give credentials that may make a bucket, roles and machines (docs/CLUSTER.md)"
+            raise _Told(str(UserError(f"AWS refused a step of the set-up ({error})", remedy=remedy))) from error
         config = dict(bootstrap_aws(config))
         config["provider"]["instead"] = stand_ins(config)
         return config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def mocked(home: Path) -> Iterator[pytest.MonkeyPatch]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("HOME", str(home))
+        patch.setattr(tempfile, "tempdir", str(home))  # the launcher keeps resolved configurations there
         patch.setattr(account, "PROPAGATION", 0.0)
         # The mock has no parameters of AWS's own, except a few.
         patch.setattr(account.Account, "_parameter", lambda _self, _name: IMAGE)

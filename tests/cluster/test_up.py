@@ -27,9 +27,10 @@ class Up:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """The cluster after `ray up`, with one worker of each type, started as the head's autoscaler would."""
+    """The cluster after `ray up`, with one worker of each type, started by the part of Ray's autoscaler that does so on the head."""
     from ray.autoscaler._private.providers import _get_node_provider
-    from ray.autoscaler.tags import TAG_RAY_LAUNCH_CONFIG, TAG_RAY_NODE_KIND, TAG_RAY_USER_NODE_TYPE
+    from ray.autoscaler.v2.instance_manager.config import FileConfigReader
+    from ray.autoscaler.v2.instance_manager.node_provider import NodeProviderAdapter
 
     home = tmp_path_factory.mktemp("home")
     asked: list[dict[str, Any]] = []
@@ -45,10 +46,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
         patch.setattr(botocore.client.BaseClient, "_make_api_call", keep)
         config, runner = ray_up(ROOT / "cluster.yaml", patch)
-        provider = _get_node_provider(config["provider"], config["cluster_name"])
+        head_s = home / "ray_bootstrap_config.yaml"
+        head_s.write_text(json.dumps(config), "utf-8")
+        reader = FileConfigReader(str(head_s), skip_content_hash=True)
+        adapter = NodeProviderAdapter(_get_node_provider(config["provider"], config["cluster_name"]), reader)
         for name in WORKERS:
-            tags = {TAG_RAY_NODE_KIND: "worker", TAG_RAY_USER_NODE_TYPE: name, TAG_RAY_LAUNCH_CONFIG: "x"}
-            provider.create_node(config["available_node_types"][name]["node_config"], tags, 1)
+            adapter._launch_nodes_by_type(name, 1, "request")
+        assert adapter.poll_errors() == []
         yield Up(config, runner, home, asked)
 
 
@@ -173,8 +177,11 @@ def test_ray_down_leaves_no_machine_and_no_disk(up: Up) -> None:
     """Last in this file: the machines are gone after it."""
     from ray.autoscaler._private import commands
 
+    stopped: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "exec_cluster", lambda *_, **__: None)
+        patch.setattr(commands, "_exec", lambda _updater, command, **__: stopped.append(command))  # would be real SSH
         commands.teardown_cluster(str(ROOT / "cluster.yaml"), True, False, None, False)
+    assert stopped == ["docker stop sweep"] * 5
     assert machines() == {}
     assert client("ec2").describe_volumes()["Volumes"] == []
