@@ -27,6 +27,7 @@ from ray.autoscaler._private.cli_logger import cli_logger
 from ray.autoscaler.node_launch_exception import NodeLaunchException
 from ray.autoscaler.tags import TAG_RAY_USER_NODE_TYPE
 
+from sweep.aws import shared
 from sweep.aws.account import BUCKET_VARIABLE, Account
 from sweep.aws.policies import CLUSTER_TAG
 from training.errors import UserError
@@ -98,6 +99,11 @@ class SpotFirst(AWSNodeProvider):
         return len(list(self.ec2.instances.filter(Filters=[*listed, states])))
 
     @staticmethod
+    def fillout_available_node_types_resources(cluster_config: Config) -> Config:
+        """The types as cluster.yaml writes them: they say all that trials ask for."""
+        return cluster_config
+
+    @staticmethod
     def bootstrap_config(cluster_config: Config) -> Config:
         """The configuration with what the account gives it; makes what is missing there.
 
@@ -105,13 +111,13 @@ class SpotFirst(AWSNodeProvider):
             click.ClickException: there are no credentials, they do not suffice, or a name belongs to someone else.
         """
         try:
-            config = _prepared(copy.deepcopy(cluster_config))
+            config = dict(bootstrap_aws(_prepared(copy.deepcopy(cluster_config))))
+            _share(config)
         except UserError as error:
             raise _Told(str(error)) from error
         except ClientError as error:
             remedy = "give credentials that may make a bucket, roles and machines (docs/CLUSTER.md)"
             raise _Told(str(UserError(f"AWS refused a step of the set-up ({error})", remedy=remedy))) from error
-        config = dict(bootstrap_aws(config))
         config["provider"]["instead"] = stand_ins(config)
         return config
 
@@ -132,6 +138,20 @@ def _prepared(config: Config) -> Config:
     return config
 
 
+def _share(config: Config) -> None:
+    """Mount one folder on every node, before its container starts, where `shared` under `provider` does not say otherwise."""
+    provider = config["provider"]
+    if not provider.get("shared", True):
+        return
+    nodes = [of["node_config"] for of in config["available_node_types"].values()]
+    subnets = {subnet for node in nodes for subnet in node["SubnetIds"]}
+    groups = {group for node in nodes for group in node["SecurityGroupIds"]}
+    session = Account(provider["region"], provider.get("aws_credentials"))
+    system, made = shared.file_system(session, config["cluster_name"], subnets, groups)
+    cli_logger.labeled_value("Shared folder", "{}", f"{shared.FOLDER} on {system}" + (" (made now)" if made else ""))
+    config["initialization_commands"] = [*config["initialization_commands"], shared.mount(system, provider["region"])]
+
+
 def stand_ins(config: Config) -> dict[str, list[Config]]:
     """For each worker type, those of lower priority that offer the same resources, the first to be tried first."""
     workers = {name: of for name, of in config["available_node_types"].items() if name != config["head_node_type"]}
@@ -140,15 +160,10 @@ def stand_ins(config: Config) -> dict[str, list[Config]]:
         name: [
             {"type": other, **{key: workers[other][key] for key in ("node_config", "max_workers")}}
             for other in in_order[place + 1 :]
-            if _shape(workers[other]) == _shape(workers[name])
+            if workers[other]["resources"] == workers[name]["resources"]
         ]
         for place, name in enumerate(in_order)
     }
-
-
-def _shape(node_type: Config) -> Config:
-    # Memory and the accelerator's name are added by the launcher, and no trial asks for them.
-    return {key: value for key, value in node_type["resources"].items() if key in ("CPU", "GPU")}
 
 
 def _say_in_container(config: Config, values: dict[str, str]) -> None:

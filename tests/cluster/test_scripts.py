@@ -109,3 +109,44 @@ def test_lock_script_without_uv_says_what_to_install(tmp_path: Path) -> None:
         ["bash", str(ROOT / "cluster" / "lock.sh")], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and "pip install uv" in done.stderr
+
+
+def shared_folder(folder: Path, refusals: int) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """What the mount of the shared folder does on a node whose file system refuses it so many times; and the commands it gave."""
+    from sweep.aws import shared
+
+    stand_ins = {
+        "sudo": f'echo "$*" >> "{folder}/said"; exec "$@"',
+        "mount": f'n=$(cat "{folder}/n"); echo $((n + 1)) > "{folder}/n"; [ "$n" -ge {refusals} ] && touch "{folder}/mounted"',
+        "mountpoint": f'[ -e "{folder}/mounted" ]',
+        "mount.nfs4": "exit 0",
+        "chmod": "exit 0",
+        "sleep": "exit 0",
+    }
+    for name, body in stand_ins.items():
+        (folder / name).write_text(f"#!/bin/bash\n{body}\n", "utf-8")
+        (folder / name).chmod(0o755)
+    (folder / "n").write_text("0", "utf-8")
+    command = shared.mount("fs-0123", "us-west-2")
+    env = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False)
+    return done, (folder / "said").read_text("utf-8").splitlines()
+
+
+def test_shared_folder_is_mounted_once_its_address_is_known(tmp_path: Path) -> None:
+    done, said = shared_folder(tmp_path, refusals=2)
+    assert done.returncode == 0, done.stderr
+    mounts = [line for line in said if line.startswith("mount ")]
+    assert len(mounts) == 3 and mounts[0].endswith("fs-0123.efs.us-west-2.amazonaws.com:/ /mnt/sweep")
+    assert said[-1] == "chmod 1777 /mnt/sweep"
+
+
+def test_shared_folder_that_is_mounted_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mounted").touch()
+    done, said = shared_folder(tmp_path, refusals=0)
+    assert done.returncode == 0 and said == ["chmod 1777 /mnt/sweep"]
+
+
+def test_node_without_its_shared_folder_is_not_set_up(tmp_path: Path) -> None:
+    done, said = shared_folder(tmp_path, refusals=99)
+    assert done.returncode != 0 and "chmod 1777 /mnt/sweep" not in said

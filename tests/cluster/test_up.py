@@ -27,7 +27,7 @@ class Up:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """The cluster after `ray up`, with one worker of each type, started by the part of Ray's autoscaler that does so on the head."""
+    """The cluster after `ray up`, with one worker of each type, started by the autoscaler's own launcher."""
     from ray.autoscaler._private.providers import _get_node_provider
     from ray.autoscaler.v2.instance_manager.config import FileConfigReader
     from ray.autoscaler.v2.instance_manager.node_provider import NodeProviderAdapter
@@ -156,6 +156,20 @@ def test_the_bucket_is_closed_and_encrypted(up: Up) -> None:
     assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
     rules = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+
+
+def test_every_node_mounts_one_encrypted_folder_reached_from_the_group_alone(up: Up) -> None:
+    efs = client("efs")
+    (system,) = efs.describe_file_systems()["FileSystems"]
+    assert system["Encrypted"] is True and {"Key": "budget", "Value": "sweep"} in system["Tags"]
+    targets = efs.describe_mount_targets(FileSystemId=system["FileSystemId"])["MountTargets"]
+    zones = [target["AvailabilityZoneName"] for target in targets]
+    assert len(zones) == len(set(zones)) == 4
+    groups = {group["GroupId"] for one in machines().values() for group in one["SecurityGroups"]}
+    for target in targets:
+        assert set(efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])["SecurityGroups"]) == groups
+    assert f"{system['FileSystemId']}.efs.us-west-2.amazonaws.com:/ /mnt/sweep" in up.config["initialization_commands"][-1]
+    assert any(f"{system['FileSystemId']}.efs" in call for call in up.runner.calls)
 
 
 def test_the_head_is_set_up_by_the_script_and_told_of_bucket_and_token(up: Up) -> None:
