@@ -54,6 +54,6 @@ def mount(name: str, region: str) -> str:
     attempt = f"sudo mount -t nfs4 -o {_MOUNT} {name}.efs.{region}.amazonaws.com:/ {FOLDER}"
     return (
         f"command -v mount.nfs4 >/dev/null || {{ {apt} update && {apt} install -y nfs-common; }}; "
-        f"for attempt in $(seq 20); do mountpoint -q {FOLDER} && break; {attempt} && break; sleep 15; done; "
+        f"for _ in $(seq 20); do mountpoint -q {FOLDER} && break; {attempt} && break; sleep 15; done; "
         f"mountpoint -q {FOLDER} && sudo chmod 1777 {FOLDER}"
     )

@@ -58,7 +58,7 @@ def mocked(home: Path) -> Iterator[pytest.MonkeyPatch]:
 
     from sweep.aws import account
 
-    with pytest.MonkeyPatch.context() as patch, mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", account.BUCKET_VARIABLE):
             patch.delenv(name, raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

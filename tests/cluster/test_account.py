@@ -117,6 +117,21 @@ def test_roles_are_made_once_and_their_policies_renewed(aws: pytest.MonkeyPatch)
     assert "arn:aws:s3:::two" in json.dumps(held) and "arn:aws:s3:::one" not in json.dumps(held)
 
 
+def test_shared_folder_is_made_once_with_one_way_in_a_zone(aws: pytest.MonkeyPatch) -> None:
+    from sweep.aws import shared
+    from sweep.aws.account import Account
+
+    account = Account(REGION)
+    ec2, efs = account.client("ec2"), account.client("efs")
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    name, made = shared.file_system(account, "sweep", subnets[:2], [group])
+    assert made and shared.file_system(account, "sweep", subnets, [group]) == (name, False)
+    zones = [target["AvailabilityZoneName"] for target in efs.describe_mount_targets(FileSystemId=name)["MountTargets"]]
+    assert len(zones) == len(set(zones)) == len(subnets)
+    assert shared.file_system(account, "another", subnets, [group])[0] != name
+
+
 def test_image_of_a_running_head_stays_though_a_newer_one_is_out(aws: pytest.MonkeyPatch) -> None:
     """Another image would make the launcher replace the head, and end what runs there."""
     from sweep.aws.account import IMAGE_PREFIX, Account

@@ -112,7 +112,7 @@ def test_lock_script_without_uv_says_what_to_install(tmp_path: Path) -> None:
 
 
 def shared_folder(folder: Path, refusals: int) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """What the mount of the shared folder does on a node whose file system refuses it so many times; and the commands it gave."""
+    """What the mount does on a node whose file system refuses it so many times, and what it did as root."""
     from sweep.aws import shared
 
     stand_ins = {

@@ -187,6 +187,16 @@ def test_the_token_is_made_for_its_owner_alone_and_never_in_a_command(up: Up) ->
     assert any("auth_token" in call and "rsync" in call for call in up.runner.calls)
 
 
+def test_ray_up_again_keeps_the_head_and_makes_nothing_twice(up: Up) -> None:
+    head = machines()["head"]["InstanceId"]
+    with pytest.MonkeyPatch.context() as patch:
+        config, _ = ray_up(ROOT / "cluster.yaml", patch)
+    assert config == up.config
+    assert machines()["head"]["InstanceId"] == head and len(machines()) == 5
+    assert len(client("efs").describe_file_systems()["FileSystems"]) == 1
+    assert [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]] == [BUCKET]
+
+
 def test_ray_down_leaves_no_machine_and_no_disk(up: Up) -> None:
     """Last in this file: the machines are gone after it."""
     from ray.autoscaler._private import commands
