@@ -70,7 +70,8 @@ def test_node_gets_the_packages_of_the_lock_and_nothing_else(node: Node) -> None
     packages, project = node.installed()
     assert "--require-hashes" in packages and packages.endswith("cluster/requirements.lock")
     assert "--no-deps" in project and "--no-build-isolation" in project and project.endswith(f"--editable {node.project}")
-    assert "packages: 165 of the lock" in done.stdout or "of the lock, each with its hash" in done.stdout
+    locked = (ROOT / "cluster" / "requirements.lock").read_text("utf-8")
+    assert f"packages: {locked.count('==')} of the lock, each with its hash" in done.stdout
 
 
 def test_node_has_its_caches_where_it_is_told(node: Node) -> None:
