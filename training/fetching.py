@@ -2,6 +2,7 @@
 
 * What is brought is filled into a temporary folder and renamed, one process of a machine at a time: there whole or not at all.
 * `.behind/<key>` notes that a phase is known to be behind, so that a machine asks for it once.
+* Phases that are behind and were not used for an hour make room, longest unused first, where the disk has little left.
 * A checkpoint or a trunk that can't be put behind is a line in the log: it is here, and elsewhere it costs time alone.
 """
 
@@ -9,17 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from training.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, DamagedBundleError, behind_of, forgive
 from training.claims import claim
-from training.errors import StoreError
+from training.errors import PhaseBusyError, StoreError
 from training.storage import storage_errors
 
 OnDamage = Callable[[Path, str], None]
 ROOMS = {".inflight": CHECKPOINTS, ".trunks": TRUNKS}
+SPARE, IN_USE = 0.1, 3600.0
+"""The share of the disk that stays free, and for how many seconds after its last use a phase stays in any case."""
+REMOVING = ".removing-"
+"""Beginning of the names of what is being removed from a store: out of the way by one rename, its bytes go afterwards."""
 
 
 def bring_phase(behind: Behind, root: Path, key: str, on_damage: OnDamage) -> bool:
@@ -32,6 +39,7 @@ def bring_phase(behind: Behind, root: Path, key: str, on_damage: OnDamage) -> bo
         behind.set_aside(PHASES, key)
         on_damage(Path(key), f"{behind.objects.address} has it as another phase")
         return False
+    make_room(root, sum(sent.size for sent in bundle.files.values()))
     with claim(root, f"fetch-{key}", poll=0.2):
         if not final.exists() and not _brought(behind, PHASES, key, final, on_damage):
             return False
@@ -48,14 +56,37 @@ def bring_folder(behind: Behind, kind: str, key: str, final: Path, on_damage: On
 
 
 def keep_behind(behind: Behind, root: Path, key: str, folder: Path, *, asked: bool = True) -> None:
-    """See to it that a phase is behind; with `asked` off it is asked, whatever is noted. Raises StoreError."""
+    """See to it that a phase is behind, and note its use; with `asked` off, whatever is noted. Raises StoreError."""
     note = root / ".behind" / key
-    if asked and note.exists():
-        return
-    with claim(root, f"fetch-{key}", poll=0.2):
-        if not (asked and note.exists()) and behind.peek(PHASES, key) is None:
-            behind.put(PHASES, key, {path.name: path for path in folder.iterdir() if path.is_file()}, name=folder.name)
+    if not (asked and note.exists()):
+        with claim(root, f"fetch-{key}", poll=0.2):
+            if not (asked and note.exists()) and behind.peek(PHASES, key) is None:
+                behind.put(PHASES, key, {path.name: path for path in folder.iterdir() if path.is_file()}, name=folder.name)
     _note(root, key)
+
+
+def make_room(root: Path, need: int) -> None:
+    """Remove phases that are behind, longest unused first, until `need` bytes fit beside the spare share of the disk.
+
+    Phases that were used within the hour stay, and so does what somebody trains; what can't be removed is left.
+    """
+    for note in sorted((root / ".behind").glob("*"), key=_used):
+        disk = shutil.disk_usage(root)
+        if disk.free - need >= SPARE * disk.total or time.time() - _used(note) < IN_USE:
+            return
+        with contextlib.suppress(PhaseBusyError, StoreError, OSError), ExitStack() as held:
+            for name in (note.name, f"fetch-{note.name}"):
+                held.enter_context(claim(root, name, poll=0.0, wait=False))
+            for folder in root.glob(f"*--{note.name}"):
+                shutil.rmtree(folder.rename(root / f"{REMOVING}{uuid.uuid4().hex[:12]}"), ignore_errors=True)
+            note.unlink()
+
+
+def _used(note: Path) -> float:
+    try:
+        return note.stat().st_mtime
+    except OSError:
+        return float("inf")
 
 
 def drop_behind(behind: Behind, kind: str, key: str) -> None:

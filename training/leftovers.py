@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.errors import PhaseBusyError
+from training.fetching import REMOVING as REMOVING
 from training.store import PhaseStore
-
-REMOVING = ".removing-"
-"""Beginning of the names of what is being removed from a store: out of the way by one rename, its bytes go afterwards."""
 
 
 def half_written(store: PhaseStore) -> Iterator[tuple[Path, str]]:

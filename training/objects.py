@@ -128,7 +128,9 @@ class ObjectStore:
             with self._asked(), self._files.open_output_stream(self._at(name)) as stream:
                 stream.write(content)
 
-        self._persevere(once, f"{self.address}/{name} can't be written")
+        # An interrupt reaches the main thread alone; here it would have the library close, and so publish, a part of it.
+        with ThreadPoolExecutor(1) as apart:
+            apart.submit(self._persevere, once, f"{self.address}/{name} can't be written").result()
 
     def read(self, name: str) -> bytes | None:
         """The content of a small object; None where there is none."""

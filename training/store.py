@@ -27,7 +27,7 @@ from training.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, behind_of
 from training.claims import claim, is_claimed, set_aside
 from training.codec import canonical, from_payload
 from training.errors import Faults, PhaseBusyError, StoreError
-from training.fetching import bring_phase, drop_behind, keep_behind
+from training.fetching import bring_phase, drop_behind, keep_behind, make_room
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
 from training.storage import is_unreachable, persevere, read_bytes, storage_errors
@@ -168,6 +168,8 @@ class PhaseStore:
         Raises StoreError, or StorageFullError on a full disk; nothing half-written stays.
         """
         behind = self.behind
+        if behind is not None:
+            make_room(self.root, 0)
         final = self.root / f"{identity.name[:_NAME_LENGTH]}--{key}"
 
         def once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -37,6 +38,7 @@ class Server:
     def start(self) -> None:
         self._running = ThreadedMotoServer(ip_address=HOST, port=self.port, verbose=False)
         self._running.start()
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self.port = self._running.get_host_and_port()[1]
 
     def stop(self) -> None:

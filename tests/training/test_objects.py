@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,26 @@ def test_fault_of_the_service_is_tried_again() -> None:
     with pytest.raises(StoreError, match="SLOW_DOWN"):
         ObjectStore(ADDRESS, files, waits=(0.0, 0.0)).write("one", b"")
     assert files.calls == 3 and _number(files.text) == errno.EHOSTUNREACH
+
+
+class Interrupting(io.BytesIO):
+    """What is written to one object, during which somebody presses Ctrl-C."""
+
+    said = b""
+
+    def open_output_stream(self, name: str) -> Interrupting:
+        signal.raise_signal(signal.SIGINT)
+        return self
+
+    def close(self) -> None:
+        self.said = self.getvalue()
+
+
+def test_small_object_is_whole_though_its_writer_is_interrupted() -> None:
+    files = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        ObjectStore(ADDRESS, files).write("one", b"content")
+    assert files.said == b"content"
 
 
 def test_full_disk_while_an_object_is_taken_is_no_fault_of_the_store(
