@@ -15,6 +15,8 @@ from training.store import PhaseStore
 
 EVERY = 2.0
 """Seconds between two looks at what is behind the store."""
+LATER = 20.0
+"""Seconds more, where it did not answer: the search does not stand still for it."""
 
 
 class PhaseIndex(Protocol):
@@ -100,14 +102,18 @@ class StoreIndex:
     def _refresh_behind(self) -> set[str]:
         """The same of what is behind the store, which is asked now and then only."""
         fresh: set[str] = set()
-        if time.monotonic() - self._asked < EVERY or (behind := self.store.behind) is None:
+        if time.monotonic() - self._asked < EVERY:
             return fresh
-        for kind in (PHASES, TRUNKS):
-            with contextlib.suppress(StoreError):
-                known, place = self._keys.get(Path(kind), frozenset()), Path(kind)
-                self._keys[place] = behind.keys(kind)
+        self._asked, behind = time.monotonic(), self.store.behind
+        if behind is None:
+            return fresh
+        try:
+            for place in (Path(PHASES), Path(TRUNKS)):
+                known = self._keys.get(place, frozenset())
+                self._keys[place] = behind.keys(place.name)
                 fresh |= self._keys[place] - known
-        self._asked = time.monotonic()
+        except StoreError:
+            self._asked = time.monotonic() + LATER
         return fresh
 
 
