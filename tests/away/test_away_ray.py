@@ -19,15 +19,26 @@ from training.record import read_records
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 ROOT = Path(__file__).parents[2]
+RUN = "runs/tiny"
+
+
+def _grid(tmp_path: Path) -> str:
+    """A grid of the user's own: tiny with one target and one setting a pair, so that it is sent along and over soon."""
+    text = (ROOT / "search_spaces" / "tiny.yaml").read_text("utf-8")
+    for old, new in (("[mini_udpos, mini_tatoeba]", "[mini_udpos]"), ("trials: 2", "trials: 1")):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "mine.yaml").write_text(text.replace("name: tiny", "name: mine").replace("{train: 200", "{train: 100"))
+    return str(tmp_path / "mine.yaml")
 
 
 def _launch(head: Head, log: Path, *words: str) -> Launch:
-    where = ("--grid", "tiny", "--on", head.on, "--run", "runs/tiny")
+    where = ("--grid", _grid(log.parent), "--on", head.on, "--run", RUN)
     return begin(log.parent / "cache", log, "launch", *where, *words, PYTHONPATH=str(ROOT), **head.pass_word)
 
 
 def _ask(head: Head, log: Path, *words: object) -> tuple[int, str]:
-    on = ("--on", head.on, "--run", "runs/tiny")
+    on = ("--on", head.on, "--run", RUN)
     return run_to_end(log.parent / "cache", log, *words, *on, PYTHONPATH=str(ROOT), **head.pass_word)
 
 
@@ -51,7 +62,7 @@ def _nowhere(token: str, *folders: Path) -> bool:
 
 
 def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, tmp_path: Path) -> None:
-    there = head.base / "runs" / "tiny"
+    there = head.base / RUN
     first = _launch(head, tmp_path / "first.log")
     try:
         trial = _frozen(there, first)
@@ -64,7 +75,7 @@ def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, t
     second = _launch(head, tmp_path / "second.log")
     try:
         eventually(lambda: "runs this already" in second.said, "the job to be found")
-        eventually(lambda: "tiny: 4 studies, 6 trials" in second.said, "its output")
+        eventually(lambda: "mine: 2 studies, 2 trials" in second.said, "its output")
         second.interrupt()
         assert second.wait() == 130, second.said
     finally:
@@ -93,10 +104,12 @@ def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, t
     code, said = _ask(head, tmp_path / "fetch.log", "fetch", "--to", tmp_path / "here")
     assert code == 0, said
 
-    code, said = run_to_end(head.cache, tmp_path / "here.log", "launch", "--grid", "tiny", "--run", tmp_path / "direct")
+    code, said = run_to_end(
+        head.cache, tmp_path / "here.log", "launch", "--grid", _grid(tmp_path), "--run", tmp_path / "direct"
+    )
     assert code == 0, said
     assert said.startswith("runs on this machine\n")
-    assert len(read_records(tmp_path / "here")) == 6 > before
+    assert len(read_records(tmp_path / "here")) == 2 > before
     assert tables(tmp_path / "here") == tables(tmp_path / "direct")
     assert scores(tmp_path / "here") == scores(tmp_path / "direct")
     sent = set(re.findall(r"of code \((\S+)\)", first.said + third.said))
