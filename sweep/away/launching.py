@@ -76,7 +76,7 @@ def may_cost(shown: dict[str, Any]) -> str:
 def _running_or_new(cluster: Cluster, options: LaunchOptions, run: str, console: Console) -> str:
     own = options.grid if "/" in options.grid or options.grid.endswith(".yaml") else ""
     shipped = package(own)
-    wanted = wish(options, shipped.code)
+    wanted = wish(options, shipped.digest)
     before = launches(cluster, run)
     if before and before[-1].going:
         return _found(before[-1], wanted, console)

@@ -30,9 +30,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A package: its bytes, which code is in it, and the file of the user's own grid inside it (empty for a shipped one)."""
+    """A package: its bytes, a digest of its files, which code they are, and the user's own grid in it (empty: a shipped one)."""
 
     content: bytes
+    digest: str
     code: str
     grid: str
 
@@ -57,24 +58,27 @@ def package(grid: str = "", root: Path | None = None) -> Package:
     beside = {f"{GRIDS}/{path.name}": path for path in [own, *sorted(own.parent.glob(PATTERN))]} if grid else {}
     _refuse_large({**files, **beside})
     read = {name: path.read_bytes() for name, path in {**files, **beside}.items()}
-    code = _code(read)
+    digest = _digest(read)
+    code = _code(digest)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in sorted(read.items()):
             _add(archive, name, content)
         _add(archive, SHIPPED, json.dumps({"code": code}).encode())
-    return Package(content=buffer.getvalue(), code=code, grid=f"{GRIDS}/{own.name}" if grid else "")
+    return Package(content=buffer.getvalue(), digest=digest, code=code, grid=f"{GRIDS}/{own.name}" if grid else "")
 
 
-def _code(read: Mapping[str, bytes]) -> str:
-    """The commit here; with a digest of the files that go where they are not the commit's."""
+def _code(digest: str) -> str:
+    """The commit here; with the digest of the files that go where they are not the commit's."""
     code = code_version()
-    if not code.endswith("+dirty"):
-        return code
+    return f"{code}.{digest[:12]}" if code.endswith("+dirty") else code
+
+
+def _digest(read: Mapping[str, bytes]) -> str:
     whole = hashlib.sha256()
     for name, content in sorted(read.items()):
         whole.update(f"{name}\0{len(content)}\0".encode() + content)
-    return f"{code}.{whole.hexdigest()[:12]}"
+    return whole.hexdigest()
 
 
 def _files(folder: Path) -> Iterable[Path]:

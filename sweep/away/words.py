@@ -48,17 +48,10 @@ def launch_words(options: LaunchOptions, grid: str, run: str) -> list[str]:
     return [*words, "--retry-failed"] if options.retry_failed else words
 
 
-def wish(options: LaunchOptions, code: str) -> str:
+def wish(options: LaunchOptions, digest: str) -> str:
     """What tells two launches apart that a user asks for: a digest of code and options (a deadline as it was written)."""
-    told: list[object] = [
-        options.grid,
-        options.data,
-        options.store_word,
-        options.executor,
-        sorted(options.models.items()),
-        code,
-    ]
-    told += [options.budget_gpu_hours, options.max_cost, options.price, options.retry_failed, options.deadline]
+    told: list[object] = [options.grid, options.data, options.store_word, options.executor, sorted(options.models.items())]
+    told += [digest, options.budget_gpu_hours, options.max_cost, options.price, options.retry_failed, options.deadline]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 

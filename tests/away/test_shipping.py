@@ -46,10 +46,15 @@ def test_package_holds_the_code_and_nothing_else(checkout: Path) -> None:
     assert _names(package(root=checkout).content) == [*wanted, "shipped.json"]
 
 
-def test_equal_files_give_equal_bytes_and_a_change_that_is_not_committed_another_name(checkout: Path) -> None:
+def test_equal_files_give_equal_bytes_and_a_change_that_is_not_committed_another_name(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = package(root=checkout)
     os.utime(checkout / "sweep" / "__init__.py", (1, 1))
     assert package(root=checkout) == first
+    monkeypatch.setattr(shipping, "code_version", lambda: "fedcba987654")  # a commit that changed none of the files
+    assert (package(root=checkout).digest, package(root=checkout).code) == (first.digest, "fedcba987654")
+    monkeypatch.setattr(shipping, "code_version", lambda: "0123456789ab+dirty")
     (checkout / "sweep" / "new.py").write_text("x = 1")
     second = package(root=checkout)
     assert first.code != second.code
