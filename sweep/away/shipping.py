@@ -30,7 +30,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A package: its bytes, a digest of its files, which code they are, and the user's own grid in it (empty: a shipped one)."""
+    """A package: its bytes, a digest of its files, the code they are, and the user's own grid in it (empty: a shipped one)."""
 
     content: bytes
     digest: str
