@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search_spaces.schema import Grid
+from sweep.elastic.nodes import Amounts, NodeType, places_on
 from sweep.planning.memory import check_memory
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
@@ -19,30 +20,54 @@ def check_data(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, int]:
     return count_examples(needed_splits(grid, sources), sources, f"the data of grid {grid.name}")
 
 
-def check_resources(wanted: Mapping[str, float], nodes: list[Mapping[str, float]]) -> None:
-    """Raises UserError when no node of the cluster could ever run a trial: Ray itself would wait for ever."""
-    if any(all(node.get(name, 0.0) >= amount for name, amount in wanted.items()) for node in nodes):
+def check_resources(wanted: Amounts, nodes: list[Amounts], types: Sequence[NodeType] = ()) -> None:
+    """Raises UserError when no node that is up, or of a type that the autoscaler may start, could ever run a trial.
+
+    Ray itself would wait for ever.
+    """
+    if any(places_on(each, wanted) for each in (*nodes, *(kind.resources for kind in types))):
         return
     asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items())
-    machines = [", ".join(f"{node.get(name, 0.0):g} {name}" for name in wanted) for node in nodes]
-    raise UserError(
-        f"no machine of this cluster can run a trial: a trial needs {asked}",
-        f"its machines have {'; '.join(dict.fromkeys(machines)) or 'none that is alive'}",
-        "lower `resources` in the grid, or add machines that have what it asks for",
-    )
+    machines = [_amounts(node, wanted) for node in nodes]
+    seen = f"its machines have {'; '.join(dict.fromkeys(machines)) or 'none that is alive'}"
+    remedy = "lower `resources` in the grid, or add machines that have what it asks for"
+    if types:
+        seen += f"; its autoscaler may start {'; '.join(f'{kind.name} ({_amounts(kind.resources, wanted)})' for kind in types)}"
+        nearest = min(types, key=lambda kind: _shortfall(kind.resources, wanted))
+        lacks = [f"{name} to {nearest.resources.get(name, 0.0):g}" for name in wanted if _lack(nearest.resources, wanted, name)]
+        remedy = f"nearest is {nearest.name}: lower what a trial takes of {' and '.join(lacks)}, or add a type that has it"
+    raise UserError(f"no machine of this cluster can run a trial: a trial needs {asked}", seen, remedy)
 
 
-def node_resources(nodes: list[dict[str, Any]]) -> list[Mapping[str, float]]:
+def _amounts(node: Amounts, wanted: Amounts) -> str:
+    return ", ".join(f"{node.get(name, 0.0):g} {name}" for name in wanted)
+
+
+def _lack(node: Amounts, wanted: Amounts, name: str) -> float:
+    """Which part of what is wanted a node lacks, from 0 to 1."""
+    return max(0.0, wanted[name] - node.get(name, 0.0)) / wanted[name] if wanted[name] else 0.0
+
+
+def _shortfall(node: Amounts, wanted: Amounts) -> tuple[int, float]:
+    """How far a node is from what is wanted: resources that it has nothing of come first."""
+    parts = [_lack(node, wanted, name) for name in wanted]
+    return sum(part == 1 for part in parts), sum(parts)
+
+
+def node_resources(nodes: list[dict[str, Any]]) -> list[Amounts]:
     """Resources of the machines that are alive, from `ray.nodes()`."""
     return [node["Resources"] for node in nodes if node.get("Alive")]
 
 
-def check_fits(plan: Plan, nodes: list[Mapping[str, float]]) -> None:
+def check_fits(plan: Plan, nodes: list[Amounts], types: Sequence[NodeType] = ()) -> None:
     """Raises UserError when no machine has the memory for a trial on its CPU, even one example at a time.
 
-    On GPUs it is refused where they are shared out (`sweep.planning.sharing`).
+    On GPUs it is refused where they are shared out (`sweep.planning.sharing`). Nothing is refused where a type of node that the
+    autoscaler may start does not say its memory.
     """
-    largest = max((node.get("memory", 0.0) for node in nodes), default=0.0)
-    if plan.grid.resources.device == "cpu" and largest:
+    if plan.grid.resources.device != "cpu" or any("memory" not in kind.resources for kind in types):
+        return
+    largest = max((node.get("memory", 0.0) for node in (*nodes, *(kind.resources for kind in types))), default=0.0)
+    if largest:
         for spec in plan.studies:
             check_memory(plan, spec, largest, "the machine with most")

@@ -23,6 +23,7 @@ import ray.train
 from ray.train import UserCallback
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -78,8 +79,28 @@ def mailbox() -> Any:
     return maker.options(**options).remote()
 
 
+class Silent(FixedScalingPolicy):
+    """Asks the autoscaler for nothing: the launch does, for all sessions together (`sweep.elastic`).
+
+    A wish of its own would be added to the launch's, and outlive a driver that is killed by three minutes.
+    """
+
+    def _send_resource_request(self) -> None:
+        """Want nothing."""
+
+    def _maybe_send_resource_request(self) -> None:
+        """Want nothing."""
+
+    def _cancel_resource_request(self) -> None:
+        """There is nothing to take back."""
+
+
 class LeanTrainer(DataParallelTrainer):
     """Ray Train without two processes that a chain has no use for: there are no Ray datasets, and the mailbox cleans up."""
+
+    def _initialize_and_run_controller(self, **parts: Any) -> Any:
+        config: Any = self.scaling_config
+        return super()._initialize_and_run_controller(**parts | {"scaling_policy": Silent(config)})
 
     def _create_default_callbacks(self) -> list[Any]:
         unused = (DatasetsCallback, PlacementGroupCleanerCallback)

@@ -104,7 +104,9 @@ class Room:
 
 
 def _on(gpus: list[float], free: list[int], share: float) -> list[tuple[int, ...]]:
-    """The GPUs that a trial could be on: one with room for its share, or as many free ones as it takes."""
+    """The GPUs that a trial could be on: one with room for its share, as many free ones as it takes, or none."""
+    if not share:
+        return [()]
     if share <= 1:
         return [(index,) for index in free if gpus[index] + TINY >= share]
     whole = [index for index in free if gpus[index] + TINY >= 1]
@@ -112,6 +114,6 @@ def _on(gpus: list[float], free: list[int], share: float) -> list[tuple[int, ...
     return [tuple(whole[:wanted])] if len(whole) >= wanted else []
 
 
-def machines_of(nodes: Iterable[Mapping[str, float]]) -> list[Machine]:
-    """Machines from the resources of a cluster's nodes that have a GPU."""
-    return [Machine(node.get("CPU", 0.0), [1.0] * int(node["GPU"])) for node in nodes if node.get("GPU", 0.0) >= 1]
+def machines_of(nodes: Iterable[Mapping[str, float]], gpus: int = 1) -> list[Machine]:
+    """Machines from the resources of a cluster's nodes that have so many GPUs, or more."""
+    return [Machine(node.get("CPU", 0.0), [1.0] * int(node.get("GPU", 0.0))) for node in nodes if node.get("GPU", 0.0) >= gpus]

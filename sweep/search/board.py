@@ -166,6 +166,18 @@ class Board:
                 self._refused.append(ask)
         return None
 
+    def open_legs(self, counts: Callable[[Ask], bool]) -> list[Ask]:
+        """Legs that wait: for somebody to ask, for a node that another trains, and those refused by a gate that `counts`."""
+        ready = [ask for *_, ask in sorted(self._ready, key=lambda item: item[:3])]
+        waiting = [ask for asks in self._waiting.values() for ask in asks]
+        return [*ready, *(ask for ask in self._refused if counts(ask)), *waiting]
+
+    def ask_again(self) -> None:
+        """Offer again what gates have refused: what they stand on has changed."""
+        refused, self._refused = self._refused, []
+        for other in refused:
+            self._push(other)
+
     def at_rung(self, leg: str, score: float) -> None:
         """A leg has ended at its rung with this English dev score."""
         ask = self._ended(leg)
@@ -224,9 +236,7 @@ class Board:
             if self._training.get(key) == leg:
                 del self._training[key]
                 self._release(key)
-        refused, self._refused = self._refused, []
-        for other in refused:
-            self._push(other)
+        self.ask_again()
         return ask
 
     def _release(self, key: str) -> None:

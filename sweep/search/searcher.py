@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -16,16 +17,16 @@ from training.record import paused_path, read_record, record_path
 class PairSearcher(Searcher):
     """Gives Tune the board's legs, and tells the board how they ended: what they left on disk decides."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, expecting: Callable[[], bool] = lambda: False) -> None:
         super().__init__(metric="score", mode="max")
-        self.board = board
+        self.board, self.expecting = board, expecting
         self.asks: dict[str, Ask] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        """Configuration of the next leg, None for "not now", or FINISHED."""
+        """Configuration of the next leg, None for "not now", or FINISHED; `expecting` says whether nodes are still to come."""
         ask = self.board.next()
         if ask is None:
-            return None if self.board.running or self.board.held_elsewhere else Searcher.FINISHED
+            return None if self.board.running or self.board.held_elsewhere or self.expecting() else Searcher.FINISHED
         self.asks[trial_id] = ask
         values = {name.replace(".", "_"): value for name, value in ask.setting.items()}
         return {
