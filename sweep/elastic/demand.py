@@ -18,6 +18,8 @@ from sweep.search.board import Ask, Board
 
 LEAD = 240.0
 """Seconds that a cloud takes, more or less, from a wish to a node that trains."""
+SETTLING = 90.0
+"""Seconds from the start of a leg until it works for certain on the node that is up for it, and so keeps that node."""
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Demand:
     """What a board could run at once.
 
     `most` is how many trials may run at once at all, `room` the gate that knows the nodes which are up (None: there is no such
-    gate), `closed` says whether nothing more is to be started, and `lead` is in seconds.
+    gate), `closed` says whether nothing more is to be started, and `lead` and `settling` are in seconds.
     """
 
     board: Board
@@ -33,13 +35,14 @@ class Demand:
     room: ChangingRoom | None = None
     closed: Callable[[], bool] = lambda: False
     lead: float = LEAD
+    settling: float = SETTLING
     clock: Callable[[], float] = time.monotonic
     _began: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     def legs(self) -> list[Ask]:
         """Running legs and those that could start now or soon, at most `most`.
 
-        Nothing where no leg could, and none has lost its node.
+        Nothing where no leg could, none has lost its node, and all have settled on theirs.
         """
         running, soon = list(self.board.running.values()), self._soon()
         if self.closed():
@@ -47,7 +50,9 @@ class Demand:
         busy = {key for ask in running for key in ask.missing}
         more = startable(self.board.open_legs(self._counts), busy - soon, lambda key: key in soon or self._has(key))
         homeless = self.room is not None and self.room.homeless > 0
-        return [*running, *more][: self.most] if homeless or (more and len(running) < self.most) else []
+        settling = any(self.clock() - began < self.settling for began in self._began.values())
+        needed = homeless or settling or (bool(more) and len(running) < self.most)
+        return [*running, *more][: self.most] if needed else []
 
     def _counts(self, ask: Ask) -> bool:
         """Whether a leg that was refused found no node, rather than no money or no time."""

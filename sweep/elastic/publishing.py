@@ -111,9 +111,11 @@ class Elastic(ray.tune.Callback):
 
     def expecting(self) -> bool:
         """Whether a leg waits for nodes that may still come; while nothing runs, this is all that Tune asks, once a second."""
+        room = self.demand.room
+        waiting = room is not None and bool(room.turned_away)  # asked before a look, which offers them again
         self.on_step_begin(0, [])
         self.meanwhile()
-        return self.demand.room is not None and bool(self.demand.room.turned_away) and not self.demand.closed()
+        return waiting and not self.demand.closed()
 
     def close(self) -> None:
         """Withdraw the wish; harmless to call twice."""

@@ -77,9 +77,7 @@ def watcher(cluster: Fleet, node: str, service: Service, log: Path) -> subproces
         )
 
 
-def test_sweep_on_nodes_that_come_and_go_ends_in_the_table_of_a_local_one(
-    cluster: Fleet, cache: Path, tmp_path: Path
-) -> None:
+def test_sweep_on_nodes_that_come_and_go_ends_in_the_table_of_a_local_one(cluster: Fleet, cache: Path, tmp_path: Path) -> None:
     grid, run = written(tmp_path), tmp_path / "run"
     launch = start(cluster, cache, tmp_path, grid)
     spot: subprocess.Popen[bytes] | None = None

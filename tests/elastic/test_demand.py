@@ -52,14 +52,16 @@ class Call:
 class Scene:
     """A board over the small grid, a room of one-core nodes, and who tells the autoscaler."""
 
-    def __init__(self, tmp_path: Path, nodes: int = 0, most: int = 8, seconds: float = 10.0, lead: float = 15.0) -> None:
+    def __init__(
+        self, tmp_path: Path, nodes: int = 0, most: int = 8, seconds: float = 10.0, lead: float = 15.0, settling: float = 0.0
+    ) -> None:
         self.clock, self.index, self.nodes, self.over = Clock(), MemoryIndex(), nodes, False
         self.said: list[str] = []
         self.room = ChangingRoom(self.machines(), 1.0, lambda spec: 0.0)
         storage = optuna.storages.InMemoryStorage()
         plan = plan_of(SMALL, tmp_path)
         self.board = Board.open(plan, storage, [], index=self.index, seconds=lambda node: seconds, gates=(self.room,))
-        demand = Demand(self.board, most, self.room, lambda: self.over, lead, self.clock)
+        demand = Demand(self.board, most, self.room, lambda: self.over, lead, settling, self.clock)
         self.ray = Coordinator(self.clock)
         wish = Wish(lambda: self.ray, self.clock)
         self.elastic = Elastic(demand, lambda ask: [{"CPU": 1.0}], self.machines, self.said.append, wish=wish, clock=self.clock)
@@ -92,7 +94,8 @@ def test_leg_starts_when_its_node_is_up_and_nothing_is_wanted_while_nothing_else
     scene = Scene(tmp_path, lead=0.0)
     scene.step()
     scene.nodes = 1
-    scene.step()
+    scene.clock.now += 1.0
+    assert scene.board.next() is None and scene.elastic.expecting(), "the look that finds the node ends no sweep"
     assert len(scene.step()) == 1
     assert scene.ray.wanted == 0 and not scene.elastic.expecting()
 
@@ -140,6 +143,16 @@ def test_node_that_is_gone_is_asked_for_again_while_its_leg_is_without(tmp_path:
     scene.nodes = 1
     assert scene.step() == [] and scene.ray.wanted == 0
     assert scene.step() == [], "the place belongs to the leg that has lost its own"
+
+
+def test_node_is_wanted_until_its_leg_has_settled_on_it(tmp_path: Path) -> None:
+    """A session takes seconds to start; an idle node could be taken away meanwhile."""
+    scene = Scene(tmp_path, nodes=1, seconds=100.0, lead=0.0, settling=30.0)
+    assert len(scene.step()) == 1 and scene.ray.wanted == 1
+    scene.step(25.0)
+    assert scene.ray.wanted == 1
+    scene.step(10.0)
+    assert scene.ray.wanted == 0
 
 
 def test_nothing_is_wanted_once_the_sweep_is_to_stop(tmp_path: Path) -> None:
