@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sweep.elastic.nodes import HEAD, Offer, places_on
 from sweep.planning.plan import Plan
-from sweep.planning.room import Machine, Room, machines_of
-from sweep.preflight import check_fits, check_resources, node_resources
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,6 +56,7 @@ def with_shares(plan: Plan) -> tuple[Plan, list[str]]:
         return plan, []
     import ray
 
+    from sweep.elastic.joining import to_come
     from sweep.planning.sharing import shared_out
 
     ours = not ray.is_initialized()
@@ -74,15 +71,6 @@ def with_shares(plan: Plan) -> tuple[Plan, list[str]]:
         raise
 
 
-def to_come(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What `ray.nodes()` may show besides `nodes` once the autoscaler has started all that it may."""
-    from sweep.elastic.nodes import cluster_offer
-
-    offer = cluster_offer(nodes) if os.environ.get("RAY_ADDRESS") else None
-    types = offer.types if offer else ()
-    return [{"Alive": True, "Resources": dict(kind.resources)} for kind in types for _ in range(kind.most)]
-
-
 def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) -> None:
     """Run every leg that the board hands out, until there is none or the stopper says so.
 
@@ -93,6 +81,7 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
     import ray
     import ray.tune
 
+    from sweep.elastic.joining import places_for
     from sweep.executors.choice import trainable
     from sweep.executors.cleaning import Cleaner
     from sweep.executors.keeping import kept_actors
@@ -103,7 +92,7 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
     elastic: Elastic | None = None
     start_ray()
     try:
-        fits, elastic = _places_for(plan, board, ears, stopper)
+        fits, elastic = places_for(plan, board, ears, stopper)
         callbacks = [ears, cleaner, *([elastic] if elastic else [])]
         tuner = ray.tune.Tuner(
             trainable(plan, executor),
@@ -134,71 +123,6 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
             elastic.close()
         cleaner.close()
         ray.shutdown()
-
-
-def _places_for(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) -> tuple[int, Elastic | None]:
-    """How many trials may run at once, with gates over the nodes that hold them; where nodes may come, with who asks for them.
-
-    Raises UserError on a cluster on which no trial could ever run.
-    """
-    import ray
-
-    from sweep.elastic.nodes import cluster_offer
-    from sweep.executors.choice import trial_resources
-
-    resources, nodes = plan.grid.resources, node_resources(ray.nodes())
-    offer = cluster_offer(ray.nodes()) if os.environ.get("RAY_ADDRESS") else None
-    types = offer.types if offer else ()
-    wanted = [trial_resources(plan, study) for study in plan.studies]
-    for each in wanted:
-        check_resources(each, nodes, types)
-    check_fits(plan, nodes, types)
-    fits = max(_places(each, nodes, offer) for each in wanted) // resources.workers
-    if not fits:
-        raise UserError(
-            "the machines of this cluster can't run a trial together",
-            f"{resources.workers} workers, each with {wanted[0]}",
-            "lower `resources.workers` in the grid, or add machines",
-        )
-    fits = min(resources.trials_at_once or fits, fits)
-    if offer and offer.types:
-        return fits, _elastic(plan, board, ears, stopper, fits)
-    if resources.gpu and resources.workers == 1:  # whole GPUs on any machines: their number is all that counts
-        board.gates = (*board.gates, Room(machines_of(nodes), resources.cpu, plan.gpus_of))
-    return fits, None
-
-
-def _elastic(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver, fits: int) -> Elastic:
-    """Who asks the autoscaler for nodes; a gate over those that are up joins the board's."""
-    import ray
-
-    from sweep.elastic.demand import Demand
-    from sweep.elastic.publishing import Elastic, nodes_up
-    from sweep.elastic.room import ChangingRoom
-    from sweep.executors.choice import trial_resources
-
-    resources, room = plan.grid.resources, None
-
-    def machines() -> list[Machine]:
-        return machines_of(nodes_up(ray.nodes()), 1 if resources.gpu else 0)
-
-    if resources.workers == 1:
-        room = ChangingRoom(machines(), resources.cpu, plan.gpus_of)
-        board.gates = (*board.gates, room)
-    demand = Demand(board, fits, room, closed=lambda: stopper.request.request is not None)
-    return Elastic(
-        demand,
-        bundles=lambda ask: [trial_resources(plan, ask.spec)] * resources.workers,
-        machines=machines,
-        say=ears.view.say,
-        meanwhile=lambda: ears.on_step_begin(0, []),
-    )
-
-
-def _places(wanted: Mapping[str, float], nodes: list[Mapping[str, float]], offer: Offer | None) -> int:
-    """How many workers that hold `wanted` fit the machines at once: all that may be up, where an autoscaler starts them."""
-    up = sum(places_on(node, wanted) for node in nodes)
-    return max(up, sum(places_on(node, wanted) for node in nodes if HEAD in node) + offer.places(wanted)) if offer else up
 
 
 def start_ray() -> None:

@@ -94,7 +94,8 @@ class Elastic(ray.tune.Callback):
         """Look at the nodes and at the search, now and then."""
         if self._clock() - self._looked >= LOOK:
             self._looked = self._clock()
-            self.look()
+            with contextlib.suppress(ray.exceptions.RayError):  # a head that is busy, or away for a moment, ends no sweep
+                self.look()
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
         """Nothing more will run."""

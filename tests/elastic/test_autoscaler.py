@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.watch.live import read_live
 from tests.elastic.clouds import Service, serving
 from tests.elastic.fleet import Fleet, fleet
 from tests.sweep.launches import Launch, begin, end_session, eventually, leftovers, run_to_end, tables, weights
@@ -53,7 +54,7 @@ def cluster(cache: Path) -> Iterator[Fleet]:
         yield found
 
 
-def written(folder: Path, epochs: int = 12, cores: int = 1) -> Path:
+def written(folder: Path, epochs: int = 25, cores: int = 1) -> Path:
     path = folder / "elastic.yaml"
     path.write_text(GRID.replace("EPOCHS", str(epochs)).replace("CORES", str(cores)))
     return path
@@ -64,8 +65,9 @@ def start(cluster: Fleet, cache: Path, folder: Path, grid: Path) -> Launch:
 
 
 def checkpointed(run: Path) -> bool:
-    """Whether a target phase is under way and has left a checkpoint."""
-    return any("udpos" in path.name for path in (run / "phases" / ".inflight").glob("*.safetensors"))
+    """Whether a target phase is under way, and something has left a checkpoint."""
+    training = any("udpos" in str(state.get("phase")) and state.get("step", 0) > 30 for state in read_live(run))
+    return training and any((run / "phases" / ".inflight").glob("*.safetensors"))
 
 
 def watcher(cluster: Fleet, node: str, service: Service, log: Path) -> subprocess.Popen[bytes]:
