@@ -77,7 +77,7 @@ def config_of(types: Mapping[str, Any], address: str, most: int) -> dict[str, An
 
 @dataclass
 class Fleet:
-    """A head and the nodes that its autoscaler brings; `seen` are the most workers that were up at once."""
+    """A head and the nodes that its autoscaler brings; `seen` are the most workers that were up for good at once."""
 
     address: str
     folder: Path
@@ -85,6 +85,7 @@ class Fleet:
     process: subprocess.Popen[bytes]
     seen: int = 0
     ever: set[str] = field(default_factory=set)
+    killed: set[str] = field(default_factory=set)
 
     def state(self) -> Any:
         """What the cluster knows of itself: nodes, demands, constraints."""
@@ -93,10 +94,11 @@ class Fleet:
     def workers(self) -> list[str]:
         """Ids of the nodes that are up besides the head."""
         gone = (NodeStatus.DEAD, NodeStatus.UNSPECIFIED)
-        found = [node.node_id.hex() for node in self.state().node_states if node.status not in gone]
-        workers = sorted(name for name in found if name != HEAD_ID)
+        states = {node.node_id.hex(): node.status for node in self.state().node_states if node.status not in gone}
+        workers = sorted(states.keys() - {HEAD_ID})
+        staying = [name for name in workers if name not in self.killed and states[name] != NodeStatus.DRAINING]
         self.ever.update(workers)
-        self.seen = max(self.seen, len(workers))
+        self.seen = max(self.seen, len(staying))
         return workers
 
     def busy(self) -> list[str]:
@@ -117,6 +119,7 @@ class Fleet:
         marker = f"RAY_OVERRIDE_NODE_ID_FOR_TESTING={node}".encode()
         mine = [pid for pid, _, _ in processes() if marker in _environment(pid)]
         assert mine, f"node {node} has no process"
+        self.killed.add(node)
         for pid in mine:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -54,7 +54,7 @@ def cluster(cache: Path) -> Iterator[Fleet]:
         yield found
 
 
-def written(folder: Path, epochs: int = 25, cores: int = 1) -> Path:
+def written(folder: Path, epochs: int = 18, cores: int = 1) -> Path:
     path = folder / "elastic.yaml"
     path.write_text(GRID.replace("EPOCHS", str(epochs)).replace("CORES", str(cores)))
     return path
