@@ -41,7 +41,7 @@ def test_places_are_those_of_the_roomiest_nodes_that_may_be_up_at_once(wanted: d
 
 def test_cluster_file_of_the_project_makes_an_offer() -> None:
     offer = offer_of(yaml.safe_load(CLUSTER.read_text("utf-8")))
-    assert offer.most == 16 and {each.name for each in offer.types} >= {"spot_l40s", "spot_a10g"}
+    assert offer.most == 16 and {each.name for each in offer.types} >= {"spot_large", "spot_small"}
     assert all(places_on(each.resources, {"CPU": 1.0, "GPU": 1.0}) for each in offer.types)
 
 
