@@ -31,6 +31,8 @@ WAITS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 20.0)
 """Seconds before each further try: a service that is restarted, or asks for patience, is waited for."""
 PART, AT_ONCE = 16 * 2**20, 8
 """Bytes that are read in one request, and how many requests are under way."""
+STALLED = 20
+"""Seconds without a byte after which a request is given up."""
 SCHEMES = ("s3", "gs")
 _ADDRESS = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])((?:/[A-Za-z0-9._=-]+)*)/?")
 _REFUSED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH", "EXPIRED_TOKEN", "HTTP status 403", "Forbidden")
@@ -235,7 +237,7 @@ def _filesystem(address: str) -> Any:
         scheme=parts.scheme,
         endpoint_override=parts.netloc or None,
         connect_timeout=10,
-        request_timeout=60,
+        request_timeout=STALLED,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2),
         allow_delayed_open=True,
     )

@@ -84,7 +84,11 @@ class Way:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._socket.accept()
-                far = socket.create_connection((HOST, self.target))
+                try:
+                    far = socket.create_connection((HOST, self.target))
+                except OSError:  # the server is down: whoever came is sent away, and the next one may find it up
+                    near.close()
+                    continue
                 threading.Thread(target=self._pump, args=(near, far, True), daemon=True).start()
                 threading.Thread(target=self._pump, args=(far, near, False), daemon=True).start()
 

@@ -137,8 +137,10 @@ class Interrupting(io.BytesIO):
         self.said = self.getvalue()
 
 
-def test_small_object_is_whole_though_its_writer_is_interrupted() -> None:
+def test_small_object_is_whole_though_its_writer_is_interrupted(request: pytest.FixtureRequest) -> None:
     files = Interrupting()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with pytest.raises(KeyboardInterrupt):
         ObjectStore(ADDRESS, files).write("one", b"content")
     assert files.said == b"content"
