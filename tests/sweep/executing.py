@@ -180,7 +180,7 @@ def requests() -> list[str]:
 
 
 def ray_workers() -> dict[int, str]:
-    """Worker processes of the Ray of this test that do something, by process id: `ray::TrialDriver.train` and the like."""
+    """Worker processes of the Ray of this test that do something, by process id: `ray::RayTrainWorker` and the like."""
     raylet = ray._private.worker._global_node.all_processes["raylet"][0].process.pid
     found = {}
     for pid, _, name in processes():

@@ -23,6 +23,8 @@ from tests.sweep.launches import eventually, weights
 from training.record import Status, TrialRecord, read_records
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+TRIAL_DRIVER = "ray::ResourceTrainable"
+"""What Ray calls the process of a trainable whose resources depend on the trial."""
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_leg_whose_worker_is_lost_too_often_is_given_up_by_name_and_the_next_one
 @pytest.mark.slow
 def test_driver_that_is_killed_leaves_no_group_and_no_request_and_its_leg_goes_on(plan: Plan) -> None:
     def driver() -> int:
-        return training_worker() and next((pid for pid, name in ray_workers().items() if "TrialDriver" in name), 0)
+        return training_worker() and next((pid for pid, name in ray_workers().items() if name.startswith(TRIAL_DRIVER)), 0)
 
     with Meddler(driver, lambda pid: os.kill(pid, signal.SIGKILL)) as meddler:
         search = tune(plan, TRAIN, [leg(plan, 0, epochs=12)])

@@ -78,6 +78,8 @@ class Way:
         return self
 
     def __exit__(self, *args: object) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept(), which closing does not
         self._socket.close()
 
     def _accept(self) -> None:
@@ -89,8 +91,14 @@ class Way:
                 except OSError:  # the server is down: whoever came is sent away, and the next one may find it up
                     near.close()
                     continue
-                threading.Thread(target=self._pump, args=(near, far, True), daemon=True).start()
-                threading.Thread(target=self._pump, args=(far, near, False), daemon=True).start()
+                threading.Thread(target=self._join, args=(near, far), daemon=True).start()
+
+    def _join(self, near: socket.socket, far: socket.socket) -> None:
+        with near, far:
+            back = threading.Thread(target=self._pump, args=(far, near, False), daemon=True)
+            back.start()
+            self._pump(near, far, True)
+            back.join()
 
     def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with contextlib.suppress(OSError):

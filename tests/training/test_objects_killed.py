@@ -78,8 +78,10 @@ def killed(target: Callable[..., None], root: Path, server: Server, after: int) 
         victims.append(PROCESSES.Process(target=target, args=(root, way.port), daemon=True))
         victims[0].start()
         victims[0].join(60)
-    assert victims[0].exitcode in (0, -signal.SIGKILL)
-    return bool(victims[0].exitcode)
+    code = victims[0].exitcode
+    victims[0].close()
+    assert code in (0, -signal.SIGKILL)
+    return bool(code)
 
 
 def kill_publishers(dice: random.Random, server: Server, folder: Path, rounds: int) -> int:
