@@ -13,7 +13,9 @@ from typing import Any
 
 import ray
 import ray.tune
+from ray._private.state import state
 from ray._raylet import PlacementGroupID
+from ray.core.generated import gcs_pb2
 from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from sweep.executors.mailbox import SILENCE
@@ -61,10 +63,10 @@ class Cleaner(ray.tune.Callback):
         if self.mail is None:
             return 0
         with contextlib.suppress(ray.exceptions.RayError):
-            found: dict[str, tuple[str, list[str]]] = ray.get(self.mail.orphans.remote(silence), timeout=WAIT)
-            for session, (run_id, groups) in found.items():
+            found: dict[str, tuple[str, list[str], list[Any]]] = ray.get(self.mail.orphans.remote(silence), timeout=WAIT)
+            for session, (run_id, groups, controller) in found.items():
                 cancel_request(run_id)
-                for group in groups:
+                for group in {*groups, *(name for actor in controller for name in end_controller(actor))}:
                     remove_group(group)
                 ray.get(self.mail.end.remote(session), timeout=WAIT)
             return len(found)
@@ -77,6 +79,28 @@ class Cleaner(ray.tune.Callback):
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(self.mail)
             self.mail = None
+
+
+def end_controller(controller: Any) -> list[str]:
+    """End a session's controller, wait until it is dead, and name the placement groups that it made.
+
+    One that lives on for a moment takes the loss of its group for that of a worker, and makes another.
+    """
+    ray.kill(controller)
+    with contextlib.suppress(ray.exceptions.RayError):
+        ray.get(controller.__ray_ready__.remote(), timeout=WAIT)
+    return groups_made_by(controller._actor_id.hex())
+
+
+def groups_made_by(actor: str) -> list[str]:
+    """Ids of the placement groups that an actor (its id, hexadecimal) made and that are not removed.
+
+    Ray's public table leaves their maker out (a test holds the private one).
+    """
+    messages: Any = gcs_pb2
+    table = messages.PlacementGroupTableData
+    rows = [table.FromString(row) for row in state._connect_and_get_accessor().get_placement_group_table()]
+    return [row.placement_group_id.hex() for row in rows if row.creator_actor_id.hex() == actor and row.state != table.REMOVED]
 
 
 def cancel_request(run_id: str) -> None:

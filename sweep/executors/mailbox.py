@@ -35,6 +35,7 @@ class Box:
     closed: bool = False
     ended: bool = False
     groups: set[str] = field(default_factory=set)
+    controller: list[Any] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stir(self) -> None:
@@ -52,6 +53,11 @@ class Mailbox:
     async def open(self, session: str, run_id: str, max_failures: int) -> None:
         """A session begins; `run_id` is Ray Train's name for it."""
         self.boxes[session] = Box(run_id, max_failures, time.monotonic())
+
+    async def governed(self, session: str, controller: list[Any]) -> None:
+        """`controller`, in a list, is the handle of the actor in which Ray Train governs the session."""
+        if session in self.boxes and not self.boxes[session].ended:
+            self.boxes[session].controller = controller
 
     async def post(self, session: str, leg: Leg) -> bool:
         """Give a session its next leg; False when it has closed, and another has to be opened."""
@@ -123,16 +129,26 @@ class Mailbox:
         """Ray Train has ended a session and given back what it held."""
         box = self.boxes.get(session)
         if box is not None:
-            box.ended = True
+            box.ended, box.controller = True, []  # a handle would keep the actor alive
             box.stir()
         for name in [name for name, old in self.boxes.items() if old.ended][:-LATEST]:
             del self.boxes[name]
 
-    async def orphans(self, silence: float = SILENCE) -> dict[str, tuple[str, list[str]]]:
-        """Sessions that have not ended and whose drivers were silent for so long: id -> (run id, placement groups)."""
+    async def broke(self, session: str) -> None:
+        """Ray Train ended a session with a fault, and may have left something behind: its driver counts as dead."""
+        box = self.boxes.get(session)
+        if box is not None:
+            box.closed, box.seen = True, float("-inf")
+            box.stir()
+
+    async def orphans(self, silence: float = SILENCE) -> dict[str, tuple[str, list[str], list[Any]]]:
+        """Sessions that have not ended and whose drivers were silent for so long.
+
+        id -> (run id, placement groups, the controller's handle if it is known)
+        """
         now = time.monotonic()
         return {
-            name: (box.run_id, sorted(box.groups))
+            name: (box.run_id, sorted(box.groups), box.controller)
             for name, box in self.boxes.items()
             if not box.ended and now - box.seen >= silence
         }

@@ -23,6 +23,7 @@ import ray.train
 from ray.train import UserCallback
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -95,8 +96,21 @@ class Silent(FixedScalingPolicy):
         """There is nothing to take back."""
 
 
+class Governor(ControllerCallback):
+    """Tells the mailbox which actor governs a session: whoever cleans up after it ends that one first."""
+
+    def __init__(self, mail: Any, session: str) -> None:
+        self.mail, self.session = mail, session
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Called in Ray Train's controller, before it asks for a placement group."""
+        self.mail.governed.remote(self.session, [ray.get_runtime_context().current_actor])
+
+
 class LeanTrainer(DataParallelTrainer):
     """Ray Train without two processes that a chain has no use for: there are no Ray datasets, and the mailbox cleans up."""
+
+    governors: tuple[Governor, ...] = ()
 
     def _initialize_and_run_controller(self, **parts: Any) -> Any:
         config: Any = self.scaling_config
@@ -104,7 +118,8 @@ class LeanTrainer(DataParallelTrainer):
 
     def _create_default_callbacks(self) -> list[Any]:
         unused = (DatasetsCallback, PlacementGroupCleanerCallback)
-        return [callback for callback in super()._create_default_callbacks() if not isinstance(callback, unused)]
+        usual = super()._create_default_callbacks()
+        return [*self.governors, *(callback for callback in usual if not isinstance(callback, unused))]
 
 
 class Losses(UserCallback):
@@ -165,6 +180,7 @@ class Session:
                 callbacks=listeners,
             ),
         )
+        trainer.governors = (Governor(mail, self.id),)
         ray.get(mail.open.remote(self.id, trainer.train_run_context.run_id, shared.max_failures))
         for work in (lambda: self._fit(trainer), self._beat):
             threading.Thread(target=work, name=f"session-{self.id}", daemon=True).start()
@@ -193,14 +209,15 @@ class Session:
             self._over.wait(LAST_WAIT)
 
     def _fit(self, trainer: LeanTrainer) -> None:
+        ended = self.mail.end
         try:
             trainer.fit()
         except Exception as error:
-            self.error = str(error)
+            self.error, ended = str(error), self.mail.broke
         finally:
             self._over.set()
             with contextlib.suppress(ray.exceptions.RayError):
-                ray.get(self.mail.end.remote(self.id))
+                ray.get(ended.remote(self.id))
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):

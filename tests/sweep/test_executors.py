@@ -113,9 +113,23 @@ def test_session_of_a_silent_driver_is_an_orphan_until_it_has_ended() -> None:
     async def call(mail: Mailbox) -> None:
         await mail.take("s", "group", 1, 0)
         assert await mail.orphans(60) == {}
-        assert await mail.orphans(0) == {"s": ("run-1", ["group"])}
+        assert await mail.orphans(0) == {"s": ("run-1", ["group"], [])}
         await mail.end("s")
         assert await mail.orphans(0) == {}
+
+    talk(call)
+
+
+def test_session_that_broke_is_an_orphan_at_once_and_takes_no_leg() -> None:
+    async def call(mail: Mailbox) -> None:
+        await mail.governed("s", ["controller"])
+        await mail.broke("s")
+        assert await mail.orphans(60) == {"s": ("run-1", [], ["controller"])}
+        assert not await mail.post("s", LEG)
+        await mail.end("s")
+        assert await mail.orphans(0) == {} and mail.boxes["s"].controller == []
+        await mail.governed("s", ["late"])
+        assert mail.boxes["s"].controller == []
 
     talk(call)
 

@@ -14,7 +14,7 @@ from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator impor
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from sweep.executors.choice import TRAIN
-from sweep.executors.cleaning import cancel_request, open_groups, remove_group
+from sweep.executors.cleaning import cancel_request, end_controller, open_groups, remove_group
 from sweep.executors.session import LeanTrainer
 from sweep.planning.plan import Plan
 from sweep.preemption import draining_nodes, this_node
@@ -188,6 +188,28 @@ def test_group_of_a_dead_run_is_removed_by_its_name(cluster: None) -> None:
     remove_group(one.id.hex())
     eventually(lambda: list(open_groups()) == [other.id.hex()], "the end of the group", 30)
     ray.util.remove_placement_group(other)
+
+
+def test_group_that_a_controller_made_unseen_is_found_once_it_is_dead(cluster: None) -> None:
+    """Who makes a group is in a private table."""
+
+    @ray.remote(num_cpus=0)
+    class Maker:
+        def make(self) -> str:
+            group = ray.util.placement_group([{"CPU": 0.5}])
+            ray.get(group.ready())
+            return group.id.hex()
+
+    one, other = Maker.remote(), Maker.remote()
+    mine, theirs = ray.get([one.make.remote(), other.make.remote()], timeout=60)
+    assert end_controller(one) == [mine]
+    with pytest.raises(ray.exceptions.ActorDiedError):
+        ray.get(one.make.remote(), timeout=30)
+    remove_group(mine)
+    eventually(lambda: list(open_groups()) == [theirs], "the end of the group", 30)
+    for group in end_controller(other):
+        remove_group(group)
+    eventually(lambda: not open_groups(), "the end of the other group", 30)
 
 
 def test_ray_train_still_has_the_parts_that_a_session_leaves_out(cluster: None) -> None:
