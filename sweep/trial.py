@@ -19,6 +19,7 @@ from sweep.provenance import provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError
+from training.evidence import write_evidence
 from training.record import (
     RECORD_SCHEMA,
     PhaseTrace,
@@ -137,6 +138,8 @@ def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[
     if outcome is not None and outcome.rung is not None:
         write_paused(plan.run, record)
         return {"rung": task.rung, "score": outcome.rung.score}
+    if outcome is not None:
+        write_evidence(plan.run, task.name, outcome.evidence)
     return _ended(_settle(plan, record))
 
 

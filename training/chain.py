@@ -70,15 +70,23 @@ def _run_once(job: ChainJob, watcher: Watcher, notice: Notice, damaged: list[str
     precision = phases[-1].precision if phases else FLOAT32
     evaluator = Evaluator(model, walk.corpus, vocabulary_of(model, walk.tokenizer), job.runtime, walk.notes, precision)
     scored = tuple(evaluator.evaluate_all([*chosen_by, *(() if walk.cut else job.identity.evaluations)]))
-    selection, results = _selection(chosen_by, scored), scored[len(chosen_by) :]
+    selection, evaluated = _selection(chosen_by, [one.result for one in scored]), scored[len(chosen_by) :]
+    results = tuple(one.result for one in evaluated)
     rung = _rung(walk.cut, selection)
     if results:
         release_memory()
     timing = {"phases": round(trained - begun, 3), "evaluation": round(time.monotonic() - trained, 3)}
     if walk.first_step is not None:
         timing["first_step"] = round(walk.first_step - begun, 3)
-    said = tuple(damaged)
-    return ChainOutcome(phases=traces, selection=selection, results=results, timing=timing, damaged=said, rung=rung)
+    return ChainOutcome(
+        phases=traces,
+        selection=selection,
+        results=results,
+        timing=timing,
+        damaged=tuple(damaged),
+        rung=rung,
+        evidence=tuple(one.evidence for one in evaluated),
+    )
 
 
 def _rung(cut: Trained | None, selection: Selection | None) -> RungScore | None:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,10 +25,11 @@ from training.data.features import Encoded
 from training.data.joined import Chained
 from training.data.packs import Vocabulary
 from training.decoding import DECODERS, reduced
+from training.evidence import Evidence
 from training.fitting import Notes
 from training.identity import EvaluationIdentity, Runtime
 from training.memory import release_memory
-from training.metrics.scores import gold_of, score
+from training.metrics.scores import Measured, gold_of, measure
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.passes import Ints, batch_fit, over_rows
@@ -38,10 +39,17 @@ from training.retrieval import SCHEMES, where_to_look
 from training.tasks.row import Kind, TaskRow
 from training.vectors import TextVectors
 
-Scored = tuple[dict[str, float], int]
-"""Scores of one language, and the number of its examples."""
+Scored = tuple[Measured, int]
+"""Scores and units of one language, and the number of its examples."""
 _ONE_RESULT = (Kind.CLASSIFICATION, Kind.CHOICE, Kind.SPAN)
 """Kinds where a row has one result, which follows from the row alone."""
+
+
+class Evaluated(NamedTuple):
+    """The scores of one target, and what each item added to them."""
+
+    result: TargetResult
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,10 @@ class Evaluator:
 
     def evaluate(self, target: EvaluationIdentity) -> TargetResult:
         """Scores in every language of the target; raises DataError where a split carries no gold."""
-        return self.evaluate_all([target])[0]
+        return self.evaluate_all([target])[0].result
 
-    def evaluate_all(self, targets: Sequence[EvaluationIdentity]) -> list[TargetResult]:
-        """Scores of each target, as `evaluate` gives them; raises DataError where a split carries no gold.
+    def evaluate_all(self, targets: Sequence[EvaluationIdentity]) -> list[Evaluated]:
+        """Scores of each target, as `evaluate` gives them, with evidence; raises DataError where a split carries no gold.
 
         Unless for retrieval, that is said before anything is encoded.
         """
@@ -86,7 +94,7 @@ class Evaluator:
             if row.kind is not Kind.RETRIEVAL:
                 groups.setdefault((row.kind, head_name(row)), []).extend(self._parts(place, target, row))
         scored: list[dict[str, Scored]] = [{} for _ in targets]
-        results: list[TargetResult] = []
+        results: list[Evaluated] = []
         with torch.inference_mode():
             for number, group in enumerate(groups.values()):
                 if number:
@@ -96,7 +104,9 @@ class Evaluator:
             for target, row, languages in zip(targets, rows, scored, strict=True):
                 if row.kind is Kind.RETRIEVAL and (groups or results):
                     release_memory()
-                results.append(self._retrieved(target, row) if row.kind is Kind.RETRIEVAL else _result(target, row, languages))
+                results.append(
+                    self._retrieved(target, row) if row.kind is Kind.RETRIEVAL else _evaluated(target, row, languages)
+                )
         return results
 
     def _parts(self, place: int, target: EvaluationIdentity, row: TaskRow) -> list[_Part]:
@@ -116,7 +126,7 @@ class Evaluator:
             row = part.encoded.row
             predictions, masked = DECODERS[row.kind](part.encoded, values[bounds[start] : bounds[end]])
             gold = masked if row.kind is Kind.MLM else part.gold
-            scored.append((score(row, part.language, predictions, gold), len(part.encoded.examples)))
+            scored.append((measure(row, part.language, predictions, gold), len(part.encoded.examples)))
         return scored
 
     def _pass(self, parts: Sequence[_Part]) -> tuple[NDArray[Any], Ints]:
@@ -138,7 +148,7 @@ class Evaluator:
             values, bounds = best_spans(values, _context(parts, lengths, firsts), bounds), np.arange(len(firsts) + 1)
         return (values, bounds) if same is None else (values[same], np.arange(len(same) + 1))
 
-    def _retrieved(self, target: EvaluationIdentity, row: TaskRow) -> TargetResult:
+    def _retrieved(self, target: EvaluationIdentity, row: TaskRow) -> Evaluated:
         layer, pooling = where_to_look(self.corpus, target, self.model)
         encoder = self.corpus.encoder(target.task)
         vectors = TextVectors(
@@ -146,11 +156,12 @@ class Evaluator:
         )
         found = SCHEMES[row.reader](self.corpus, target, row, vectors).retrieve()
         scored = {
-            language: (score(row, language, predictions, found.gold[language]), found.examples[language])
+            language: (measure(row, language, predictions, found.gold[language]), found.examples[language])
             for language, predictions in found.predictions.items()
         }
-        result = _result(target, row, scored)
-        return replace(result, layer=layer, pooling=pooling, thresholds=found.thresholds, oracle=found.oracle)
+        result, evidence = _evaluated(target, row, scored)
+        result = replace(result, layer=layer, pooling=pooling, thresholds=found.thresholds, oracle=found.oracle)
+        return Evaluated(result, evidence)
 
 
 def _context(parts: Iterable[_Part], lengths: Ints, firsts: Ints) -> NDArray[np.bool_]:
@@ -184,15 +195,25 @@ def _distinct(parts: Iterable[_Part]) -> tuple[Ints, Ints]:
     return np.array(firsts, dtype=np.int64), np.array(same, dtype=np.int64)
 
 
-def _result(target: EvaluationIdentity, row: TaskRow, scored: Mapping[str, Scored]) -> TargetResult:
-    values = {language: metrics["score"] for language, (metrics, _) in scored.items()}
+def _evaluated(target: EvaluationIdentity, row: TaskRow, scored: Mapping[str, Scored]) -> Evaluated:
+    values = {language: found.scores["score"] for language, (found, _) in scored.items()}
     others = [value for language, value in values.items() if language != ENGLISH]
-    return TargetResult(
+    result = TargetResult(
         task=target.task,
         split=target.split,
-        languages={language: metrics for language, (metrics, _) in scored.items()},
+        languages={language: found.scores for language, (found, _) in scored.items()},
         examples={name: count for name, (_, count) in scored.items()},
         mean=float(np.mean(list(values.values()))),
         mean_non_english=float(np.mean(others)) if others else None,
         synthetic=row.synthetic,
     )
+    units = {language: found.units for language, (found, _) in scored.items()}
+    evidence = Evidence(
+        task=target.task,
+        split=target.split,
+        data=target.data,
+        form=next(iter(units.values())).form,
+        parallel=row.parallel,
+        languages=units,
+    )
+    return Evaluated(result, evidence)

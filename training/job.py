@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.data.loading import DataSource
+from training.evidence import Evidence
 from training.identity import ChainIdentity, Role, Runtime
 from training.record import PhaseTrace, RungScore, Selection, TargetResult
 
@@ -53,7 +54,7 @@ class ChainOutcome:
     """What came of a chain: traces of its phases, the number it is chosen by, scores, and times in seconds.
 
     `rung` is set, its number left 0, where the chain stopped before its end; there are no results then. `damaged` names the
-    phases and checkpoints that were found damaged, set aside and trained again.
+    phases and checkpoints that were found damaged, set aside and trained again. `evidence` goes with `results`.
     """
 
     phases: tuple[PhaseTrace, ...]
@@ -62,3 +63,4 @@ class ChainOutcome:
     timing: Mapping[str, float]
     damaged: tuple[str, ...] = ()
     rung: RungScore | None = None
+    evidence: tuple[Evidence, ...] = ()

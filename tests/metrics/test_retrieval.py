@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.metrics.retrieval import mean_average_precision, mean_reciprocal_rank, nearest, retrieval_accuracy
+from training.metrics.retrieval import mean_average_precision, mean_reciprocal_rank, nearest
 
 
 def vectors(count: int, seed: int, width: int = 8) -> np.ndarray:
@@ -41,10 +41,6 @@ def test_nearest_shapes_that_do_not_fit_are_an_error(left: tuple[int, ...], righ
 def test_nearest_of_nan_is_an_error() -> None:
     with pytest.raises(ValueError, match="not finite"):
         nearest(np.full((1, 2), np.nan, dtype=np.float32), vectors(2, 0, width=2))
-
-
-def test_retrieval_accuracy_counts_indices() -> None:
-    assert retrieval_accuracy([0, 2, 1, 3], [0, 1, 2, 3]) == 50.0
 
 
 def test_mean_average_precision_divides_by_gold_within_reach() -> None:

@@ -17,6 +17,8 @@ from training.data.packs import Pack
 from training.errors import DataError
 from training.evaluate import Evaluator
 from training.identity import EvaluationIdentity, Runtime
+from training.metrics.scores import Measured
+from training.metrics.units import matches
 from training.models.carry import ChainModel
 from training.tasks.row import TaskRow
 
@@ -100,7 +102,7 @@ def test_targets_that_share_a_head_are_encoded_together_and_score_as_alone(
     targets = [measured(toy.QA, "dev", ("en",)), *(measured(row) for row in rows)]
     alone = [one.evaluate(target) for target in targets]
     seen = watched(monkeypatch)
-    assert one.evaluate_all(targets) == alone
+    assert [found.result for found in one.evaluate_all(targets)] == alone
     assert len(seen) == 3
 
 
@@ -113,7 +115,7 @@ def test_rows_that_several_targets_have_are_encoded_once(
     one.evaluate(both)
     alone = sum(seen)
     seen.clear()
-    assert one.evaluate_all([english, both]) == [one.evaluate(english), one.evaluate(both)]
+    assert [found.result for found in one.evaluate_all([english, both])] == [one.evaluate(english), one.evaluate(both)]
     assert seen[0] < alone  # some questions of the test files are equal
     assert seen[0] == sum({feature.ids.tobytes(): len(feature) for feature in features(one, both)}.values())
 
@@ -138,6 +140,10 @@ def test_batches_hold_real_tokens_alone_and_no_more_than_asked_for(
     assert len(seen) <= 2 * sum(lengths) // 64 + 1
 
 
+def fixed(value: float) -> Measured:
+    return Measured({"score": value, "other": 1.0}, matches([0], [0]))
+
+
 def test_mean_is_over_languages_and_mean_non_english_leaves_english_out(
     toy_folder: Path, root: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -146,7 +152,7 @@ def test_mean_is_over_languages_and_mean_non_english_leaves_english_out(
     (tmp_path / "nli").mkdir()
     for language in values:
         (tmp_path / "nli" / f"test-{language}.tsv").write_bytes((root / "nli" / "test-de.tsv").read_bytes())
-    monkeypatch.setattr("training.evaluate.score", lambda row, language, *rest: {"score": values[language], "other": 1.0})
+    monkeypatch.setattr("training.evaluate.measure", lambda row, language, *rest: fixed(values[language]))
     one = evaluator(toy_folder, tmp_path, tokenizer, row)
     found = one.evaluate(measured(row, languages=("en", "de", "sw")))
     assert (found.mean, found.mean_non_english) == (50.0, 30.0)

@@ -54,12 +54,22 @@ def squad_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]]
 
     A question without a prediction scores 0. One without gold answers (SQuAD 2.0) is right when the prediction is empty.
     """
-    return answer_scores(predicted, gold, normalise_squad)
+    return mean_scores(squad_marks(predicted, gold))
+
+
+def squad_marks(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> list[tuple[float, float]]:
+    """(exact match, F1) of each question, 0..1, by SQuAD's rules."""
+    return answer_marks(predicted, gold, normalise_squad)
 
 
 def mlqa_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], language: str) -> dict[str, float]:
     """`exact_match` and `f1` (0..100) by MLQA's rules for the answers' language; otherwise as `squad_scores`."""
-    return answer_scores(predicted, gold, partial(normalise_mlqa, language=language))
+    return mean_scores(mlqa_marks(predicted, gold, language))
+
+
+def mlqa_marks(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], language: str) -> list[tuple[float, float]]:
+    """(exact match, F1) of each question, 0..1, by MLQA's rules for the answers' language."""
+    return answer_marks(predicted, gold, partial(normalise_mlqa, language=language))
 
 
 def token_f1(predicted: str, gold: str, normalise: Normalise = normalise_squad) -> float:
@@ -76,20 +86,34 @@ def exact_match(predicted: str, gold: str, normalise: Normalise = normalise_squa
 
 def answer_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], normalise: Normalise) -> dict[str, float]:
     """`exact_match` and `f1` (0..100) by the rules of `normalise`, as in `squad_scores`; raises ValueError on no questions."""
-    if not gold:
+    return mean_scores(answer_marks(predicted, gold, normalise))
+
+
+def answer_marks(
+    predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], normalise: Normalise
+) -> list[tuple[float, float]]:
+    """(exact match, F1) of each question, 0..1, in the order of `gold`."""
+    return [_marks(predicted.get(name), answers, normalise) for name, answers in gold.items()]
+
+
+def mean_scores(marks: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """`exact_match` and `f1` (0..100) over questions; raises ValueError on none."""
+    if not marks:
         raise ValueError("no questions to score against")
     matched = overlap = 0.0
-    for name, answers in gold.items():
-        if name not in predicted:
-            continue
-        text = predicted[name]
-        if not answers:
-            empty = exact_match(text, "", normalise)
-            matched, overlap = matched + empty, overlap + empty
-            continue
-        matched += max(exact_match(text, answer, normalise) for answer in answers)
-        overlap += max(token_f1(text, answer, normalise) for answer in answers)
-    return {"exact_match": 100.0 * matched / len(gold), "f1": 100.0 * overlap / len(gold)}
+    for exact, f1 in marks:
+        matched, overlap = matched + exact, overlap + f1
+    return {"exact_match": 100.0 * matched / len(marks), "f1": 100.0 * overlap / len(marks)}
+
+
+def _marks(text: str | None, answers: Sequence[str], normalise: Normalise) -> tuple[float, float]:
+    if text is None:
+        return 0.0, 0.0
+    if not answers:
+        empty = exact_match(text, "", normalise)
+        return empty, empty
+    exact = max(exact_match(text, answer, normalise) for answer in answers)
+    return exact, max(token_f1(text, answer, normalise) for answer in answers)
 
 
 @cache

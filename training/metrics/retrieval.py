@@ -1,10 +1,10 @@
-"""Scores of retrieval: accuracy of the nearest (Tatoeba), average precision (LAReQA), reciprocal rank within 20 (Mewsli-X)."""
+"""Scores of retrieval: the nearest candidate (Tatoeba), average precision (LAReQA), reciprocal rank within 20 (Mewsli-X)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from training.metrics.classification import accuracy, check_lengths
+from training.metrics.classification import check_lengths
 from training.metrics.neighbours import CANDIDATE_BLOCK, Vectors, search
 
 DEPTH = 20
@@ -22,28 +22,29 @@ def nearest(queries: Vectors, candidates: Vectors, block: int = CANDIDATE_BLOCK,
     return found
 
 
-def retrieval_accuracy(predicted: Sequence[int], gold: Sequence[int]) -> float:
-    """Percentage of queries whose predicted candidate is the gold one; raises ValueError when their numbers differ."""
-    return accuracy(predicted, gold)
-
-
 def mean_average_precision(predicted: Sequence[Sequence[int]], gold: Sequence[Collection[int]], depth: int = DEPTH) -> float:
-    """mAP@20 (0..100): for each query the precisions at its hits among the first `depth`, over min(number of gold, depth).
+    """mAP@20 (0..100): the mean over queries of `average_precisions`, which see."""
+    return percentage(average_precisions(predicted, gold, depth))
+
+
+def average_precisions(predicted: Sequence[Sequence[int]], gold: Sequence[Collection[int]], depth: int = DEPTH) -> list[float]:
+    """For each query (0..1) the precisions at its hits among the first `depth`, over min(number of gold, depth).
 
     As XTREME-R defines it for LAReQA. Raises ValueError when queries differ in number, there are none, or one has no gold.
     """
     check_lengths(predicted, gold, "predicted and gold queries")
     if not gold or not all(gold):
         raise ValueError("no gold to score against")
-    total = 0.0
-    for ranking, wanted in zip(predicted, gold, strict=True):
-        hits, precisions = 0, 0.0
-        for rank, candidate in enumerate(ranking[:depth], 1):
-            if candidate in wanted:
-                hits += 1
-                precisions += hits / rank
-        total += precisions / min(len(wanted), depth)
-    return 100.0 * total / len(gold)
+    return [_average_precision(ranking[:depth], wanted, depth) for ranking, wanted in zip(predicted, gold, strict=True)]
+
+
+def _average_precision(ranking: Sequence[int], wanted: Collection[int], depth: int) -> float:
+    hits, precisions = 0, 0.0
+    for rank, candidate in enumerate(ranking, 1):
+        if candidate in wanted:
+            hits += 1
+            precisions += hits / rank
+    return precisions / min(len(wanted), depth)
 
 
 def mean_reciprocal_rank(predicted: Mapping[str, Sequence[str]], gold: Mapping[str, str], depth: int = DEPTH) -> float:
@@ -51,8 +52,20 @@ def mean_reciprocal_rank(predicted: Mapping[str, Sequence[str]], gold: Mapping[s
 
     XTREME-R's scorer calls it `map@20` for Mewsli-X, whose mentions have one gold entity each. Raises ValueError without gold.
     """
+    return percentage(reciprocal_ranks(predicted, gold, depth))
+
+
+def reciprocal_ranks(predicted: Mapping[str, Sequence[str]], gold: Mapping[str, str], depth: int = DEPTH) -> list[float]:
+    """1 / rank of each query's gold candidate, as in `mean_reciprocal_rank`, in the order of `gold`."""
     if not gold:
         raise ValueError("no gold to score against")
     ranks = (list(predicted.get(name, ()))[:depth] for name in gold)
-    total = sum(1.0 / (found.index(wanted) + 1) for found, wanted in zip(ranks, gold.values(), strict=True) if wanted in found)
-    return 100.0 * total / len(gold)
+    return [1.0 / (found.index(true) + 1) if true in found else 0.0 for found, true in zip(ranks, gold.values(), strict=True)]
+
+
+def percentage(values: Sequence[float]) -> float:
+    """The mean of values between 0 and 1, in percent."""
+    total = 0.0
+    for value in values:
+        total += value
+    return 100.0 * total / len(values)

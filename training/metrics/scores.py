@@ -20,21 +20,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from training.data.examples import Bitext, Choices, Example, Question, Sentences, Tagged
 from training.data.squad import WITHHELD
 from training.errors import DataError
-from training.metrics.answers import mlqa_scores, squad_scores
+from training.metrics.answers import mean_scores, mlqa_marks, squad_marks
 from training.metrics.classification import accuracy, macro_f1
 from training.metrics.clean_answers import clean_scores
 from training.metrics.mining import Pair, pair_scores
-from training.metrics.retrieval import mean_average_precision, mean_reciprocal_rank, retrieval_accuracy
-from training.metrics.spans import official_tag_f1, span_f1
+from training.metrics.retrieval import average_precisions, percentage, reciprocal_ranks
+from training.metrics.spans import f1_of, official_tag_counts, span_counts
+from training.metrics.units import Units, counts, matches, means, pairs
 from training.tasks.row import TaskRow
 
 Scores = dict[str, float]
-Metric = Callable[[TaskRow, str, Any, Any], Scores]
+
+
+class Measured(NamedTuple):
+    """Scores of one language, and what each item adds to the one called `score`."""
+
+    scores: Scores
+    units: Units
+
+
+Metric = Callable[[TaskRow, str, Any, Any], Measured]
 
 
 def score(row: TaskRow, language: str, predictions: Any, gold: Any) -> Scores:
@@ -42,8 +52,13 @@ def score(row: TaskRow, language: str, predictions: Any, gold: Any) -> Scores:
 
     Raises ValueError when predictions and gold differ in number, KeyError when the row names no known metric.
     """
+    return measure(row, language, predictions, gold).scores
+
+
+def measure(row: TaskRow, language: str, predictions: Any, gold: Any) -> Measured:
+    """The scores that `score` gives, with the units of the headline; raises as it does."""
     found = METRICS[row.metric](row, language, predictions, gold)
-    return {**found, "clean": found.get("clean", found["score"])}
+    return found._replace(scores={**found.scores, "clean": found.scores.get("clean", found.scores["score"])})
 
 
 def gold_of(row: TaskRow, examples: Sequence[Example]) -> Any:
@@ -79,24 +94,35 @@ def _gold(example: Example) -> Any:
     raise TypeError(f"a {type(example).__name__} has no gold")
 
 
-def _accuracy(name: str, measure: Callable[[Any, Any], float]) -> Metric:
-    def measured(row: TaskRow, language: str, predictions: Any, gold: Any) -> Scores:
-        value = measure(predictions, gold)
-        return {name: value, "score": value}
-
-    return measured
+def _accuracy(name: str, predicted: Sequence[object], gold: Sequence[object]) -> Measured:
+    value = accuracy(predicted, gold)
+    return Measured({name: value, "score": value}, matches(predicted, gold))
 
 
-def _spans(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
-    value = span_f1(_named(row, predictions), _named(row, gold))
-    return {"span_f1": value, "word_accuracy": accuracy(_joined(predictions), _joined(gold)), "score": value}
+def _labels(row: TaskRow, language: str, predictions: Sequence[int], gold: Sequence[int]) -> Measured:
+    return _accuracy("accuracy", predictions, gold)
 
 
-def _word_classes(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
-    value = official_tag_f1(_named(row, predictions), _named(row, gold))
-    mine, true = _joined(predictions), _joined(gold)
+def _nearest(row: TaskRow, language: str, predictions: Sequence[int], gold: Sequence[int]) -> Measured:
+    return _accuracy("retrieval_accuracy", predictions, gold)
+
+
+def _words(row: TaskRow, language: str, predictions: Sequence[int], gold: Sequence[int]) -> Measured:
+    return _accuracy("mlm_accuracy", predictions, gold)
+
+
+def _spans(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Measured:
+    found = span_counts(_named(row, predictions), _named(row, gold))
+    value, words = f1_of(found), accuracy(_joined(predictions), _joined(gold))
+    return Measured({"span_f1": value, "word_accuracy": words, "score": value}, counts(found))
+
+
+def _word_classes(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Measured:
+    found = official_tag_counts(_named(row, predictions), _named(row, gold))
+    value, mine, true = f1_of(found), _joined(predictions), _joined(gold)
     words = accuracy(mine, true)
-    return {"tag_f1": value, "word_accuracy": words, "tag_macro_f1": macro_f1(mine, true), "score": value, "clean": words}
+    scores = {"tag_f1": value, "word_accuracy": words, "tag_macro_f1": macro_f1(mine, true), "score": value, "clean": words}
+    return Measured(scores, counts(found))
 
 
 def _joined(sentences: Sequence[Sequence[int]]) -> list[int]:
@@ -107,43 +133,56 @@ def _named(row: TaskRow, sentences: Sequence[Sequence[int]]) -> list[list[str]]:
     return [[row.labels[tag] for tag in tags] for tags in sentences]
 
 
-def _squad(row: TaskRow, language: str, predictions: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> Scores:
-    return _with_clean(squad_scores(predictions, gold), clean_scores(predictions, gold, language))
+def _squad(row: TaskRow, language: str, predictions: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> Measured:
+    return _with_clean(squad_marks(predictions, gold), clean_scores(predictions, gold, language))
 
 
-def _mlqa(row: TaskRow, language: str, predictions: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> Scores:
-    return _with_clean(mlqa_scores(predictions, gold, language), clean_scores(predictions, gold, language))
+def _mlqa(row: TaskRow, language: str, predictions: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> Measured:
+    return _with_clean(mlqa_marks(predictions, gold, language), clean_scores(predictions, gold, language))
 
 
-def _with_clean(official: Scores, clean: Scores) -> Scores:
-    exact, f1 = clean["exact_match"], clean["f1"]
-    means = {"score": (official["exact_match"] + official["f1"]) / 2.0, "clean": (exact + f1) / 2.0}
-    return {**official, "clean_exact_match": exact, "clean_f1": f1, **means}
+def _with_clean(marks: Sequence[tuple[float, float]], clean: Scores) -> Measured:
+    official, exact, f1 = mean_scores(marks), clean["exact_match"], clean["f1"]
+    both = {"score": (official["exact_match"] + official["f1"]) / 2.0, "clean": (exact + f1) / 2.0}
+    scores = {**official, "clean_exact_match": exact, "clean_f1": f1, **both}
+    return Measured(scores, means([[mark[0] for mark in marks], [mark[1] for mark in marks]]))
 
 
-def _pairs(row: TaskRow, language: str, predictions: Collection[Pair], gold: Collection[Pair]) -> Scores:
+def _pairs(row: TaskRow, language: str, predictions: Collection[Pair], gold: Collection[Pair]) -> Measured:
     found = pair_scores(predictions, gold)
-    return {**found, "score": found["f1"]}
+    return Measured({**found, "score": found["f1"]}, pairs(predictions, gold))
 
 
-def _tag_accuracy(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Scores:
-    value = accuracy(_joined(predictions), _joined(gold))
-    return {"word_accuracy": value, "score": value}
+def _tag_accuracy(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Sequence[int]]) -> Measured:
+    return _accuracy("word_accuracy", _joined(predictions), _joined(gold))
+
+
+def _rankings(row: TaskRow, language: str, predictions: Sequence[Sequence[int]], gold: Sequence[Collection[int]]) -> Measured:
+    return _ranked(average_precisions(predictions, gold))
+
+
+def _entities(row: TaskRow, language: str, predictions: Mapping[str, Sequence[str]], gold: Mapping[str, str]) -> Measured:
+    return _ranked(reciprocal_ranks(predictions, gold))
+
+
+def _ranked(marks: Sequence[float]) -> Measured:
+    value = percentage(marks)
+    return Measured({"map@20": value, "score": value}, means([marks]))
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "accuracy": _accuracy("accuracy", accuracy),
+        "accuracy": _labels,
         "span_f1": _spans,
         "tag_f1": _word_classes,
         "tag_accuracy": _tag_accuracy,
         "squad": _squad,
         "squad_v2": _squad,
         "mlqa": _mlqa,
-        "retrieval_accuracy": _accuracy("retrieval_accuracy", retrieval_accuracy),
-        "mlm_accuracy": _accuracy("mlm_accuracy", accuracy),
+        "retrieval_accuracy": _nearest,
+        "mlm_accuracy": _words,
         "pair_f1": _pairs,
-        "average_precision_20": _accuracy("map@20", mean_average_precision),
-        "reciprocal_rank_20": _accuracy("map@20", mean_reciprocal_rank),
+        "average_precision_20": _rankings,
+        "reciprocal_rank_20": _entities,
     }
 )

@@ -22,6 +22,7 @@ from training.metrics.classification import check_lengths
 Tags = Sequence[str]
 Span = tuple[str, int, int]
 """Type, first word, last word."""
+Counts = list[tuple[int, int, int]]
 
 _OUTSIDE = ("O", ".")
 _Ints = NDArray[np.int64]
@@ -33,7 +34,7 @@ def span_f1(predicted: Sequence[Tags], gold: Sequence[Tags]) -> float:
 
     Raises ValueError when the sentences, or the words of one, differ in number.
     """
-    return _f1(predicted, gold, iob2_spans)
+    return f1_of(span_counts(predicted, gold))
 
 
 def official_tag_f1(predicted: Sequence[Tags], gold: Sequence[Tags]) -> float:
@@ -41,7 +42,7 @@ def official_tag_f1(predicted: Sequence[Tags], gold: Sequence[Tags]) -> float:
 
     Raises ValueError when the sentences, or the words of one, differ in number (seqeval compares them all the same).
     """
-    return _f1(predicted, gold, seqeval_spans)
+    return f1_of(official_tag_counts(predicted, gold))
 
 
 def seqeval_scores(predicted: Sequence[Tags], gold: Sequence[Tags]) -> dict[str, float]:
@@ -107,14 +108,30 @@ def _opens(before: str, tag: str) -> bool:
     return tag[0] not in _OUTSIDE and _kind(before) != _kind(tag)
 
 
-def _f1(predicted: Sequence[Tags], gold: Sequence[Tags], spans_of: Callable[[Tags], set[Span]]) -> float:
+def span_counts(predicted: Sequence[Tags], gold: Sequence[Tags]) -> Counts:
+    """Spans of each sentence that `span_f1` counts: (in both, predicted, gold); raises ValueError as it does."""
+    return _counts(predicted, gold, iob2_spans)
+
+
+def official_tag_counts(predicted: Sequence[Tags], gold: Sequence[Tags]) -> Counts:
+    """Spans of each sentence that `official_tag_f1` counts: (in both, predicted, gold); raises ValueError as it does."""
+    return _counts(predicted, gold, seqeval_spans)
+
+
+def f1_of(counts: Counts) -> float:
+    """F1 (0..100) of all sentences together, 0 where no span is shared."""
+    shared, found, wanted = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
+    return 200.0 * shared / (found + wanted) if shared else 0.0
+
+
+def _counts(predicted: Sequence[Tags], gold: Sequence[Tags], spans_of: Callable[[Tags], set[Span]]) -> Counts:
     check_lengths(predicted, gold, "predicted and gold sentences")
-    shared = found = wanted = 0
+    counts = []
     for index, (left, right) in enumerate(zip(predicted, gold, strict=True)):
         check_lengths(left, right, f"predicted and gold tags of sentence {index}")
         mine, true = spans_of(left), spans_of(right)
-        shared, found, wanted = shared + len(mine & true), found + len(mine), wanted + len(true)
-    return 200.0 * shared / (found + wanted) if shared else 0.0
+        counts.append((len(mine & true), len(mine), len(true)))
+    return counts
 
 
 def _joined_spans(sentences: Sequence[Tags], kinds: dict[str, int]) -> tuple[_Ints, _Ints, _Ints]:

@@ -26,6 +26,7 @@ BUCC2018 = TaskRow(
 
 LAREQA = TaskRow(
     name="lareqa",
+    parallel=True,
     kind=Kind.RETRIEVAL,
     reader="xquad_r_json",
     files={"test": "lareqa/xquad-r/{lang}.json"},

@@ -13,6 +13,7 @@ follows from its `kind`. Adding a task of a known kind is adding one row.
 * `parts` are rows whose examples, put together, are this task's train and dev sets (ANLI+: ANLI, MNLI and SNLI, one head).
 * `columns` maps a field of the example to a column, for the reader `columns`, which reads TSV, CSV, JSON lines and Parquet.
 * `hub` says where the hub has the task's data; `counts` how many examples a split is known to have in English.
+* `parallel` says that its scored split holds the same items in every language, in one order (a test set that was translated).
 * `head` names the output layer. Two tasks with one head name compute the same function of the encoder, so its weights are
   carried from one phase to the next.
 """
@@ -95,6 +96,7 @@ class TaskRow:
     intermediate: bool = False
     target: bool = False
     synthetic: bool = False
+    parallel: bool = False
     licence: str = ""
     source: str = ""
     citation: str = ""

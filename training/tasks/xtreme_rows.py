@@ -25,6 +25,7 @@ def _by_split(folder: str, extension: str, **names: str) -> dict[str, str]:
 XNLI = replace(
     MNLI,
     name="xnli",
+    parallel=True,
     files=_by_split("xnli", "tsv", dev="dev", test="test"),
     languages=languages.XNLI,
     train_on="mnli",
@@ -45,6 +46,7 @@ XNLI = replace(
 
 PAWSX = TaskRow(
     name="pawsx",
+    parallel=True,
     kind=Kind.CLASSIFICATION,
     reader="sentence_pair_tsv",
     files=_by_split("pawsx", "tsv", train="train", dev="dev", test="test"),
@@ -109,6 +111,7 @@ PANX = replace(
 XQUAD = replace(
     SQUAD_V1,
     name="xquad",
+    parallel=True,
     files={"test": "xquad/xquad.{lang}.json"},
     languages=languages.XQUAD,
     train_on="squad_v1",
@@ -172,6 +175,7 @@ TATOEBA = TaskRow(
 
 XCOPA = TaskRow(
     name="xcopa",
+    parallel=True,
     kind=Kind.CHOICE,
     reader="copa_jsonl",
     files=_by_split("xcopa", "jsonl", train="train", dev="val", test="test"),
