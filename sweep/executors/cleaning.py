@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Collection
 from typing import Any
 
 import ray
@@ -24,6 +25,8 @@ from sweep.executors.session import mailbox
 COORDINATOR = "AutoscalingCoordinator"
 INTERVAL = 10.0
 """Seconds between two looks for dead sessions."""
+LATE = 1.0
+"""Seconds after which nothing comes any more of a controller that was ended."""
 WAIT = 10.0
 """Seconds that a call to an actor may take."""
 
@@ -37,10 +40,11 @@ class Cleaner(ray.tune.Callback):
     def __init__(self) -> None:
         self.mail: Any = None
         self._looked = time.monotonic()
+        self._governors: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its callbacks; ours is made anew at each launch."""
-        return {"mail": None, "_looked": 0.0}
+        return {"mail": None, "_looked": 0.0, "_governors": set()}
 
     def setup(
         self, stop: Any = None, num_samples: int | None = None, total_num_samples: int | None = None, **info: Any
@@ -65,42 +69,49 @@ class Cleaner(ray.tune.Callback):
         with contextlib.suppress(ray.exceptions.RayError):
             found: dict[str, tuple[str, list[str], list[Any]]] = ray.get(self.mail.orphans.remote(silence), timeout=WAIT)
             for session, (run_id, groups, controller) in found.items():
+                ray.get(self.mail.end.remote(session), timeout=WAIT)  # nothing of it starts any more
                 cancel_request(run_id)
-                for group in {*groups, *(name for actor in controller for name in end_controller(actor))}:
+                for actor in controller:
+                    end_controller(actor)
+                    self._governors.add(actor._actor_id.hex())
+                for group in groups:
                     remove_group(group)
-                ray.get(self.mail.end.remote(session), timeout=WAIT)
+            self._remove_late()
             return len(found)
         return 0
 
+    def _remove_late(self) -> None:
+        """Remove groups that controllers asked for between their session's end and their own."""
+        for group in groups_made_by(self._governors):
+            remove_group(group)
+
     def close(self) -> None:
         """Give back what every session still holds, and end the mailbox."""
-        self.clean(0.0)
+        if self.clean(0.0):
+            time.sleep(LATE)
+            self._remove_late()
         if self.mail is not None:
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(self.mail)
             self.mail = None
 
 
-def end_controller(controller: Any) -> list[str]:
-    """End a session's controller, wait until it is dead, and name the placement groups that it made.
-
-    One that lives on for a moment takes the loss of its group for that of a worker, and makes another.
-    """
+def end_controller(controller: Any) -> None:
+    """End a session's controller, and wait until the cluster takes it for dead; its process may outlive that by moments."""
     ray.kill(controller)
     with contextlib.suppress(ray.exceptions.RayError):
         ray.get(controller.__ray_ready__.remote(), timeout=WAIT)
-    return groups_made_by(controller._actor_id.hex())
 
 
-def groups_made_by(actor: str) -> list[str]:
-    """Ids of the placement groups that an actor (its id, hexadecimal) made and that are not removed.
+def groups_made_by(actors: Collection[str]) -> list[str]:
+    """Ids of the placement groups that actors (their ids, hexadecimal) made and that are not removed.
 
     Ray's public table leaves their maker out (a test holds the private one).
     """
     messages: Any = gcs_pb2
     table = messages.PlacementGroupTableData
     rows = [table.FromString(row) for row in state._connect_and_get_accessor().get_placement_group_table()]
-    return [row.placement_group_id.hex() for row in rows if row.creator_actor_id.hex() == actor and row.state != table.REMOVED]
+    return [row.placement_group_id.hex() for row in rows if row.creator_actor_id.hex() in actors and row.state != table.REMOVED]
 
 
 def cancel_request(run_id: str) -> None:

@@ -59,6 +59,10 @@ class Mailbox:
         if session in self.boxes and not self.boxes[session].ended:
             self.boxes[session].controller = controller
 
+    async def stands(self, session: str) -> bool:
+        """Whether a session has not ended: its controller may start workers."""
+        return session in self.boxes and not self.boxes[session].ended
+
     async def post(self, session: str, leg: Leg) -> bool:
         """Give a session its next leg; False when it has closed, and another has to be opened."""
         box = self.boxes[session]

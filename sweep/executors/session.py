@@ -23,7 +23,7 @@ import ray.train
 from ray.train import UserCallback
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2._internal.execution.callback import ControllerCallback, WorkerGroupCallback
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -39,6 +39,8 @@ BEAT = 3.0
 """Seconds between two signs of life of a driver."""
 LAST_WAIT = 8.0
 """Seconds for which an actor that ends waits for its session to end; Tune kills it after 10."""
+ANSWER = 60.0
+"""Seconds that the mailbox may take to answer."""
 RESTARTS = 50
 """Workers that a session may lose in its life; how many a leg may lose is counted by the mailbox."""
 SETTINGS = {
@@ -96,8 +98,11 @@ class Silent(FixedScalingPolicy):
         """There is nothing to take back."""
 
 
-class Governor(ControllerCallback):
-    """Tells the mailbox which actor governs a session: whoever cleans up after it ends that one first."""
+class Governor(ControllerCallback, WorkerGroupCallback):
+    """Tells the mailbox which actor governs a session: whoever cleans up after it ends that one first.
+
+    A controller whose driver is gone lives on for a moment; it takes the end of its worker for a loss, and would start another.
+    """
 
     def __init__(self, mail: Any, session: str) -> None:
         self.mail, self.session = mail, session
@@ -105,6 +110,11 @@ class Governor(ControllerCallback):
     def after_controller_start(self, train_run_context: Any) -> None:
         """Called in Ray Train's controller, before it asks for a placement group."""
         self.mail.governed.remote(self.session, [ray.get_runtime_context().current_actor])
+
+    def before_worker_group_start(self, worker_group_context: Any) -> None:
+        """Called before it asks for a placement group; raises SessionLostError (RayError without a mailbox) at its end."""
+        if not ray.get(self.mail.stands.remote(self.session), timeout=ANSWER):
+            raise SessionLostError("the session has ended")
 
 
 class LeanTrainer(DataParallelTrainer):

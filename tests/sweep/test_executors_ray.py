@@ -14,8 +14,8 @@ from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator impor
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from sweep.executors.choice import TRAIN
-from sweep.executors.cleaning import cancel_request, end_controller, open_groups, remove_group
-from sweep.executors.session import LeanTrainer
+from sweep.executors.cleaning import cancel_request, end_controller, groups_made_by, open_groups, remove_group
+from sweep.executors.session import Governor, LeanTrainer, SessionLostError, mailbox
 from sweep.planning.plan import Plan
 from sweep.preemption import draining_nodes, this_node
 from tests.sweep.executing import Meddler, leg, local_ray, plan_of_legs, ray_workers, requests, standing, tune
@@ -202,14 +202,28 @@ def test_group_that_a_controller_made_unseen_is_found_once_it_is_dead(cluster: N
 
     one, other = Maker.remote(), Maker.remote()
     mine, theirs = ray.get([one.make.remote(), other.make.remote()], timeout=60)
-    assert end_controller(one) == [mine]
+    end_controller(one)
     with pytest.raises(ray.exceptions.ActorDiedError):
         ray.get(one.make.remote(), timeout=30)
-    remove_group(mine)
-    eventually(lambda: list(open_groups()) == [theirs], "the end of the group", 30)
-    for group in end_controller(other):
+    assert groups_made_by({one._actor_id.hex()}) == [mine]
+    assert sorted(groups_made_by({actor._actor_id.hex() for actor in (one, other)})) == sorted([mine, theirs])
+    for group in (mine, theirs):
         remove_group(group)
-    eventually(lambda: not open_groups(), "the end of the other group", 30)
+    eventually(lambda: not open_groups(), "the end of the groups", 30)
+    assert groups_made_by({one._actor_id.hex()}) == []
+
+
+def test_controller_of_a_session_that_has_ended_starts_no_workers(cluster: None) -> None:
+    mail = mailbox()
+    governor = Governor(mail, "s")
+    ray.get(mail.open.remote("s", "run", 1))
+    governor.before_worker_group_start(None)
+    ray.get(mail.end.remote("s"))
+    with pytest.raises(SessionLostError, match="has ended"):
+        governor.before_worker_group_start(None)
+    ray.kill(mail)
+    with pytest.raises(ray.exceptions.RayError):
+        governor.before_worker_group_start(None)
 
 
 def test_ray_train_still_has_the_parts_that_a_session_leaves_out(cluster: None) -> None:
