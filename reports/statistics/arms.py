@@ -2,15 +2,14 @@
 
 An item's *contribution* is the derivative of the score with respect to the item's weight, in points (the influence function of
 the infinitesimal jackknife; Efron 2014, doi:10.1080/01621459.2013.823775). Contributions of a run sum to 0; the sum of their
-squares is the variance that a bootstrap over items would find; those of a difference or a mean of scores are the differences or
-means of contributions. So everything below is sums over arrays, for accuracies and F1 alike, and equal input gives equal output.
+squares is the variance that a bootstrap over items would find; those of a difference or a mean of scores are the differences
+or means of contributions. So what follows is sums over arrays, for accuracies and F1 alike, and equal input gives equal output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,8 +99,3 @@ def averaged(arms: Sequence[Arm]) -> Arm:
         return Arm(seeds, scores, fixed=fixed)
     items = np.concatenate([np.broadcast_to(part, (len(seeds), part.shape[1])) / len(arms) for part in kept], axis=1)
     return Arm(seeds, scores, items, tuple(name for one in arms for name in one.about), fixed)
-
-
-def by_language(evidence: Evidence) -> Mapping[str, Any]:
-    """Language -> number of items."""
-    return {code: len(units.values) for code, units in evidence.languages.items()}
