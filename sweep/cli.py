@@ -17,6 +17,7 @@ from sweep.data_verbs import data as data_verbs
 from sweep.flags import budget_flags, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
 from sweep.score_verb import score
+from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
 from sweep.steer_verbs import gc, resume, status, stop
 from sweep.words import Verbs, complete_trial, listing, warn
@@ -42,6 +43,9 @@ def main() -> None:
 
     A first run: sweep launch --grid demo
     """
+    from sweep.services.using import take_up
+
+    take_up()
 
 
 @main.command()
@@ -200,6 +204,7 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
 
 
 main.add_command(gc)
+main.add_command(services)
 main.add_command(simulate)
 main.add_command(score)
 

@@ -14,6 +14,7 @@ from sweep.options import LaunchOptions
 from sweep.outcome import message_of, print_outcome
 from sweep.planning.plan import Plan
 from sweep.runfolder import RunMark
+from sweep.services.using import keep_databases
 from sweep.steer import StopRequest, write_options
 from sweep.tidy import remove_leftovers
 from sweep.watch.notify import notify
@@ -45,6 +46,7 @@ def close_launch(plan: Plan, options: LaunchOptions, console: Console, ending: E
     except UserError as fault:  # a full disk must not keep the outcome from being shown
         console.print(str(fault), style="yellow", highlight=False, markup=False)
     print_outcome(plan, console, ending.seconds, ending)
+    _back_up(console)
     tell(plan, options, console, ending)
 
 
@@ -52,6 +54,7 @@ def fail_launch(plan: Plan, options: LaunchOptions, console: Console, ending: En
     """A fault of the user's ended a launch: write down how, and tell the address to notify; who called shows the fault."""
     with contextlib.suppress(UserError):
         write_ending(plan.run, _dated(ending))
+    _back_up(console)
     tell(plan, options, console, ending)
 
 
@@ -65,6 +68,13 @@ def tell(plan: Plan, options: LaunchOptions, console: Console, ending: Ending) -
         fault = f"nobody was told of the end: {error.cause}"
     if fault:
         console.print(fault, style="yellow", highlight=False, markup=False)
+
+
+def _back_up(console: Console) -> None:
+    """The head may go as soon as its sweep has ended, so its databases do not wait for the next backup."""
+    line = keep_databases()
+    if line:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _dated(ending: Ending) -> Ending:

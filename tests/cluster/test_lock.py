@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from tests.cluster.conftest import ROOT
 
 LOCK = ROOT / "cluster" / "requirements.lock"
-MADE_BY_LOCK = ("aws", "postgres")
+MADE_BY_LOCK = ("aws", "postgres", "head")
 
 
 @pytest.fixture(scope="module")
