@@ -20,7 +20,7 @@ from training.errors import UserError
 MISSES = 3
 """How many times in a row a server may not answer before it is restarted."""
 GRACE = 60.0
-"""Seconds after its start for which a server need not answer."""
+"""Seconds after its start for which a server need not answer, if it has not done so yet."""
 AGAIN = 60.0
 """Seconds after which a program that supervisord gave up is tried again, and a backup that failed."""
 _log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Minder:
         self._supervisor, self._ask, self._clock = supervisor, ask, clock
         self._misses: dict[str, int] = {}
         self._tried: dict[str, float] = {}
+        self._answered: dict[str, int] = {}
 
     def look(self) -> bool:
         """Ask both servers, and restart what has to be; returns whether both work."""
@@ -43,7 +44,10 @@ class Minder:
             held = states[answer.name]
             if held["statename"] in ("FATAL", "EXITED"):
                 self._try_again(answer.name)
-            young = held["statename"] != "RUNNING" or held["now"] - held["start"] < GRACE
+            if answer.good:
+                self._answered[answer.name] = held["pid"]
+            began = held["now"] - held["start"] >= GRACE or self._answered.get(answer.name) == held["pid"]
+            young = held["statename"] != "RUNNING" or not began
             # Who depends on a server that does not work can't be judged.
             counts = not answer.good and good and not young
             self._misses[answer.name] = self._misses.get(answer.name, 0) + 1 if counts else 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.metadata
+import importlib.util
 import os
 import shutil
 import socket
@@ -18,8 +20,11 @@ from sweep.services.probes import ask_mlflow, ask_postgres
 from sweep.services.shelf import Shelf, shelf_of
 from sweep.services.supervising import Supervisor, within
 from training.errors import UserError
+from training.storage import write_atomically
 
 READY_SECONDS = 180.0
+STARTED = "started"
+"""The file that says what was started; other packages, and the servers are started again."""
 ROOM = 500 * 10**6
 """Bytes that have to be free on the head's disk: PostgreSQL stops on a full one."""
 Say = Callable[[str], None]
@@ -34,7 +39,8 @@ def start(place: Place, settings: Settings, say: Say, *, empty: bool = False) ->
     with _alone(place):
         supervisor = Supervisor(place)
         before = read_settings(place)
-        if supervisor.runs and before != settings:
+        versions = _versions()
+        if supervisor.runs and (before != settings or _read(place.folder / STARTED) != versions):
             supervisor.end()
         if not supervisor.runs:
             _check(place, settings)
@@ -49,6 +55,7 @@ def start(place: Place, settings: Settings, say: Say, *, empty: bool = False) ->
         supervisor.start("minder")
         if not within(READY_SECONDS, lambda: ask_mlflow(settings).good):
             raise _late(place, "mlflow", ask_mlflow(settings).fault)
+        write_atomically(place.folder / STARTED, versions.encode())
         say(f"PostgreSQL and MLflow (http://127.0.0.1:{settings.port}) run; backups go to {settings.store}")
 
 
@@ -143,11 +150,20 @@ def _check(place: Place, settings: Settings) -> None:
 
 
 def _has_google() -> bool:
-    import importlib.util
-
     with contextlib.suppress(ModuleNotFoundError):
         return importlib.util.find_spec("google.cloud.storage") is not None
     return False
+
+
+def _versions() -> str:
+    """What the programs that run were started from."""
+    return "".join(f"{name} {importlib.metadata.version(name)}\n" for name in ("mlflow", "psycopg", "supervisor"))
+
+
+def _read(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8")
+    return ""
 
 
 def _late(place: Place, name: str, fault: str) -> UserError:
