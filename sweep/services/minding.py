@@ -19,7 +19,7 @@ from training.errors import UserError
 
 MISSES = 3
 """How many times in a row a server may not answer before it is restarted."""
-GRACE = 60.0
+GRACE = 180.0
 """Seconds after its start for which a server need not answer, if it has not done so yet."""
 AGAIN = 60.0
 """Seconds after which a program that supervisord gave up is tried again, and a backup that failed."""

@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 def mlflow_words(settings: Settings) -> list[str]:
     """The command of the tracking server: on the loopback, with files in the store, served by it."""
     files = settings.store if is_address(settings.store) else f"file://{settings.store}"
-    words = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.port), "--workers", "2"]
+    words = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.port), "--workers", "1"]
     return [sys.executable, *words, "--serve-artifacts", "--artifacts-destination", f"{files}/artifacts"]
 
 
