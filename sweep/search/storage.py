@@ -51,6 +51,7 @@ class StudyStorage(InMemoryStorage):
         self._file = _Identity(url)
         self._there: dict[int, _Written] = {}
         self._changed: dict[int, set[int]] = {}
+        self._under_way = 0
         self._failing = False
         self._closing = threading.Event()
         self._work = threading.Event()
@@ -86,7 +87,7 @@ class StudyStorage(InMemoryStorage):
         self._closing.set()
         self._work.set()
         self._thread.join(timeout)
-        left = sum(map(len, self._changed.values()))
+        left = self._under_way + sum(map(len, self._changed.values()))
         if left or self._failing:
             self._warn("the search's database lacks some settings; the next launch fills it from the records")
         return left
@@ -144,10 +145,18 @@ class StudyStorage(InMemoryStorage):
                 study_id = next(iter(self._changed), None)
                 if study_id is None:
                     return
-                numbers = sorted(self._changed[study_id])
-            self._write(study_id, numbers)
+                # Out of the set first: a trial that ends while it is written is noted there again.
+                numbers, self._changed[study_id] = sorted(self._changed[study_id]), set()
+                self._under_way = len(numbers)
+            try:
+                self._write(study_id, numbers)
+            except Exception:
+                with self._lock:
+                    self._changed[study_id].update(numbers)
+                raise
+            finally:
+                self._under_way = 0
             with self._lock:
-                self._changed[study_id].difference_update(numbers)
                 if not self._changed[study_id]:
                     del self._changed[study_id]
 

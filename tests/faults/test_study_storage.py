@@ -95,6 +95,25 @@ def test_what_was_asked_and_told_is_in_the_database_and_is_taken_up_again(url: s
     ]
 
 
+def test_trial_that_ends_while_it_is_written_is_written_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = Search(url)
+    eventually(lambda: search.written)
+    back = search.storage._back
+    assert back is not None
+    create = back.create_new_trial
+
+    def slow(study_id: int, trial: optuna.trial.FrozenTrial) -> int:
+        there = int(create(study_id, trial))
+        search.tell(0, 70.0)
+        return there
+
+    monkeypatch.setattr(back, "create_new_trial", slow)
+    search.ask(0.1)
+    eventually(lambda: search.written)
+    assert search.storage.close() == 0
+    assert [(state.name, value) for _, state, value in kept(url)] == [("COMPLETE", 70.0)]
+
+
 def test_stopped_setting_keeps_its_scores_at_the_rungs(url: str) -> None:
     search = Search(url)
     search.ask(0.1)
