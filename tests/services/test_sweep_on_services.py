@@ -14,8 +14,7 @@ import pytest
 from sweep.services.place import OPTUNA, VARIABLE, Settings
 from sweep.services.probes import ask_mlflow
 from tests.services.heads import Head
-from tests.sweep.conftest import cache, reference  # noqa: F401
-from tests.sweep.conftest import Reference
+from tests.sweep.conftest import Reference, cache, reference  # noqa: F401
 from tests.sweep.launches import begin, eventually, run_to_end, scores, tables, weights
 from tests.training.bucket import NAME, Server, server  # noqa: F401
 
