@@ -10,6 +10,7 @@ from typing import Any
 from sweep.services import backups
 from sweep.services.place import Place, Settings, read_settings
 from sweep.services.probes import ask_mlflow, ask_postgres
+from sweep.services.running import PROGRAMS
 from sweep.services.shelf import shelf_of
 from sweep.services.starting import ROOM
 from sweep.services.supervising import Supervisor
@@ -38,12 +39,13 @@ def standing(place: Place) -> Standing:
     settings = read_settings(place)
     if settings is None:
         raise UserError("the services were never started here", place.folder, "sweep services start")
-    states = _states(place)
+    known = _known(place)
+    states = {name: _state(known.get(name)) for name in PROGRAMS}
     faults = {answer.name: answer.fault for answer in (ask_postgres(place), ask_mlflow(settings))}
     free = shutil.disk_usage(place.folder).free
     listed, unheard = _backups(settings)
-    late = bool(unheard) or _is_late(states, listed, settings)
-    good = not any(faults.values()) and free >= ROOM and not late and states.get("minder", "").startswith("RUNNING")
+    late = bool(unheard) or _is_late(known.get("minder"), listed, settings)
+    good = not any(faults.values()) and free >= ROOM and not late and states["minder"].startswith("RUNNING")
     payload = {
         "good": good,
         "programs": {name: {"state": state, "fault": faults.get(name, "")} for name, state in states.items()},
@@ -61,12 +63,14 @@ def standing(place: Place) -> Standing:
     return Standing(payload, lines)
 
 
-def _states(place: Place) -> dict[str, str]:
+def _known(place: Place) -> dict[str, dict[str, Any]]:
+    """What supervisord knows of each program; nothing where none runs."""
     supervisor = Supervisor(place)
-    if not supervisor.runs:
-        return {name: "STOPPED" for name in ("postgres", "mlflow", "minder")}
-    found = supervisor.states()
-    return {name: f"{found[name]['statename']} ({found[name]['description']})" for name in ("postgres", "mlflow", "minder")}
+    return supervisor.states() if supervisor.runs else {}
+
+
+def _state(known: dict[str, Any] | None) -> str:
+    return f"{known['statename']} ({known['description']})" if known else "STOPPED"
 
 
 def _answer(name: str, faults: dict[str, str]) -> str:
@@ -90,8 +94,10 @@ def _newest(listed: list[str]) -> str:
     return f"{len(listed)}, the newest {minutes:.0f} min old"
 
 
-def _is_late(states: dict[str, str], listed: list[str], settings: Settings) -> bool:
-    if not listed or not states.get("minder", "").startswith("RUNNING"):
+def _is_late(minder: dict[str, Any] | None, listed: list[str], settings: Settings) -> bool:
+    """Whether the minder has had the time for several backups, and there is no new one."""
+    if minder is None or minder["statename"] != "RUNNING":
         return False
-    age = (datetime.now(UTC) - backups.made_at(listed[0])).total_seconds() / 60
-    return age > LATE * settings.backup_minutes
+    longest = LATE * settings.backup_minutes
+    ages = [(datetime.now(UTC) - backups.made_at(name)).total_seconds() / 60 for name in listed[:1]]
+    return (minder["now"] - minder["start"]) / 60 > longest and all(age > longest for age in ages)

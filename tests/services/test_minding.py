@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from sweep.services.backups import FORMAT
 from sweep.services.minding import AGAIN, GRACE, MISSES, Minder
+from sweep.services.place import Settings
 from sweep.services.probes import Answer
+from sweep.services.standing import _is_late
 
 
 class Supervised:
@@ -78,3 +84,10 @@ def test_program_that_was_given_up_is_started_again_once_a_minute() -> None:
 def test_both_that_answer_are_left_alone() -> None:
     held = Supervised()
     assert held.look(5) == [True] * 5 and held.done == []
+
+
+@pytest.mark.parametrize(("up", "age", "late"), [(50, 50, True), (50, None, True), (50, 10, False), (10, 5000, False)])
+def test_backups_are_late_once_there_was_time_for_several(up: int, age: int | None, late: bool) -> None:
+    minder = {"statename": "RUNNING", "now": up * 60, "start": 0}
+    listed = [] if age is None else [(datetime.now(UTC) - timedelta(minutes=age)).strftime(FORMAT)]
+    assert _is_late(minder, listed, Settings(store="s", backup_minutes=15)) is late
