@@ -22,7 +22,7 @@ from sweep.services.supervising import Supervisor, within
 from training.errors import UserError
 from training.storage import write_atomically
 
-READY_SECONDS = 180.0
+READY_SECONDS = 300.0
 STARTED = "started"
 """The file that says what was started; other packages, and the servers are started again."""
 ROOM = 500 * 10**6

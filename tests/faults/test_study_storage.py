@@ -114,6 +114,14 @@ def test_trial_that_ends_while_it_is_written_is_written_again(url: str, monkeypa
     assert [(state.name, value) for _, state, value in kept(url)] == [("COMPLETE", 70.0)]
 
 
+def test_reason_is_the_deepest_one_that_says_something() -> None:
+    error = StorageInternalError("wrapped")
+    error.__cause__ = OSError("server closed the connection\nunexpectedly")
+    error.__cause__.__cause__ = KeyError(())
+    assert storage_module._reason(error) == "server closed the connection"
+    assert storage_module._reason(KeyError(())) == "KeyError"
+
+
 def test_stopped_setting_keeps_its_scores_at_the_rungs(url: str) -> None:
     search = Search(url)
     search.ask(0.1)

@@ -16,7 +16,7 @@ from sweep.services.place import VARIABLE, Place
 from sweep.services.supervising import Supervisor, end_orphans
 from tests.sweep.launches import OURS, SWEEP, eventually, processes
 
-PATIENCE = 280
+PATIENCE = 400
 
 
 def free_port() -> int:

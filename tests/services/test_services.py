@@ -19,7 +19,7 @@ from sweep.services.postgres import connected
 from tests.services.heads import Head, add_experiment, names_in_mlflow
 from tests.sweep.launches import eventually
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(900)
 slow, cluster = pytest.mark.slow, pytest.mark.cluster
 Heads = Callable[[str | Path], Head]
 

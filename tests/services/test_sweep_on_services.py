@@ -18,7 +18,7 @@ from tests.sweep.conftest import Reference, cache, reference  # noqa: F401
 from tests.sweep.launches import begin, eventually, run_to_end, scores, tables, weights
 from tests.training.bucket import NAME, Server, server  # noqa: F401
 
-pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(1800)]
 Heads = Callable[[str | Path], Head]
 
 
