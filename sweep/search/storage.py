@@ -306,7 +306,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what lies at the bottom of an error; what has no words there (an empty pair of brackets) is passed over."""
+    """The first line of what lies deepest in an error and has words: some drivers end with an empty pair of brackets."""
     said = [text for one in _causes(error) if any(map(str.isalpha, text := str(one).strip()))]
     text = said[-1] if said else type(error).__name__
     return masked(text.splitlines()[0])[:200]
