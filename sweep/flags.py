@@ -18,7 +18,8 @@ def launch_flags(verb: Verb) -> Verb:
     """Options that `launch` and `plan` share."""
     grid = grid_flag("A shipped grid, or a file.", required=True)
     data = click.option("--data", type=FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")
-    run = click.option("--run", type=FOLDER, metavar="DIR", help="The run folder; else runs/NAME.")
+    own = LocalFolder(path_type=Path, file_okay=False)
+    run = click.option("--run", type=own, metavar="DIR", help="The run folder; else runs/NAME.")
     store = click.option(
         "--store",
         type=click.Path(file_okay=False),
@@ -29,10 +30,39 @@ def launch_flags(verb: Verb) -> Verb:
     return grid(data(run(store(model(verb)))))
 
 
+class RunFolder(click.Path):
+    """A run folder: a folder of this machine, or its address in a bucket, whose files are then brought to the cache folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The folder on this machine; raises UserError where the address is none of a run folder, or does not answer."""
+        from training.objects import is_address
+
+        if is_address(str(value)) and not (ctx is not None and ctx.resilient_parsing):
+            from sweep.bucket.reading import brought
+
+            return brought(str(value))
+        return super().convert(value, param, ctx)
+
+
 def run_flags(verb: Verb) -> Verb:
     """Options that name a run folder to read; without them it is the only one below `runs`."""
-    run = click.option("--run", type=FOLDER, metavar="DIR", help="The run folder.")
+    says = "The run folder, or where it lies in a bucket: s3://BUCKET/FOLDER/runs/NAME."
+    run = click.option("--run", type=RunFolder(path_type=Path, file_okay=False), metavar="DIR", help=says)
     return run(grid_flag("The grid whose run folder is runs/NAME.")(verb))
+
+
+class LocalFolder(click.Path):
+    """A folder of this machine, which an address is refused for."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; raises UserError on an address of an object store."""
+        from training.errors import UserError
+        from training.objects import is_address
+
+        if is_address(str(value)):
+            remedy = "give the bucket with --store: the run folder's files are then kept there, too, and brought from there"
+            raise UserError("the run folder of a launch is on this machine", str(value).partition("://")[0] + "://", remedy)
+        return super().convert(value, param, ctx)
 
 
 def on_flag(verb: Verb) -> Verb:

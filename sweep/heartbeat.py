@@ -48,7 +48,7 @@ def refuse_beating(run: Path) -> None:
     It does not wait where the latest launch ended by itself, or was killed on this machine.
     """
     first = _first_beat(run)
-    if first is None or first.kernel == _kernel():
+    if first is None or first.kernel == kernel():
         return
     logging.getLogger(__name__).warning("watching whether the launch that last held %s (%s) is alive", run, first.holder)
     until = time.monotonic() + SILENT
@@ -78,7 +78,7 @@ def beating(run: Path, holder: str) -> Iterator[None]:
     Where another launch has taken the folder over all the same (this machine was cut off from it for long), the main thread is
     interrupted as by Ctrl-C.
     """
-    beat = Beat(holder, _kernel(), uuid.uuid4().hex, 0)
+    beat = Beat(holder, kernel(), uuid.uuid4().hex, 0)
     _write(run, beat)
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(run, beat, ended), name="heartbeat", daemon=True)
@@ -127,7 +127,8 @@ def _write(run: Path, beat: Beat) -> None:
         stream.write(json.dumps(asdict(beat)))
 
 
-def _kernel() -> str:
+def kernel() -> str:
+    """What names this machine's running kernel; empty where nothing does."""
     try:
         return BOOT.read_text(encoding="ascii").strip()
     except OSError:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from search_spaces.reading import load_grid
 from sweep.amend import changes, read_snapshot, write_snapshot
+from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState
 from sweep.experiment import executor_of, run_experiment, with_shares
@@ -87,7 +88,9 @@ def launch(options: LaunchOptions, console: Console | None = None, where: str = 
             plan, said = with_shares(prepare(options, read_data=True))
         for line in [*([where + _may_cost(plan, options)] if where else []), *said]:
             print_lines(console, line)
-        with hold(plan.run):
+        refuse_foreign_behind(plan.behind, plan.run, plan.grid.name)
+        tell = partial(print_lines, console, style="yellow")
+        with hold(plan.run), kept_behind(plan.behind, plan.run, tell):
             return _Launch(plan, options, console).run()
     except OSError as error:
         if error.errno not in FLEETING:

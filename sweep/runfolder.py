@@ -24,6 +24,9 @@ from training.storage import storage_errors, write_atomically
 
 MARK = "sweep.json"
 LOCK = ".lock"
+ELSEWHERE = ".elsewhere"
+"""In a copy of a run folder: a launch on another machine goes on with it."""
+FIRST_TRACES = (LOCK, HEARTBEAT, ELSEWHERE, ".behind.json")
 SCHEMA = 1
 PATIENCE = 0.5
 """Seconds for which a run folder that is held is tried again."""
@@ -106,7 +109,7 @@ def refuse_foreign(run: Path, grid: str) -> None:
 
 def _is_first_trace(name: str) -> bool:
     """Whether a launch that is killed before it has marked its folder leaves this."""
-    return name in (LOCK, HEARTBEAT) or (name.startswith(f".{MARK}.") and name.endswith(".tmp"))
+    return name in FIRST_TRACES or (name.startswith(f".{MARK}.") and name.endswith(".tmp"))
 
 
 def open_run(run: Path, grid: str) -> RunMark:
@@ -167,7 +170,9 @@ def _taken(stream: IO[str]) -> bool:
 
 
 def is_held(run: Path) -> bool:
-    """Whether a launch is using the run folder now."""
+    """Whether a launch is using the run folder now, or what it is a copy of."""
+    if (run / ELSEWHERE).exists():
+        return True
     try:
         with (run / LOCK).open(encoding="utf-8") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)

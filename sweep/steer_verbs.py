@@ -15,6 +15,8 @@ import click
 from sweep.away.verbs import status_there, stop_there
 from sweep.flags import FOLDER, budget_flags, json_flag, on_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
+from sweep.runfolder import ELSEWHERE
+from training.errors import UserError
 
 
 @click.command()
@@ -28,6 +30,9 @@ def status(ctx: click.Context, run: Path | None, grid: str | None, watch: bool, 
     if on not in (None, "local"):
         ctx.exit(status_there(str(on), run, grid, watch=watch, as_json=as_json))
     folder = existing_run(run, grid)
+    if watch and (folder / ELSEWHERE).exists():
+        remedy = "leave --watch out, or look where it runs: --on cluster.yaml"
+        raise UserError("what running trials do is not in the bucket, so there is nothing to watch", "", remedy)
     if watch and not as_json:
         from sweep.watch.following import follow
 
@@ -50,10 +55,14 @@ def stop(ctx: click.Context, run: Path | None, grid: str | None, now: bool, on: 
     folder = existing_run(run, grid)
     from rich.console import Console
 
+    from sweep.bucket.reading import pass_on_stop
     from sweep.steer import request_stop
     from sweep.words import print_lines
 
-    print_lines(Console(), request_stop(folder, now=now))
+    said = request_stop(folder, now=now)
+    if pass_on_stop(folder):
+        said = said.partition("\n")[0] + "; it hears of this through the bucket, within some seconds"
+    print_lines(Console(), said)
 
 
 @click.command()

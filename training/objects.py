@@ -50,6 +50,14 @@ class Sent:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a store tells of an object: its size in bytes, and when it was put there (nanoseconds of the store's clock)."""
+
+    size: int
+    changed: int
+
+
 def is_address(text: str) -> bool:
     """Whether a text means an object store and no folder."""
     return text.partition("://")[0] in SCHEMES and "://" in text
@@ -157,6 +165,39 @@ class ObjectStore:
 
         return self._persevere(once, f"{self.address}/{folder} can't be listed")
 
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly below a folder, without it."""
+        from pyarrow.fs import FileSelector
+
+        def once() -> list[str]:
+            with self._asked():
+                found = self._files.get_file_info(FileSelector(self._at(folder), allow_not_found=True))
+            return sorted(item.base_name for item in found if not item.is_file)
+
+        return self._persevere(once, f"{self.address}/{folder} can't be listed")
+
+    def listing(self, folder: str) -> dict[str, Seen]:
+        """Every object below a folder, by its name below the address."""
+        from pyarrow.fs import FileSelector
+
+        def once() -> dict[str, Seen]:
+            with self._asked():
+                found = self._files.get_file_info(FileSelector(self._at(folder), allow_not_found=True, recursive=True))
+            cut = len(self.root) + 1
+            return {item.path[cut:]: Seen(item.size, item.mtime_ns or 0) for item in found if item.is_file}
+
+        return self._persevere(once, f"{self.address}/{folder} can't be listed")
+
+    def look(self, name: str) -> Seen | None:
+        """What can be seen of an object without reading it; None where there is none."""
+
+        def once() -> Seen | None:
+            with self._asked():
+                item = self._files.get_file_info(self._at(name))
+            return Seen(item.size, item.mtime_ns or 0) if item.is_file else None
+
+        return self._persevere(once, f"{self.address}/{name} can't be read")
+
     def delete(self, name: str) -> None:
         """Delete an object, if it is there."""
 
@@ -176,7 +217,7 @@ class ObjectStore:
         self._persevere(once, f"{self.address}/{folder} can't be deleted")
 
     def _at(self, name: str) -> str:
-        return f"{self.root}/{name}"
+        return f"{self.root}/{name}".rstrip("/")
 
     def _persevere(self, action: Callable[[], T], cause: str) -> T:
         try:

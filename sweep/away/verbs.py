@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sweep.flags import FOLDER, on_flag, run_flags
+from sweep.flags import FOLDER, grid_flag, on_flag, run_flags
 
 
 @click.command()
@@ -25,17 +25,29 @@ def logs(ctx: click.Context, run: Path | None, grid: str | None, on: str | None,
 
 
 @click.command()
-@run_flags
+@click.option("--run", metavar="DIR", help="The run folder there, or its address: s3://BUCKET/FOLDER/runs/NAME.")
+@grid_flag("The grid whose run folder is runs/NAME.")
 @on_flag
 @click.option("--to", type=FOLDER, metavar="DIR", help="Where it goes; else runs/NAME.")
-def fetch(run: Path | None, grid: str | None, on: str | None, to: Path | None) -> None:
-    """Bring records (so tables) and databases of a sweep on a cluster here: what changed since the last time, no weights."""
+def fetch(run: str | None, grid: str | None, on: str | None, to: Path | None) -> None:
+    """Bring records (so tables) of a sweep here, from its cluster or its bucket: what changed since the last time, no weights.
+
+    From a cluster come databases, too. From a bucket (--run s3://BUCKET/FOLDER/runs/NAME) it needs no cluster at all.
+    """
+    from training.objects import is_address
+
+    if run is not None and is_address(run):
+        from sweep.bucket.reading import fetch_shown as fetch_from_bucket
+
+        fetch_from_bucket(run, to)
+        return
+    folder = Path(run) if run is not None else None
     from sweep.away.cluster import open_cluster
     from sweep.away.place import find_cluster
     from sweep.away.showing import fetch_shown
 
     with open_cluster(find_cluster(on)) as cluster:
-        fetch_shown(cluster, run, grid, to)
+        fetch_shown(cluster, folder, grid, to)
 
 
 def status_there(on: str, run: Path | None, grid: str | None, *, watch: bool, as_json: bool) -> int:

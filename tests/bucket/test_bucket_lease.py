@@ -1,0 +1,118 @@
+"""One launch at a time has a run folder's files in a bucket, as far as that can be seen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sweep.bucket import lease
+from sweep.bucket.lease import LEASE, leased, read_lease
+from tests.bucket.machines import folder, objects
+from tests.sweep.launches import eventually
+from tests.training.bucket import Server
+from training.errors import UserError
+
+
+@pytest.fixture
+def interrupts() -> Iterator[list[int]]:
+    """Interrupts that came."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    yield heard
+    signal.signal(signal.SIGINT, before)
+
+
+def left_by(run: Path, place: str, count: int = 3) -> None:
+    """A launch that was killed has left this."""
+    objects(run).write(
+        LEASE, json.dumps({"holder": "process 1 on away", "place": place, "launch": "x", "count": count}).encode()
+    )
+
+
+def test_second_launch_elsewhere_is_refused_and_named_the_holder(bucket: Server, tmp_path: Path) -> None:
+    one, other = folder(tmp_path / "one"), folder(tmp_path / "other")
+    with leased(objects(one), one) as lost:
+        with pytest.raises(UserError, match="a launch elsewhere goes on"), leased(objects(other), other):
+            pass
+        assert not lost.is_set()
+    with leased(objects(other), other):
+        pass
+    assert read_lease(objects(one)) is None
+
+
+def test_launch_that_is_dead_is_waited_for_and_taken_over(bucket: Server, tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    left_by(run, "another kernel:/all")
+    with leased(objects(run), run):
+        seen = read_lease(objects(run))
+        assert seen is not None and seen.launch != "x"
+
+
+def test_launch_of_this_very_folder_is_known_to_be_dead(
+    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = folder(tmp_path)
+    with leased(objects(run), run):
+        mine = read_lease(objects(run))
+    assert mine is not None
+    left_by(run, mine.place)
+    monkeypatch.setattr(lease, "SILENT", 1e9)
+    with leased(objects(run), run):
+        pass
+
+
+def test_of_two_that_begin_at_once_the_one_written_over_ends(
+    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have found nothing before either wrote."""
+    both = threading.Barrier(2)
+    monkeypatch.setattr(lease, "_refuse_counting", lambda objects, mine: both.wait(20))
+    monkeypatch.setattr(lease, "SETTLED", 0.5)
+    ended: list[str] = []
+    over = threading.Event()
+
+    def launch(run: Path) -> None:
+        try:
+            with leased(objects(run), run):
+                ended.append("ran")
+                over.wait(20)
+        except UserError:
+            ended.append("refused")
+            over.set()
+
+    runs = [folder(tmp_path / name) for name in ("one", "other")]
+    threads = [threading.Thread(target=launch, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(ended) == ["ran", "refused"]
+
+
+def test_launch_that_was_taken_over_is_interrupted(bucket: Server, tmp_path: Path, interrupts: list[int]) -> None:
+    run = folder(tmp_path)
+    with leased(objects(run), run) as lost:
+        left_by(run, "another kernel:/all")
+        assert lost.wait(20)
+        eventually(lambda: interrupts, "the interrupt", 20)
+    seen = read_lease(objects(run))
+    assert seen is not None and seen.launch == "x"
+
+
+def test_launch_counts_on_through_a_server_that_is_away(
+    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupts: list[int]
+) -> None:
+    monkeypatch.setattr("training.objects.WAITS", (0.0,))
+    run = folder(tmp_path)
+    with leased(objects(run), run) as lost:
+        bucket.stop()
+        assert not lost.wait(0.5)
+        bucket.start()
+        before = read_lease(objects(run))
+        eventually(lambda: read_lease(objects(run)) != before, "another count", 20)
+    assert not lost.is_set() and interrupts == []
