@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from sweep.away.verbs import status_there, stop_there
-from sweep.flags import FOLDER, budget_flags, json_flag, on_flag, retry_flag, run_flags
+from sweep.flags import budget_flags, json_flag, on_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
 from sweep.runfolder import ELSEWHERE
 from training.errors import UserError
@@ -86,7 +86,9 @@ def resume(
 
 @click.command()
 @run_flags
-@click.option("--store", type=FOLDER, metavar="DIR", help="A store that sweeps share, instead of a run folder's.")
+@click.option(
+    "--store", metavar="PLACE", help="A store that sweeps share, a folder or s3://BUCKET/FOLDER; else the run folder's."
+)
 @click.option(
     "--keep",
     type=click.Choice(["best", "all-records", "none"]),
@@ -101,7 +103,7 @@ def resume(
 def gc(
     run: Path | None,
     grid: str | None,
-    store: Path | None,
+    store: str | None,
     keep: str,
     encoded_days: float | None,
     forget: str | None,
@@ -113,22 +115,25 @@ def gc(
     Looked at are trained phases, checkpoints inside phases and trunks of the store, what was set aside as damaged, and
     (with --encoded-days) tokenised data. Every run folder that uses the store is asked. While one of them is unfinished, all
     pretraining and intermediate phases stay, and everything that no record accounts for: it could still be shared. A phase
-    stays while it is being trained, and where its weights are in MLflow's model registry.
+    stays while it is being trained, and where its weights are in MLflow's model registry. In a bucket every sweep is asked whose
+    records are there, and what was put within the last day stays.
     """
     from rich.console import Console
 
     from sweep.gc.needs import Keep
     from sweep.gc.removal import render, tidy_store
     from sweep.words import print_lines
+    from training.objects import is_address
 
-    found = tidy_store(
-        existing_run(run, grid) if store is None else None,
-        store,
-        keep=Keep(keep),
-        encoded_days=encoded_days,
-        forget=forget,
-        delete=delete,
-    )
+    wishes: dict[str, Any] = {"encoded_days": encoded_days, "forget": forget, "delete": delete}
+    if store is not None and is_address(store):
+        from sweep.bucket.clearing import tidy_bucket
+
+        found = tidy_bucket(store, keep=Keep(keep), **wishes)
+    elif store is not None:
+        found = tidy_store(None, Path(store), keep=Keep(keep), **wishes)
+    else:
+        found = tidy_store(existing_run(run, grid), keep=Keep(keep), **wishes)
     if as_json:
         click.echo(json.dumps(found.payload(), indent=1))
     else:

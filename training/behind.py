@@ -65,7 +65,7 @@ class Behind:
 
     def peek(self, kind: str, key: str) -> Bundle | None:
         """What the manifest says; None where there is none that can be read."""
-        return _bundle(self.objects.read(_manifest(kind, key)))
+        return read_bundle(self.objects.read(_manifest(kind, key)))
 
     def fetch(self, kind: str, key: str, folder: Path) -> Bundle | None:
         """Take a bundle's files into an empty folder; None where there is none.
@@ -79,7 +79,7 @@ class Behind:
                 return None
             wrong = self._take(content, folder)
             if not wrong:
-                return _bundle(content)
+                return read_bundle(content)
             if content == before:
                 break
         self.set_aside(kind, key)
@@ -87,7 +87,7 @@ class Behind:
 
     def _take(self, content: bytes, folder: Path) -> str:
         """Take what a manifest names; the name of the first file that is not as it says, empty where all are."""
-        bundle = _bundle(content)
+        bundle = read_bundle(content)
         if bundle is None:
             return "the manifest can't be read"
         with storage_errors(folder):
@@ -117,7 +117,8 @@ def _manifest(kind: str, key: str) -> str:
     return f"manifests/{kind}/{key}.json"
 
 
-def _bundle(content: bytes | None) -> Bundle | None:
+def read_bundle(content: bytes | None) -> Bundle | None:
+    """What a manifest's content says; None where it makes no sense."""
     try:
         return None if content is None else from_payload(Bundle, json.loads(content), "a bundle")
     except (ValueError, Faults):
@@ -126,7 +127,7 @@ def _bundle(content: bytes | None) -> Bundle | None:
 
 def _folders(content: bytes | None) -> set[str]:
     """Where the files of a manifest lie."""
-    bundle = _bundle(content)
+    bundle = read_bundle(content)
     return {sent.object.rpartition("/")[0] for sent in bundle.files.values()} if bundle else set()
 
 

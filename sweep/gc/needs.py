@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -105,7 +106,7 @@ def _ask(user: User, mark: RunMark, keep: Keep, needs: Needs) -> None:
     waiting, more = waiting_trials(user.run, set_aside=False)
     for record in waiting:
         _need(needs, record, f"of a trial that waits at a rung ({user.run})")
-    _need_registered(needs, user.run, records)
+    _need_registered(needs, user, records)
     if not settled or damaged or more:
         needs.unsettled.append(user)
         needs.chained.update(mark.chained)
@@ -117,9 +118,9 @@ def _need(needs: Needs, record: TrialRecord, why: str) -> None:
         needs.keys.setdefault(phase.key, why)
 
 
-def _need_registered(needs: Needs, run: Path, records: Iterable[TrialRecord]) -> None:
+def _need_registered(needs: Needs, user: User, records: Iterable[TrialRecord]) -> None:
     """What the registry names; where it can't be asked, the final weights of every trial."""
-    named = registered_trials(run)
+    named = None if user.copied and not os.environ.get("MLFLOW_TRACKING_URI") else registered_trials(user.run)
     keys, trials = named if named is not None else (set(), {record.trial for record in records})
     why = "MLflow's registry names its weights" if named is not None else "MLflow can't be asked whether its registry names it"
     for key in keys:

@@ -37,7 +37,7 @@ MOST_SHOWN = 200
 class Tidied:
     """What was found: `going` may be removed, or was (`deleted`), `staying` may not; `missing` users can't be asked."""
 
-    store: Path
+    store: Path | str
     users: list[User]
     missing: list[User]
     going: list[Item] = field(default_factory=list)

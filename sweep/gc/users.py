@@ -23,12 +23,16 @@ USERS, LOCK = ".users", ".lock"
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A sweep that writes to a store. `mark` is None where its run folder is gone, unreadable or another sweep's now."""
+    """A sweep that writes to a store. `mark` is None where its run folder is gone, unreadable or another sweep's now.
+
+    `copied` is set where `run` holds what was brought from a bucket: records, and no database of MLflow.
+    """
 
     sweep: str
     run: Path
     grid: str
     mark: RunMark | None = None
+    copied: bool = False
 
 
 @contextlib.contextmanager

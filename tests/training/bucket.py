@@ -104,7 +104,7 @@ class Way:
         with contextlib.suppress(OSError):
             while content := source.recv(4096):
                 if counted and self._reached(len(content)):
-                    content = content[: max(0, len(content) - (self.passed - self.after))]
+                    content = _cut(content, max(0, len(content) - (self.passed - self.after)))
                     sink.sendall(content)
                     self.then()
                     break
@@ -117,6 +117,12 @@ class Way:
         with self._lock:
             before, self.passed = self.passed, self.passed + count
             return before < self.after <= self.passed
+
+
+def _cut(content: bytes, count: int) -> bytes:
+    """The first bytes, without half of a request's head, which Python's server takes for a whole one."""
+    begun = content.startswith((b"PUT ", b"POST ", b"DELETE "))
+    return b"" if begun and b"\r\n\r\n" not in content[:count] else content[:count]
 
 
 @pytest.fixture(scope="module")
