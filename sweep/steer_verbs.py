@@ -115,8 +115,8 @@ def gc(
     Looked at are trained phases, checkpoints inside phases and trunks of the store, what was set aside as damaged, and
     (with --encoded-days) tokenised data. Every run folder that uses the store is asked. While one of them is unfinished, all
     pretraining and intermediate phases stay, and everything that no record accounts for: it could still be shared. A phase
-    stays while it is being trained, and where its weights are in MLflow's model registry. In a bucket every sweep is asked whose
-    records are there, and what was put within the last day stays.
+    stays while it is being trained, and where its weights are in MLflow's model registry. In a bucket every sweep is asked
+    whose records are there, and what was put within the last day stays.
     """
     from rich.console import Console
 

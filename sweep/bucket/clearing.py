@@ -1,7 +1,8 @@
 """`sweep gc --store s3://...`: what no sweep needs of a bucket, and its removal.
 
-* Who uses a bucket is in it: every sweep keeps its run folder's files below `runs/`, and is asked there as `sweep.gc.needs` asks
-  run folders. A sweep of this machine is asked where it lies, and so is its MLflow.
+* Who uses a bucket is in it: every sweep keeps its run folder's files below `runs/`, and is asked through a copy of them as
+  `sweep.gc.needs` asks run folders. MLflow's registry is asked where MLFLOW_TRACKING_URI names it; a registry in the run folder
+  of some machine can't be, so without it the final weights of every trial stay.
 * There are no claims in a bucket. So what was put within the last day stays whatever it is, nothing is removed that changed
   since it was listed, and a sweep that appears meanwhile ends the removal. What goes all the same while somebody begins to use
   it costs time: it is trained again.
@@ -86,7 +87,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Thing:
-    """A manifest (or none) with its puts, their bytes in all, and when the last of them was put (seconds of the store's clock)."""
+    """A manifest (or none) with its puts, their bytes in all, and when the last was put (seconds of the store's clock)."""
 
     room: str
     kind: str
@@ -107,8 +108,8 @@ def tidy_bucket(
 ) -> Tidied:
     """Find what may go from the store at an address, and remove it with `delete`.
 
-    `forget` names a sweep whose needs count for nothing this time; its records stay. Raises UserError when there is no store, or
-    the sweep to forget is not known or runs, or another began meanwhile; OtherVersionError, StoreError.
+    `forget` names a sweep whose needs count for nothing this time; its records stay. Raises UserError when there is no store,
+    or the sweep to forget is not known or runs, or another began meanwhile; OtherVersionError, StoreError.
     """
     objects = open_objects(checked(address))
     if objects.impatient().look(MARK) is None:

@@ -9,10 +9,8 @@ from pathlib import Path
 from sweep.bucket.files import RUNS
 from sweep.bucket.lease import LEASE, SILENT
 from sweep.bucket.reading import brought
-from sweep.gc.users import USERS, User, users_of
-from sweep.options import cache_folder
+from sweep.gc.users import User
 from sweep.runfolder import ELSEWHERE, MARK, read_mark
-from training.behind import local_store
 from training.errors import Faults, UserError
 from training.objects import ObjectStore
 
@@ -22,12 +20,11 @@ def users_behind(objects: ObjectStore, forget: str | None = None) -> list[User]:
 
     A run folder whose mark is not there though a launch holds it is one that has just begun: nothing is known of its needs.
     """
-    here = {user.sweep: user for user in _here(objects)}
     found: dict[str, User] = {}
     for name in objects.folders(RUNS):
         user = _user(objects, name)
         if user is not None:
-            found[user.sweep] = here.get(user.sweep, user)
+            found[user.sweep] = user
     if forget is not None:
         if forget not in found:
             raise UserError("no sweep of this id uses the store", forget, f"those that do: {', '.join(found) or 'none'}")
@@ -35,13 +32,6 @@ def users_behind(objects: ObjectStore, forget: str | None = None) -> list[User]:
             raise UserError("the sweep to forget is running", forget, "stop it first")
         del found[forget]
     return [found[sweep] for sweep in sorted(found)]
-
-
-def _here(objects: ObjectStore) -> list[User]:
-    """Sweeps of this machine that use the store, whose own folders say more than what is in the bucket."""
-    store = local_store(cache_folder().absolute(), objects.address)
-    found = users_of(store) if (store / USERS).is_dir() else []
-    return [user for user in found if user.mark is not None]
 
 
 def _user(objects: ObjectStore, name: str) -> User | None:
