@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from training.beginning import draws_digest, shared_tensors
+from training.behind import behind_at
 from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.packs import Vocabulary
@@ -69,7 +70,8 @@ def material_of(order: Order) -> Material:
     keep_to_share(order.runtime)
     use_threads(order.runtime.threads)
     tokenizer = load_tokenizer(job.model_folder)
-    corpus = Corpus(job.sources, tokenizer, job.identity.model.tokenizer, folder=job.encoded)
+    behind = behind_at(order.behind) if order.behind else None
+    corpus = Corpus(job.sources, tokenizer, job.identity.model.tokenizer, folder=job.encoded, behind=behind)
     data = [training_set(corpus, use) for use in phase.tasks]
     model = without_weights(job.model_folder, [job.sources[use.task].row for use in phase.tasks])
     return Material(model, phase, data, vocabulary_of(model, tokenizer), order.runtime)

@@ -144,11 +144,12 @@ def address_behind(root: Path) -> str:
 def behind_of(root: Path) -> Behind | None:
     """What is behind a local store, or None; nothing is asked of it. Raises StoreError."""
     address = address_behind(root)
-    return _opened(address) if address else None
+    return behind_at(address) if address else None
 
 
 @functools.cache
-def _opened(address: str) -> Behind:
+def behind_at(address: str) -> Behind:
+    """What is at an address; nothing is asked of it. Raises UserError where the address has another form."""
     return Behind(open_objects(checked(address)))
 
 

@@ -2,7 +2,8 @@
 
 * What is brought is filled into a temporary folder and renamed, one process of a machine at a time: there whole or not at all.
 * `.behind/<key>` notes that a phase is known to be behind, so that a machine asks for it once.
-* Phases that are behind and were not used for an hour make room, longest unused first, where the disk has little left.
+* Phases, checkpoints and trunks that are behind and were not used for an hour make room, longest unused first, where the disk
+  has little left.
 * A checkpoint or a trunk that can't be put behind is a line in the log: it is here, and elsewhere it costs time alone.
 """
 
@@ -66,25 +67,45 @@ def keep_behind(behind: Behind, root: Path, key: str, folder: Path, *, asked: bo
 
 
 def make_room(root: Path, need: int) -> None:
-    """Remove phases that are behind, longest unused first, until `need` bytes fit beside the spare share of the disk.
+    """Remove what is behind, longest unused first, until `need` bytes fit beside the spare share of the disk.
 
-    Phases that were used within the hour stay, and so does what somebody trains; what can't be removed is left.
+    Phases that were used within the hour stay, checkpoints and trunks that were written within it, and what somebody trains;
+    what can't be removed is left.
     """
-    for note in sorted((root / ".behind").glob("*"), key=_used):
+    kept = [path for room in ROOMS for path in (root / room).glob("*.safetensors")]
+    for path in sorted([*(root / ".behind").glob("*"), *kept], key=_used):
         disk = shutil.disk_usage(root)
-        if disk.free - need >= SPARE * disk.total or time.time() - _used(note) < IN_USE:
+        if disk.free - need >= SPARE * disk.total or time.time() - _used(path) < IN_USE:
             return
-        with contextlib.suppress(PhaseBusyError, StoreError, OSError), ExitStack() as held:
-            for name in (note.name, f"fetch-{note.name}"):
-                held.enter_context(claim(root, name, poll=0.0, wait=False))
-            for folder in root.glob(f"*--{note.name}"):
-                shutil.rmtree(folder.rename(root / f"{REMOVING}{uuid.uuid4().hex[:12]}"), ignore_errors=True)
-            note.unlink()
+        with contextlib.suppress(PhaseBusyError, StoreError, OSError):
+            if path.parent.name in ROOMS:
+                _remove_checkpoint(root, path)
+            else:
+                _remove_phase(root, path)
 
 
-def _used(note: Path) -> float:
+def _remove_phase(root: Path, note: Path) -> None:
+    with ExitStack() as held:
+        for name in (note.name, f"fetch-{note.name}"):
+            held.enter_context(claim(root, name, poll=0.0, wait=False))
+        for folder in root.glob(f"*--{note.name}"):
+            shutil.rmtree(folder.rename(root / f"{REMOVING}{uuid.uuid4().hex[:12]}"), ignore_errors=True)
+        note.unlink()
+
+
+def _remove_checkpoint(root: Path, path: Path) -> None:
+    """Remove a checkpoint or a trunk, if one that is no less far is behind; whoever reads it at this moment goes on."""
+    from training.checkpoint import peek_step  # not above: who only looks at a store needs no torch
+
+    with claim(root, path.stem.partition("@")[0], poll=0.0, wait=False):
+        step, behind = peek_step(path), step_behind(path)
+        if step is not None and behind is not None and 0 <= step <= behind:
+            path.unlink()
+
+
+def _used(path: Path) -> float:
     try:
-        return note.stat().st_mtime
+        return path.stat().st_mtime
     except OSError:
         return float("inf")
 
@@ -121,6 +142,7 @@ def put_checkpoint(path: Path, step: int) -> None:
             behind.replace(kind, path.stem, {path.name: path}, step)
         elif behind.peek(kind, path.stem) is None:
             behind.put(kind, path.stem, {path.name: path}, step=step)
+        make_room(path.parent.parent, 0)
     except StoreError as error:
         forgive(f"the checkpoint {path.name} is on this machine alone", error)
 

@@ -42,11 +42,15 @@ class ChainJob:
 
 @dataclass(frozen=True)
 class Order:
-    """What the leader of a team asks the others to take part in: the phase of this number of a chain, and how it runs."""
+    """What the leader of a team asks the others to take part in: the phase of this number of a chain, and how it runs.
+
+    `behind` is the address of what is behind the store (empty: nothing), which another machine may not know yet.
+    """
 
     job: ChainJob
     number: int
     runtime: Runtime
+    behind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

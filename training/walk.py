@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from training.behind import address_behind
 from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.joined import join
@@ -136,7 +137,8 @@ class Walk:
         last = number + 1 == len(job.identity.phases)
         data = [training_set(self.corpus, use) for use in identity.tasks]
         fitted, gauge = micro_batch_fit(identity, data, runtime, self.notes).size, Gauge(model, runtime.device)
-        with self.team.training(Order(job, number, runtime), len(list(model.parameters()))):
+        order = Order(job, number, runtime, behind=address_behind(job.store))
+        with self.team.training(order, len(list(model.parameters()))):
             trained = train_phase(
                 model,
                 identity,

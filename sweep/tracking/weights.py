@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 
 from sweep.runfolder import store_of
 from sweep.tracking import names
+from training.behind import PHASES, behind_of
 from training.record import Status, TrialRecord
 
 MEGABYTE = 10**6
@@ -21,23 +22,38 @@ def phase_folder(run_folder: Path, key: str) -> Path | None:
     return found[0].parent.resolve() if found else None
 
 
+def phase_address(run_folder: Path, key: str) -> str:
+    """Where the files of a finished phase lie in the bucket behind the store; empty where they do not. Raises StoreError."""
+    behind = behind_of(store_of(run_folder))
+    bundle = behind.peek(PHASES, key) if behind else None
+    if behind is None or bundle is None or not bundle.files:
+        return ""
+    return f"{behind.objects.address}/{next(iter(bundle.files.values())).object.rpartition('/')[0]}"
+
+
 def log_model(client: Any, record: TrialRecord, run: Any, run_folder: Path, copy_below_mb: float) -> str | None:
-    """Log the final weights as a model of `run`; returns its id, or None when there are no weights of the trial's own."""
+    """Log the final weights as a model of `run`; returns its id, or None when there are no weights of the trial's own.
+
+    Small ones that are on this machine are put into MLflow. Others are linked: in the bucket, if they are there, since a
+    machine's disk goes with it. Raises StoreError where the bucket does not answer, so that the trial is mirrored later.
+    """
     if record.status is not Status.FINISHED or not record.phases:
         return None
-    folder = phase_folder(run_folder, record.phases[-1].key)
-    if folder is None:
+    key = record.phases[-1].key
+    folder = phase_folder(run_folder, key)
+    small = folder is not None and _size(folder) < copy_below_mb * MEGABYTE
+    place = phase_address(run_folder, key) or (folder.as_uri() if folder else "")
+    if not place:
         return None
-    small = _size(folder) < copy_below_mb * MEGABYTE
     model = client.create_logged_model(
         run.info.experiment_id,
         name=record.trial.translate(str.maketrans("/:.%\"'", "______")),
         source_run_id=run.info.run_id,
-        tags=_tags(record, folder, small),
+        tags=_tags(record, place, small),
         params=names.params(record),
         model_type="safetensors",
     )
-    if small:
+    if small and folder is not None:
         _add_files(client, model, folder)
     client.finalize_logged_model(model.model_id, "READY")
     _link(client, run.info.run_id, model.model_id)
@@ -51,11 +67,11 @@ def drop_models(client: Any, run: Any) -> None:
         client.delete_logged_model(model.model_id)
 
 
-def _tags(record: TrialRecord, folder: Path, small: bool) -> dict[str, str]:
+def _tags(record: TrialRecord, place: str, small: bool) -> dict[str, str]:
     tags = {
         names.TRIAL_TAG: record.trial,
         names.PHASE_TAG: record.phases[-1].key,
-        names.WEIGHTS_TAG: folder.as_uri(),
+        names.WEIGHTS_TAG: place,
         "model": record.model,
         "intermediate": record.intermediate,
         "target": ",".join(record.targets),

@@ -151,7 +151,7 @@ def bucket(server: Server) -> Iterator[Server]:
 
 def forget() -> None:
     """Have addresses opened anew."""
-    for known in (objects.open_objects, behind._opened, behind.local_store):
+    for known in (objects.open_objects, behind.behind_at, behind.local_store):
         known.cache_clear()
 
 

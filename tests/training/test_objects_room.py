@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 
 from tests.training.bucket import Server, bucket, machine, server
 from tests.training.stored import published
-from training.fetching import IN_USE, make_room
+from training.fetching import IN_USE, bring_checkpoint, make_room, put_checkpoint
 from training.store import PhaseStore
+from training.tensorfile import write_tensors
 
 __all__ = ["bucket", "server"]
 KEYS = ("1111111111111111", "2222222222222222", "3333333333333333")
@@ -93,3 +95,38 @@ def test_store_without_anything_behind_it_keeps_all(tmp_path: Path, monkeypatch:
     for key in KEYS:
         published(store, key)
     assert here(store) == list(KEYS) and store.find(KEYS[0]) is not None
+
+
+def kept(store: PhaseStore, path: Path, step: int, hours: float, behind: int | None) -> Path:
+    """A checkpoint or a trunk that was written so many hours ago; `behind` is the step of the one that is behind."""
+    path.parent.mkdir(exist_ok=True)
+    for written in (behind, step):
+        if written is not None:
+            write_tensors(path, {"a": torch.arange(8.0)}, {"position": f'{{"step": {written}}}'})
+        if written == behind and behind is not None:
+            put_checkpoint(path, behind)
+    os.utime(path, (path.stat().st_mtime - hours * IN_USE,) * 2)
+    return path
+
+
+def test_checkpoints_and_trunks_that_are_behind_make_room_and_come_back(store: PhaseStore, disk: Callable[[int], None]) -> None:
+    checkpoint = kept(store, store.checkpoint_path("5" * 16), 3, 20, 3)
+    trunk = kept(store, store.trunk_path("6" * 16, 2), 3, 20, 3)
+    disk(2)
+    make_room(store.root, 0)
+    assert not checkpoint.exists() and not trunk.exists() and here(store) == list(KEYS[1:])
+    for path in (checkpoint, trunk):
+        assert bring_checkpoint(path, lambda folder, cause: None) and path.exists()
+
+
+def test_checkpoint_that_is_further_than_what_is_behind_or_new_or_claimed_stays(
+    store: PhaseStore, disk: Callable[[int], None]
+) -> None:
+    further = kept(store, store.checkpoint_path("5" * 16), 4, 20, 3)
+    alone = kept(store, store.checkpoint_path("6" * 16), 4, 20, None)
+    new = kept(store, store.checkpoint_path("7" * 16), 3, 0, 3)
+    busy = kept(store, store.trunk_path("8" * 16, 2), 3, 20, 3)
+    disk(0)
+    with store.claim(f"{'8' * 16}@2"):
+        make_room(store.root, 0)
+    assert all(path.exists() for path in (further, alone, new, busy)) and here(store) == []
