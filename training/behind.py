@@ -178,5 +178,9 @@ def check_behind(root: Path | None) -> None:
     if objects.read(MARK) is None:
         objects.write(MARK, json.dumps({"schema": SCHEMA}).encode() + b"\n")
     content = objects.read(MARK)
-    if content is None or json.loads(content) != {"schema": SCHEMA}:
+    if content is None or not content.lstrip().startswith(b"{"):
+        seen = (content or b"").decode(errors="replace")[:40]
+        remedy = "delete it; a server that knows no trailing checksums needs AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+        raise StoreError(f"{objects.address}/{MARK} is not what was put there", seen, remedy)
+    if content != json.dumps({"schema": SCHEMA}).encode() + b"\n":
         raise StoreError(f"{objects.address} is another version's store", (content or b"").decode(), "give another --store")

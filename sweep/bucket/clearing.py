@@ -15,15 +15,17 @@ import functools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sweep.bucket.files import RUNS
 from sweep.bucket.users import users_behind
 from sweep.gc.finding import Item
 from sweep.gc.needs import Keep, Needs, needs_of
 from sweep.gc.removal import Tidied
+from sweep.gc.users import User
 from training.behind import CHECKPOINTS, ENCODED, MARK, PHASES, Behind, Bundle, read_bundle
 from training.errors import UserError
 from training.objects import ObjectStore, Seen, checked, open_objects
@@ -125,6 +127,7 @@ def tidy_bucket(
         item = _judged(contents, thing, needs, encoded_days)
         if item is None:
             continue
+        item = replace(item, why=_spoken(item.why, objects, users))
         if item.stays:
             found.staying.append(item)
         else:
@@ -137,6 +140,14 @@ def tidy_bucket(
         else:
             found.going.append(item)
     return found
+
+
+def _spoken(why: str, objects: ObjectStore, users: Iterable[User]) -> str:
+    """A reason that names run folders where they lie, not the copies of them that were asked."""
+    for user in users:
+        if user.copied:
+            why = why.replace(str(user.run), f"{objects.address}/{RUNS}/{user.run.name}")
+    return why
 
 
 def _judged(contents: Contents, thing: Thing, needs: Needs, encoded_days: float | None) -> Item | None:

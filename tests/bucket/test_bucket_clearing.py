@@ -103,6 +103,7 @@ def test_checkpoints_and_trunks_go_when_every_sweep_is_settled(
     behind.put(CHECKPOINTS, "stopped", one_file, step=3)
     behind.put(CHECKPOINTS, best.phases[-1].key, one_file, step=3)
     behind.put(TRUNKS, "trunk@2", one_file, step=3)
+    assert any(f"{ADDRESS}/runs/all" in item.why for item in tidy_bucket(ADDRESS).staying)
     assert names(tidy_bucket(ADDRESS)) == {("checkpoint", best.phases[-1].key), ("phase", beaten.phases[-1].key)}
     finish(plan)
     tidy_bucket(ADDRESS, keep=Keep.ALL, delete=True)
