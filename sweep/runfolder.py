@@ -25,7 +25,9 @@ from training.storage import storage_errors, write_atomically
 MARK = "sweep.json"
 LOCK = ".lock"
 ELSEWHERE = ".elsewhere"
-"""In a copy of a run folder: a launch on another machine goes on with it."""
+"""In a copy of a run folder: a launch on another machine went on with it when it was copied."""
+BELIEVED = 600.0
+"""Seconds for which that is believed."""
 FIRST_TRACES = (LOCK, HEARTBEAT, ELSEWHERE, ".behind.json")
 SCHEMA = 1
 PATIENCE = 0.5
@@ -169,9 +171,17 @@ def _taken(stream: IO[str]) -> bool:
             return True
 
 
+def runs_elsewhere(run: Path) -> bool:
+    """Whether this is a copy of a run folder with which a launch on another machine goes on."""
+    try:
+        return time.time() - (run / ELSEWHERE).stat().st_mtime < BELIEVED
+    except OSError:
+        return False
+
+
 def is_held(run: Path) -> bool:
     """Whether a launch is using the run folder now, or what it is a copy of."""
-    if (run / ELSEWHERE).exists():
+    if runs_elsewhere(run):
         return True
     try:
         with (run / LOCK).open(encoding="utf-8") as stream:

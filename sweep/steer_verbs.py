@@ -15,7 +15,7 @@ import click
 from sweep.away.verbs import status_there, stop_there
 from sweep.flags import budget_flags, json_flag, on_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
-from sweep.runfolder import ELSEWHERE
+from sweep.runfolder import runs_elsewhere
 from training.errors import UserError
 
 
@@ -30,7 +30,7 @@ def status(ctx: click.Context, run: Path | None, grid: str | None, watch: bool, 
     if on not in (None, "local"):
         ctx.exit(status_there(str(on), run, grid, watch=watch, as_json=as_json))
     folder = existing_run(run, grid)
-    if watch and (folder / ELSEWHERE).exists():
+    if watch and runs_elsewhere(folder):
         remedy = "leave --watch out, or look where it runs: --on cluster.yaml"
         raise UserError("what running trials do is not in the bucket, so there is nothing to watch", "", remedy)
     if watch and not as_json:

@@ -17,7 +17,7 @@ from sweep.amounts import several
 from sweep.bucket.files import NOTE, Note, take_up
 from sweep.bucket.lease import LEASE, SILENT, read_lease
 from sweep.options import RUNS, cache_folder
-from sweep.runfolder import ELSEWHERE, MARK, hold, is_held
+from sweep.runfolder import ELSEWHERE, MARK, hold, is_held, runs_elsewhere
 from sweep.steer import STOP
 from training.claims import claim
 from training.errors import UserError
@@ -66,7 +66,7 @@ def pass_on_stop(run: Path) -> bool:
 
     Raises StoreError.
     """
-    if not (run / ELSEWHERE).exists():
+    if not runs_elsewhere(run):
         return False
     address = str(json.loads((run / NOTE).read_bytes())["address"])
     open_objects(checked(address)).write(STOP, (run / STOP).read_bytes())

@@ -10,7 +10,7 @@ from sweep.bucket.files import RUNS
 from sweep.bucket.lease import LEASE, SILENT
 from sweep.bucket.reading import brought
 from sweep.gc.users import User
-from sweep.runfolder import ELSEWHERE, MARK, read_mark
+from sweep.runfolder import MARK, read_mark, runs_elsewhere
 from training.errors import Faults, UserError
 from training.objects import ObjectStore
 
@@ -28,7 +28,7 @@ def users_behind(objects: ObjectStore, forget: str | None = None) -> list[User]:
     if forget is not None:
         if forget not in found:
             raise UserError("no sweep of this id uses the store", forget, f"those that do: {', '.join(found) or 'none'}")
-        if (found[forget].run / ELSEWHERE).exists():
+        if runs_elsewhere(found[forget].run):
             raise UserError("the sweep to forget is running", forget, "stop it first")
         del found[forget]
     return [found[sweep] for sweep in sorted(found)]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from sweep.bucket.lease import leased
+from sweep.bucket.reading import brought
 from sweep.cli import main
 from sweep.options import LaunchOptions
-from sweep.steer import STOP, write_options
+from sweep.runfolder import ELSEWHERE, is_held
+from sweep.steer import STOP, options_to_resume, write_options
 from tests.bucket.machines import BELOW, folder, objects, put, recorded
 from tests.sweep.runs import ended
 from tests.training.bucket import NAME, Server
@@ -82,3 +85,18 @@ def test_address_without_a_run_folder_is_refused(run: Path) -> None:
 def test_launch_into_an_address_is_refused_with_the_way_to_do_it(run: Path) -> None:
     assert "--store" in said("launch", "--grid", "tiny", "--run", PLACE, code=2).output
     assert not list(Path().iterdir())
+
+
+def test_launch_elsewhere_is_believed_in_for_ten_minutes(run: Path) -> None:
+    with leased(objects(run), run):
+        said("fetch", "--run", PLACE)
+    copy = Path("runs/all")
+    assert is_held(copy)
+    os.utime(copy / ELSEWHERE, (1.0, 1.0))
+    assert not is_held(copy)
+
+
+def test_options_to_go_on_with_come_from_the_bucket(run: Path) -> None:
+    copy = brought(PLACE)
+    options = options_to_resume(copy)
+    assert options.grid == "small" and options.folder.name == "all" and is_held(copy) is False
