@@ -21,10 +21,12 @@ from typing import IO, Any
 
 from sweep.runfolder import MARK, read_mark
 from training.errors import StoreError, UserError
+from training.evidence import FOLDER as EVIDENCE
 
 MAGIC = b"sweep-bundle 1 "
 MANIFEST = "manifest.json"
-FOLDERS = ("records", "rungs")
+FOLDERS = {"records": ".json", "rungs": ".json", EVIDENCE: ".safetensors"}
+"""Folders below a run folder, and the ending of the files that travel."""
 FILES = ("*.json", "*.db", "*.csv", "*.md", "*.txt")
 NOT = frozenset({"stop.json", "launch.json", MANIFEST})
 BUSY = 30.0
@@ -41,7 +43,7 @@ def listing(run: Path) -> dict[str, str]:
 
 
 def _travelling(run: Path) -> Iterator[Path]:
-    patterns = [*FILES, *(f"{folder}/**/*.json" for folder in FOLDERS)]
+    patterns = [*FILES, *(f"{folder}/**/*{ending}" for folder, ending in FOLDERS.items())]
     for pattern in patterns:
         for path in sorted(run.glob(pattern)):
             hidden = any(part.startswith(".") for part in path.relative_to(run).parts)
@@ -145,14 +147,14 @@ def unpack(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file of this name may travel: below `records` or `rungs`, or a file of the run folder itself."""
+    """Whether a file of this name may travel: below one of its folders, or a file of the run folder itself."""
     path = PurePosixPath(name)
     parts = path.parts
     if path.is_absolute() or any(part.startswith(".") for part in parts) or "\\" in name or "\0" in name:
         return False
     if len(parts) == 1:
         return any(path.match(pattern) for pattern in FILES)
-    return bool(parts) and parts[0] in FOLDERS and path.suffix == ".json"
+    return bool(parts) and FOLDERS.get(parts[0]) == path.suffix
 
 
 def manifest_of(content: bytes) -> tuple[str, dict[str, str]]:

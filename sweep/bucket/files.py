@@ -22,12 +22,15 @@ from sweep.amend import SNAPSHOT
 from sweep.ending import ENDING
 from sweep.runfolder import MARK
 from sweep.steer import OPTIONS
+from training.evidence import FOLDER as EVIDENCE
 from training.objects import ObjectStore, Seen, open_objects
 from training.storage import read_bytes, storage_errors, write_atomically
 
 RUNS, NOTE = "runs", ".behind.json"
 FILES = (MARK, SNAPSHOT, OPTIONS, ENDING)
-FOLDERS = ("records", "rungs")
+RECORDS = "records"
+FOLDERS = {RECORDS: ".json", "rungs": ".json", EVIDENCE: ".safetensors"}
+"""Folders below a run folder, and the ending of the files that travel."""
 AT_ONCE = 16
 """Files that are brought at the same time."""
 
@@ -50,11 +53,12 @@ def travels(name: str) -> bool:
     path = PurePosixPath(name)
     if name in FILES:
         return True
-    return len(path.parts) == 2 and path.parts[0] in FOLDERS and path.suffix == ".json" and not path.name.startswith(".")
+    known = len(path.parts) == 2 and FOLDERS.get(path.parts[0]) == path.suffix
+    return known and not path.name.startswith(".")
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """The mark first, so that half of a run folder is known for one; records before what becomes of their rungs."""
+    """The mark first, so that half of a run folder is known for one; evidence before records, and they before their rungs."""
     return sorted(names, key=lambda name: (name != MARK, name))
 
 
@@ -136,7 +140,7 @@ def take_up(objects: ObjectStore, run: Path) -> int:
     for name in coming:
         note.files[name] = (now.get(name, ""), there[name])
     note.write()
-    return sum(name.startswith(f"{FOLDERS[0]}/") for name in coming)
+    return sum(name.startswith(f"{RECORDS}/") for name in coming)
 
 
 def _bring(objects: ObjectStore, run: Path, name: str) -> None:

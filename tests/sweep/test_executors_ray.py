@@ -18,6 +18,7 @@ from sweep.executors.cleaning import cancel_request, end_controller, groups_made
 from sweep.executors.session import Governor, LeanTrainer, SessionLostError, mailbox
 from sweep.planning.plan import Plan
 from sweep.preemption import draining_nodes, this_node
+from sweep.tidy import remove_leftovers
 from tests.sweep.executing import Meddler, leg, local_ray, plan_of_legs, ray_workers, requests, standing, tune
 from tests.sweep.launches import eventually, weights
 from training.record import Status, TrialRecord, read_records
@@ -55,7 +56,8 @@ def _everything_is_free() -> bool:
 
 
 def nothing_is_left(plan: Plan) -> None:
-    """No placement group, no actor, no request for nodes, no process, no half-written file."""
+    """No placement group, no actor, no request for nodes, no process, and no half-written file once a launch has tidied."""
+    remove_leftovers(plan.run, plan.store)
     assert open_groups() == {}
     eventually(lambda: not ray_workers(), f"the end of Ray's workers: {ray_workers()}", 60)
     assert not requests()
