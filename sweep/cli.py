@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from sweep.away.verbs import fetch, logs
+from sweep.away.verbs import fetch, logs, ui
 from sweep.data_verbs import data as data_verbs
 from sweep.flags import budget_flags, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
@@ -143,7 +143,7 @@ def plan(
         print_plan(options, as_json=as_json, gpu=gpu, calibrate=calibrate)
 
 
-for verb in (status, logs, stop, resume, fetch):
+for verb in (status, logs, stop, resume, fetch, ui):
     main.add_command(verb)
 
 

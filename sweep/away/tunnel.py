@@ -1,7 +1,7 @@
-"""The cluster of a file for Ray's cluster launcher: whether it runs, and a way to its dashboard.
+"""The cluster of a file for Ray's cluster launcher: whether it runs, and ways to the pages of its head.
 
-The dashboard listens on the head's loopback alone, so it is reached through ssh: `ray dashboard` forwards a port of this
-machine's loopback for as long as a command takes.
+They listen on the head's loopback alone, so they are reached through ssh: `ray dashboard` forwards a port of this machine's
+loopback for as long as a command takes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ ASKING = 60.0
 """Seconds that the cloud has to say where the head is."""
 OPENING = 60.0
 """Seconds that ssh has to open the tunnel."""
-REMOTE = 8265
+DASHBOARD = 8265
 
 
 def was_started(file: Path) -> bool:
@@ -65,7 +66,8 @@ def _named(config: Any) -> tuple[str, ...]:
     return tuple(str(value) for value in (config["cluster_name"], provider.get("type"), provider.get("region")))
 
 
-def _ray() -> str:
+def ray_program() -> str:
+    """The program `ray` of this Python, else of the shell. Raises UserError where there is none."""
     beside = Path(sys.executable).with_name("ray")
     found = str(beside) if beside.is_file() else shutil.which("ray")
     if found is None:
@@ -76,7 +78,9 @@ def _ray() -> str:
 def head_of(file: Path) -> str:
     """The address of the head of a cluster that runs. Raises UserError where none does, or the cloud does not say."""
     try:
-        done = subprocess.run([_ray(), "get-head-ip", str(file)], capture_output=True, text=True, timeout=ASKING, check=False)
+        done = subprocess.run(
+            [ray_program(), "get-head-ip", str(file)], capture_output=True, text=True, timeout=ASKING, check=False
+        )
     except subprocess.TimeoutExpired:
         raise _not_running(file, f"no answer within {ASKING:.0f} s") from None
     if done.returncode:
@@ -90,6 +94,19 @@ def _not_running(file: Path, seen: str) -> UserError:
     return UserError(f"the cluster of {file} does not run, or can't be asked", seen, remedy)
 
 
+@dataclass(frozen=True)
+class Way:
+    """An open tunnel: the address here that leads to a port of the head."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def open(self) -> bool:
+        """Whether ssh still holds it open."""
+        return self.process.poll() is None
+
+
 @contextlib.contextmanager
 def tunnel(file: Path) -> Iterator[str]:
     """The address of the dashboard of a cluster that runs: a port of this machine's loopback, as long as the block lasts.
@@ -97,20 +114,34 @@ def tunnel(file: Path) -> Iterator[str]:
     Raises UserError where the cluster does not run, or ssh opens no tunnel.
     """
     head_of(file)
-    port = _free_port()
-    words = [_ray(), "dashboard", str(file), "--port", str(port), "--remote-port", str(REMOTE)]
+    with way(file, DASHBOARD, free_port()) as found:
+        yield found.address
+
+
+@contextlib.contextmanager
+def way(file: Path, remote: int, port: int) -> Iterator[Way]:
+    """A way from a port of this machine's loopback to one of the head's, as long as the block lasts.
+
+    Raises UserError where ssh opens none.
+    """
+    words = [ray_program(), "dashboard", str(file), "--port", str(port), "--remote-port", str(remote)]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
             _wait_open(process, port, file, said)
-            yield f"http://127.0.0.1:{port}"
+            yield Way(f"http://127.0.0.1:{port}", process)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+            end_group(process)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session of its own, and what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
 
 
 def _wait_open(process: subprocess.Popen[bytes], port: int, file: Path, said: Any) -> None:
@@ -125,7 +156,12 @@ def _wait_open(process: subprocess.Popen[bytes], port: int, file: Path, said: An
     raise UserError(f"ssh opens no way to the head of {file}", seen[:200], f"look at it: ray dashboard {file}")
 
 
-def _free_port() -> int:
+def free_port(wanted: int = 0) -> int:
+    """A port of this machine's loopback that is free: the one wanted where it is."""
     with socket.socket() as stream:
-        stream.bind(("127.0.0.1", 0))
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            stream.bind(("127.0.0.1", wanted))
+        except OSError:
+            stream.bind(("127.0.0.1", 0))
         return int(stream.getsockname()[1])

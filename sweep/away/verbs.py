@@ -1,4 +1,4 @@
-"""The verbs `sweep logs | fetch`, and what `status` and `stop` do with `--on`: a sweep on a cluster, from a laptop."""
+"""The verbs `sweep logs | fetch | ui`, and what `status` and `stop` do with `--on`: a sweep on a cluster, from a laptop."""
 
 from __future__ import annotations
 
@@ -48,6 +48,19 @@ def fetch(run: str | None, grid: str | None, on: str | None, to: Path | None) ->
 
     with open_cluster(find_cluster(on)) as cluster:
         fetch_shown(cluster, folder, grid, to)
+
+
+@click.command()
+@run_flags
+@on_flag
+@click.option("--no-browser", is_flag=True, help="Say where the pages are, and open none.")
+@click.pass_context
+def ui(ctx: click.Context, run: Path | None, grid: str | None, on: str | None, no_browser: bool) -> None:
+    """Open the pages of a sweep (MLflow, and Ray's of a cluster) until Ctrl-C; they are reached from this machine alone."""
+    from sweep.away.pages import show_pages
+    from sweep.away.place import find_place
+
+    ctx.exit(show_pages(find_place(on), run, grid, browser=not no_browser))
 
 
 def status_there(on: str, run: Path | None, grid: str | None, *, watch: bool, as_json: bool) -> int:

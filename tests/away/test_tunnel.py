@@ -42,7 +42,7 @@ def _ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str, dashboard: 
     path = tmp_path / "ray"
     path.write_text(STAND_IN.format(python=sys.executable, head=head, dashboard=dashboard))
     path.chmod(0o755)
-    monkeypatch.setattr(tunnels, "_ray", lambda: str(path))
+    monkeypatch.setattr(tunnels, "ray_program", lambda: str(path))
     return path
 
 
