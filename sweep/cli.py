@@ -55,6 +55,9 @@ def main() -> None:
 @budget_flags
 @retry_flag
 @on_flag
+@click.option(
+    "--down", is_flag=True, help="With --on cluster.yaml: fetch the results and end the cluster when the sweep is over."
+)
 @click.pass_context
 def launch(
     ctx: click.Context,
@@ -71,6 +74,7 @@ def launch(
     deadline: str | None,
     retry_failed: bool,
     on: str | None,
+    down: bool,
 ) -> None:
     """Run a sweep; the same command again goes on where it stopped, or finds the job that runs."""
     from sweep.away.place import find_place, settle_here
@@ -98,7 +102,11 @@ def launch(
     if away:
         from sweep.away.launching import launch_away
 
-        ctx.exit(launch_away(options, place))
+        ctx.exit(launch_away(options, place, down=down))
+    if down:
+        from sweep.away.down import refuse_down
+
+        refuse_down(place)
     settle_here(place)
     from sweep.launch import launch as run_sweep
 

@@ -115,6 +115,13 @@ class Cluster:
         with self._faults():
             return _job(self.client.get_job_info(name))
 
+    def going(self) -> set[str]:
+        """Names of all jobs, and of drivers that were started otherwise, that wait or run."""
+        with self._faults():
+            found = self.client.list_jobs()
+        states = {str(each.submission_id or each.job_id): str(getattr(each.status, "value", each.status)) for each in found}
+        return {name for name, state in states.items() if state in GOING}
+
     def submit(
         self, name: str, command: str, package: Path, metadata: Mapping[str, str], environment: Mapping[str, str]
     ) -> None:

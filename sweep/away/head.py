@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweep.away.keeper import END
 from training.errors import UserError
 
 MODULE = "sweep.away.head"
@@ -49,7 +50,7 @@ def keep_grid(shipped: Path, base: Path) -> Path:
 
 
 def main(words: Sequence[str]) -> None:
-    """Run a verb of `sweep` on the head, or `pack RUN`; leaves with its exit code."""
+    """Run a verb of `sweep` on the head, `pack RUN` or `end-cluster JOB RUN`; leaves with its exit code."""
     package = Path.cwd()
     sys.path.insert(0, str(package))
     try:
@@ -63,6 +64,11 @@ def main(words: Sequence[str]) -> None:
         from sweep.away.bundle import pack_to
 
         pack_to(Path(placed[1]).expanduser(), package / KNOWN, sys.stdout.buffer)
+        return
+    if placed[:1] == [END]:
+        from sweep.away.keeper import watch_here
+
+        watch_here(placed[1], Path(placed[2]).expanduser())
         return
     from sweep.cli import main as sweep
 

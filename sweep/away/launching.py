@@ -17,6 +17,7 @@ from rich.console import Console
 from search_spaces.reading import load_grid
 from sweep.amounts import size
 from sweep.away.cluster import Cluster, Job, open_cluster
+from sweep.away.down import bring_and_judge, end_cluster, fetched_to, hand_in_keeper, refuse_down
 from sweep.away.errands import RUN, launches
 from sweep.away.following import follow, surroundings
 from sweep.away.place import Place
@@ -30,11 +31,11 @@ WISH = "sweep_wish"
 INCOMPLETE, INTERRUPTED = 3, 130
 
 
-def launch_away(options: LaunchOptions, place: Place, console: Console | None = None) -> int:
+def launch_away(options: LaunchOptions, place: Place, console: Console | None = None, *, down: bool = False) -> int:
     """Run a grid on a cluster and follow it; returns the exit code of the launch there, or 130 where the user looked away.
 
-    Folders of the options are the cluster's. Raises UserError or Faults on a faulty grid, and where the cluster does not
-    answer, before anything is sent.
+    With `down` the cluster is ended when the sweep is over, after its results were fetched. Folders of the options are the
+    cluster's. Raises UserError or Faults on a faulty grid, and where the cluster does not answer, before anything is sent.
     """
     console = console or Console()
     load_grid(options.grid)  # its faults are told before anything is sent
@@ -44,12 +45,21 @@ def launch_away(options: LaunchOptions, place: Place, console: Console | None = 
         )
         raise UserError("--notify can't be sent to a cluster", "", remedy)
     run = run_word(options.folder)
+    if down:
+        refuse_down(place)
+        fetched_to(run)
     with open_cluster(place) as cluster:
         print_lines(console, place.says + spending(options))
         if os.environ.get(NOTIFY_VARIABLE):
             print_lines(console, f"{NOTIFY_VARIABLE} of this machine is not sent: set it where the head's Ray is started")
         job = _running_or_new(cluster, options, run, console)
-        return _followed(cluster, job, run, console)
+        if down:
+            hand_in_keeper(cluster, job, run, console)
+        code = _followed(cluster, job, run, console)
+        ends = down and not cluster.job(job).going and bring_and_judge(cluster, job, run, console)
+    if ends:  # through ssh of its own
+        end_cluster(place.on, console)
+    return code
 
 
 def spending(options: LaunchOptions) -> str:
