@@ -27,7 +27,8 @@ class Demand:
     """What a board could run at once.
 
     `most` is how many trials may run at once at all, `room` the gate that knows the nodes which are up (None: there is no such
-    gate), `closed` says whether nothing more is to be started, and `lead` and `settling` are in seconds.
+    gate), `closed` says whether nothing more is to be started, `waiting` whether a running leg waits for a machine that stays,
+    and `lead` and `settling` are in seconds.
     """
 
     board: Board
@@ -37,6 +38,7 @@ class Demand:
     lead: float = LEAD
     settling: float = SETTLING
     clock: Callable[[], float] = time.monotonic
+    waiting: Callable[[], bool] = lambda: False
     _began: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     def legs(self) -> list[Ask]:
@@ -51,7 +53,7 @@ class Demand:
         more = startable(self.board.open_legs(self._counts), busy - soon, lambda key: key in soon or self._has(key))
         homeless = self.room is not None and self.room.homeless > 0
         settling = any(self.clock() - began < self.settling for began in self._began.values())
-        needed = homeless or settling or (bool(more) and len(running) < self.most)
+        needed = homeless or settling or self.waiting() or (bool(more) and len(running) < self.most)
         return [*running, *more][: self.most] if needed else []
 
     def _counts(self, ask: Ask) -> bool:

@@ -11,7 +11,9 @@ from sweep.elastic.demand import Demand
 from sweep.elastic.nodes import HEAD, Amounts, Offer, cluster_offer, places_on
 from sweep.elastic.publishing import Elastic, nodes_up
 from sweep.elastic.room import ChangingRoom
+from sweep.elastic.watching import Watched, steady_places
 from sweep.executors.choice import trial_resources
+from sweep.executors.session import mailbox
 from sweep.planning.plan import Plan
 from sweep.planning.room import Machine, Room, machines_of
 from sweep.preflight import check_fits, check_resources, node_resources
@@ -50,13 +52,14 @@ def places_for(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) -> t
         )
     fits = min(resources.trials_at_once or fits, fits)
     if offer and offer.types:
-        return fits, _elastic(plan, board, ears, stopper, fits)
+        steady = max(steady_places(each, nodes, offer) for each in wanted) // resources.workers
+        return fits, _elastic(plan, board, ears, stopper, fits, steady)
     if resources.gpu and resources.workers == 1:  # whole GPUs on any machines: their number is all that counts
         board.gates = (*board.gates, Room(machines_of(nodes), resources.cpu, plan.gpus_of))
     return fits, None
 
 
-def _elastic(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver, fits: int) -> Elastic:
+def _elastic(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver, fits: int, steady: int) -> Elastic:
     """Who asks the autoscaler for nodes; a gate over those that are up joins the board's."""
     resources, room = plan.grid.resources, None
 
@@ -66,13 +69,21 @@ def _elastic(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver, fits: 
     if resources.workers == 1:
         room = ChangingRoom(machines(), resources.cpu, plan.gpus_of)
         board.gates = (*board.gates, room)
-    demand = Demand(board, fits, room, closed=lambda: stopper.request.request is not None)
+    watched = Watched(mailbox(), plan.run, steady, ears.view.say) if steady else None
+    demand = Demand(
+        board,
+        fits,
+        room,
+        closed=lambda: stopper.request.request is not None,
+        waiting=lambda: watched is not None and watched.waiting,
+    )
     return Elastic(
         demand,
         bundles=lambda ask: [trial_resources(plan, ask.spec)] * resources.workers,
         machines=machines,
         say=ears.view.say,
         meanwhile=lambda: ears.on_step_begin(0, []),
+        watched=watched,
     )
 
 

@@ -18,6 +18,7 @@ import ray.tune
 
 from sweep.elastic.demand import Demand
 from sweep.elastic.nodes import Amounts
+from sweep.elastic.watching import Watched
 from sweep.planning.room import Machine
 from sweep.preemption import draining_nodes
 from sweep.search.board import Ask
@@ -68,7 +69,8 @@ class Elastic(ray.tune.Callback):
     """Tune's callback that tells the search which nodes are up, and the autoscaler which the search could use.
 
     `bundles` are what the workers of a trial hold, by its leg; `machines` reads the nodes that are up; `say` tells the user;
-    `meanwhile` is done while nothing runs at all, when Tune calls no callbacks.
+    `watched` knows which legs ask for machines that stay (None: there are none); `meanwhile` is done
+    while nothing runs at all, when Tune calls no callbacks.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class Elastic(ray.tune.Callback):
         meanwhile: Callable[[], None] = lambda: None,
         wish: Wish | None = None,
         clock: Callable[[], float] = time.monotonic,
+        watched: Watched | None = None,
     ) -> None:
+        self.watched = watched
         self.demand, self.bundles, self.machines, self.say, self._clock = demand, bundles, machines, say, clock
         self.meanwhile = meanwhile
         self.wish = wish or Wish()
@@ -106,8 +110,10 @@ class Elastic(ray.tune.Callback):
         room = self.demand.room
         if room is not None and room.renew(self.machines()):
             self.demand.board.ask_again()
+        if self.watched is not None:
+            self.watched.look()
         legs = self.demand.legs()
-        self.wish.tell([dict(bundle) for ask in legs for bundle in self.bundles(ask)])
+        self.wish.tell([dict(bundle) for ask in legs for bundle in self._wanted(ask)])
         self._complain(len(legs))
 
     def expecting(self) -> bool:
@@ -121,6 +127,13 @@ class Elastic(ray.tune.Callback):
     def close(self) -> None:
         """Withdraw the wish; harmless to call twice."""
         self.wish.withdraw()
+        if self.watched is not None:
+            watched, self.watched = self.watched, None
+            watched.close()
+
+    def _wanted(self, ask: Ask) -> list[dict[str, float]]:
+        bundles = self.bundles(ask)
+        return self.watched.bundles(ask.leg, bundles) if self.watched is not None else bundles
 
     def _complain(self, legs: int) -> None:
         """Say it where nothing runs because no node comes."""

@@ -10,6 +10,8 @@ from typing import Any
 import ray
 import ray.tune
 
+from sweep.elastic.lasting import with_steady
+from sweep.executors.mailbox import MOVE
 from sweep.executors.session import Session, Shared, mailbox
 
 FULL_DISK = "No space left on device"
@@ -44,8 +46,10 @@ class TrialDriver(ray.tune.Trainable):
             self.session.close()
 
     def _answered(self) -> dict[str, Any]:
-        wanted = self.shared.resources[self.leg["study"]]
+        plain = self.shared.resources[self.leg["study"]]
+        steady = ray.get(self.mail.choose.remote(float(self.leg.get("seconds", 0.0))))
         while True:
+            wanted = with_steady(plain) if steady else plain
             if self.session is not None and self.session.resources != wanted:
                 self.session.close()
                 self.session = None
@@ -57,8 +61,12 @@ class TrialDriver(ray.tune.Trainable):
                 if FULL_DISK in str(error):
                     return self._fatal("no space left on the run folder's disk; free some, then give the same command again")
                 raise
-            if answer is not None:
+            if answer is not None and MOVE not in answer:
                 return answer
+            if (
+                answer is not None
+            ):  # to a machine that stays, or from waiting for one to any; the leg goes on from its checkpoint
+                steady = not steady
             self.session.close()
             self.session = None
 

@@ -28,6 +28,7 @@ from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from sweep.elastic.lasting import STEADY
 from sweep.executors.mailbox import Mailbox
 
 MAILBOX = "sweep-mailbox"
@@ -191,7 +192,7 @@ class Session:
             ),
         )
         trainer.governors = (Governor(mail, self.id),)
-        ray.get(mail.open.remote(self.id, trainer.train_run_context.run_id, shared.max_failures))
+        ray.get(mail.open.remote(self.id, trainer.train_run_context.run_id, shared.max_failures, STEADY in resources))
         for work in (lambda: self._fit(trainer), self._beat):
             threading.Thread(target=work, name=f"session-{self.id}", daemon=True).start()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from sweep.planning.tree import until_share
 from sweep.search.board import Ask, Board
 from sweep.search.study import score_of
 from training.errors import UserError
@@ -38,6 +39,7 @@ class PairSearcher(Searcher):
             "number": ask.number,
             "seed": ask.seed,
             "asked": time.time(),
+            "seconds": longest_phase(self.board, ask),
             "setting": dict(ask.setting),
             **values,
         }
@@ -73,6 +75,12 @@ class PairSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing to restore."""
+
+
+def longest_phase(board: Board, ask: Ask) -> float:
+    """Seconds that the longest phase is likely to need of those that a leg trains; 0 where it trains none."""
+    shares = zip(ask.nodes, until_share(ask.nodes, ask.until), strict=True)
+    return max((board.seconds(node) * share for node, share in shares if node.key in ask.missing), default=0.0)
 
 
 def rung_score(board: Board, ask: Ask) -> float | None:

@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 
+from sweep.elastic.lasting import STEADY
 from tests.cluster.conftest import ROOT
 
 LAUNCHED = [ROOT / "cluster.yaml", ROOT / "cluster" / "gcp.yaml"]
@@ -45,11 +46,12 @@ def test_head_holds_drivers_and_trains_nothing(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", LAUNCHED, ids=lambda file: file.name)
-def test_workers_come_and_go_and_offer_one_shape(file: Path) -> None:
+def test_workers_come_and_go_and_offer_one_shape_but_for_the_word_that_they_stay(file: Path) -> None:
     config = loaded(file)
     held = workers(config)
     assert len(held) == 4
-    assert len({str(of["resources"]) for of in held.values()}) == 1
+    assert len({str({**of["resources"], STEADY: 0}) for of in held.values()}) == 1
+    assert {name for name, of in held.items() if STEADY in of["resources"]} == {"on_demand_small", "on_demand_large"}
     assert len({of["priority"] for of in held.values()}) == 4
     for of in held.values():
         assert of["resources"]["GPU"] == 1

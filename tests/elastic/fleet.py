@@ -101,6 +101,10 @@ class Fleet:
         self.seen = max(self.seen, len(staying))
         return workers
 
+    def kinds(self) -> dict[str, str]:
+        """Node type of every node that was ever up, by its id."""
+        return {node.node_id.hex(): str(node.ray_node_type_name) for node in self.state().node_states}
+
     def busy(self) -> list[str]:
         """Ids of the workers whose core is in use."""
         return sorted(
