@@ -14,7 +14,7 @@ import click
 
 from sweep.away.verbs import fetch, logs, ui
 from sweep.data_verbs import data as data_verbs
-from sweep.flags import budget_flags, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
+from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
 from sweep.score_verb import score
 from sweep.services.verbs import services
@@ -55,9 +55,7 @@ def main() -> None:
 @budget_flags
 @retry_flag
 @on_flag
-@click.option(
-    "--down", is_flag=True, help="With --on cluster.yaml: fetch the results and end the cluster when the sweep is over."
-)
+@down_flag
 @click.pass_context
 def launch(
     ctx: click.Context,

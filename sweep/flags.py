@@ -67,8 +67,14 @@ class LocalFolder(click.Path):
 
 def on_flag(verb: Verb) -> Verb:
     """The option `--on`."""
-    says = "Where: local, a cluster file (cluster.yaml), or the address of a Ray dashboard. Folders are then the cluster's."
-    return click.option("--on", metavar="PLACE", help=says)(verb)
+    says = "Where: local, auto (a Ray that runs here), a cluster file (cluster.yaml), or the address of a Ray dashboard."
+    return click.option("--on", metavar="PLACE", help=f"{says} Folders are then the cluster's.")(verb)
+
+
+def down_flag(verb: Verb) -> Verb:
+    """The option `--down`."""
+    says = "With --on cluster.yaml: fetch the results and end the cluster when the sweep is over."
+    return click.option("--down", is_flag=True, help=says)(verb)
 
 
 def grid_flag(says: str, required: bool = False) -> Callable[[Verb], Verb]:

@@ -13,10 +13,13 @@ from typing import Any
 import click
 
 from sweep.away.verbs import status_there, stop_there
-from sweep.flags import budget_flags, json_flag, on_flag, retry_flag, run_flags
+from sweep.flags import FOLDER, budget_flags, down_flag, json_flag, on_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
 from sweep.runfolder import runs_elsewhere
 from training.errors import UserError
+
+HERE = (None, "local", "auto")
+"""Places whose run folders lie on this machine: `auto` is a Ray that runs here."""
 
 
 @click.command()
@@ -27,7 +30,7 @@ from training.errors import UserError
 @click.pass_context
 def status(ctx: click.Context, run: Path | None, grid: str | None, watch: bool, as_json: bool, on: str | None) -> None:
     """Show how far a sweep is; works while it runs."""
-    if on not in (None, "local"):
+    if on not in HERE:
         ctx.exit(status_there(str(on), run, grid, watch=watch, as_json=as_json))
     folder = existing_run(run, grid)
     if watch and runs_elsewhere(folder):
@@ -50,7 +53,7 @@ def status(ctx: click.Context, run: Path | None, grid: str | None, watch: bool, 
 @click.pass_context
 def stop(ctx: click.Context, run: Path | None, grid: str | None, now: bool, on: str | None) -> None:
     """Ask a running sweep to end: it starts nothing new, and ends when its running trials have."""
-    if on not in (None, "local"):
+    if on not in HERE:
         ctx.exit(stop_there(str(on), run, grid, now=now))
     folder = existing_run(run, grid)
     from rich.console import Console
@@ -70,11 +73,34 @@ def stop(ctx: click.Context, run: Path | None, grid: str | None, now: bool, on: 
 @click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
 @budget_flags
 @retry_flag
+@on_flag
+@down_flag
 @click.pass_context
 def resume(
-    ctx: click.Context, /, run: Path | None, grid: str | None, notify: str | None, retry_failed: bool, **limits: Any
+    ctx: click.Context,
+    /,
+    run: Path | None,
+    grid: str | None,
+    notify: str | None,
+    retry_failed: bool,
+    on: str | None,
+    down: bool,
+    **limits: Any,
 ) -> None:
     """Go on with a sweep that was stopped, with the options of its last launch; limits that are given replace its limits."""
+    if on not in HERE:
+        from sweep.away.verbs import resume_there
+
+        ctx.exit(resume_there(str(on), run, grid, notify, limits | {"retry_failed": retry_failed}, down=down))
+    from sweep.away.place import find_place, settle_here
+
+    if on is not None or down:
+        from sweep.away.down import refuse_down
+
+        place = find_place(on)
+        if down:
+            refuse_down(place)
+        settle_here(place)
     folder = existing_run(run, grid)
     from sweep.launch import launch
     from sweep.steer import options_to_resume

@@ -18,11 +18,11 @@ from search_spaces.reading import load_grid
 from sweep.amounts import size
 from sweep.away.cluster import Cluster, Job, open_cluster
 from sweep.away.down import bring_and_judge, end_cluster, fetched_to, hand_in_keeper, refuse_down
-from sweep.away.errands import RUN, launches
+from sweep.away.errands import RUN, launches, which_run
 from sweep.away.following import follow, surroundings
 from sweep.away.place import Place
 from sweep.away.shipping import Package, package
-from sweep.away.words import command, job_command, job_label, launch_words, run_word, wish
+from sweep.away.words import command, job_command, job_label, launch_words, resume_words, run_word, wish
 from sweep.options import NOTIFY_VARIABLE, LaunchOptions
 from sweep.words import print_lines
 from training.errors import UserError
@@ -39,11 +39,7 @@ def launch_away(options: LaunchOptions, place: Place, console: Console | None = 
     """
     console = console or Console()
     load_grid(options.grid)  # its faults are told before anything is sent
-    if options.notify:
-        remedy = (
-            f"set {NOTIFY_VARIABLE} in the environment of the cluster's head: an address may be a secret, so it is not sent"
-        )
-        raise UserError("--notify can't be sent to a cluster", "", remedy)
+    refuse_notify(options.notify)
     run = run_word(options.folder)
     if down:
         refuse_down(place)
@@ -52,14 +48,60 @@ def launch_away(options: LaunchOptions, place: Place, console: Console | None = 
         print_lines(console, place.says + spending(options))
         if os.environ.get(NOTIFY_VARIABLE):
             print_lines(console, f"{NOTIFY_VARIABLE} of this machine is not sent: set it where the head's Ray is started")
-        job = _running_or_new(cluster, options, run, console)
-        if down:
-            hand_in_keeper(cluster, job, run, console)
-        code = _followed(cluster, job, run, console)
-        ends = down and not cluster.job(job).going and bring_and_judge(cluster, job, run, console)
+        shipped = package(options.grid if "/" in options.grid or options.grid.endswith(".yaml") else "")
+        words = launch_words(options, shipped.grid or options.grid, run)
+        job = _running_or_new(cluster, shipped, words, {RUN: run, WISH: wish(options, shipped.digest)}, console)
+        code, ends = _seen_through(cluster, job, run, console, down=down)
     if ends:  # through ssh of its own
         end_cluster(place.on, console)
     return code
+
+
+def resume_away(
+    limits: LaunchOptions,
+    place: Place,
+    run: Path | None,
+    grid: str | None,
+    console: Console | None = None,
+    *,
+    down: bool = False,
+) -> int:
+    """Go on with a sweep of a cluster with the options of its last launch there, and `limits` in place of its own where given.
+
+    Returns as `launch_away` does. Raises UserError where there is no such launch, or the cluster does not answer.
+    """
+    console = console or Console()
+    if down:
+        refuse_down(place)
+    with open_cluster(place) as cluster:
+        print_lines(console, place.says)
+        there = which_run(cluster, run, grid)
+        if down:
+            fetched_to(there)
+        shipped = package()
+        metadata = {RUN: there, WISH: wish(limits, shipped.digest)}
+        job = _running_or_new(cluster, shipped, resume_words(limits, there), metadata, console)
+        code, ends = _seen_through(cluster, job, there, console, down=down)
+    if ends:
+        end_cluster(place.on, console)
+    return code
+
+
+def _seen_through(cluster: Cluster, job: str, run: str, console: Console, *, down: bool) -> tuple[int, bool]:
+    """Follow a job; its exit code, and whether the cluster is to be ended now."""
+    if down:
+        hand_in_keeper(cluster, job, run, console)
+    code = _followed(cluster, job, run, console)
+    return code, down and not cluster.job(job).going and bring_and_judge(cluster, job, run, console)
+
+
+def refuse_notify(address: str | None) -> None:
+    """Raises UserError where an address to tell of the end was given: it may be a secret."""
+    if address:
+        remedy = (
+            f"set {NOTIFY_VARIABLE} in the environment of the cluster's head: an address may be a secret, so it is not sent"
+        )
+        raise UserError("--notify can't be sent to a cluster", "", remedy)
 
 
 def spending(options: LaunchOptions) -> str:
@@ -83,17 +125,14 @@ def may_cost(shown: dict[str, Any]) -> str:
     return f"; may cost {likely} ({low} to {high}) at {cost['price']:g} {unit}"
 
 
-def _running_or_new(cluster: Cluster, options: LaunchOptions, run: str, console: Console) -> str:
-    own = options.grid if "/" in options.grid or options.grid.endswith(".yaml") else ""
-    shipped = package(own)
-    wanted = wish(options, shipped.digest)
+def _running_or_new(cluster: Cluster, shipped: Package, words: list[str], metadata: dict[str, str], console: Console) -> str:
+    run, wanted = metadata[RUN], metadata[WISH]
     before = launches(cluster, run)
     if before and before[-1].going:
         return _found(before[-1], wanted, console)
     name = f"{job_label(run)}{1 + max((_number(job) for job in before), default=0)}"
-    words = launch_words(options, shipped.grid or options.grid, run)
     try:
-        _submit(cluster, name, shipped, words, {RUN: run, WISH: wanted})
+        _submit(cluster, name, shipped, words, metadata)
     except UserError:
         there = [job for job in launches(cluster, run) if job.id == name]
         if not there:
@@ -139,7 +178,7 @@ def ended(cluster: Cluster, job: Job, run: str, console: Console) -> int:
     if job.code is None:
         print_lines(console, f"the job {job.id} was ended ({job.state.lower()}): {job.said[-500:]}", "red")
     if job.code in (None, INCOMPLETE, INTERRUPTED):
-        print_lines(console, "from here, it goes on with the launch's own command, given again")
+        print_lines(console, f"from here, it goes on with the launch's own command, or: {command('resume', cluster.on, run)}")
     fetch = command("fetch", cluster.on, run)
     console.print(f"bring its results here: {fetch}", highlight=False, markup=False, soft_wrap=True)
     return 1 if job.code is None else job.code

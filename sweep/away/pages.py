@@ -21,7 +21,7 @@ import click
 
 from sweep.away.place import Kind, Place
 from sweep.away.serving import PORT, answers, served
-from sweep.away.tunnel import DASHBOARD, Way, free_port, head_of, way
+from sweep.away.tunnel import Way, dashboard_port, free_port, head_of, way
 from sweep.options import existing_run
 from sweep.tracking import default_uri, masked
 
@@ -82,7 +82,7 @@ def _of_cluster(stack: contextlib.ExitStack, place: Place) -> Opened:
     """Two ways through ssh. That ssh opens one says nothing of whether somebody listens at its end."""
     opened, file = Opened(), Path(place.on)
     head_of(file)
-    for name, remote, path in (("MLflow", PORT, "/health"), ("Ray", DASHBOARD, "/")):
+    for name, remote, path in (("MLflow", PORT, "/health"), ("Ray", dashboard_port(file), "/")):
         found = stack.enter_context(way(file, remote, free_port(remote)))
         if answers(found.address, path):
             opened.pages.append((name, found.address))

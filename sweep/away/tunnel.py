@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -66,6 +67,13 @@ def _named(config: Any) -> tuple[str, ...]:
     return tuple(str(value) for value in (config["cluster_name"], provider.get("type"), provider.get("region")))
 
 
+def dashboard_port(file: Path) -> int:
+    """The port of the head that its dashboard listens on: what the commands of a cluster file say, else Ray's own."""
+    commands = _read(file).get("head_start_ray_commands") or []
+    found = re.search(r"--dashboard-port[= ](\d+)", " ".join(map(str, commands)))
+    return int(found[1]) if found else DASHBOARD
+
+
 def ray_program() -> str:
     """The program `ray` of this Python, else of the shell. Raises UserError where there is none."""
     beside = Path(sys.executable).with_name("ray")
@@ -114,7 +122,7 @@ def tunnel(file: Path) -> Iterator[str]:
     Raises UserError where the cluster does not run, or ssh opens no tunnel.
     """
     head_of(file)
-    with way(file, DASHBOARD, free_port()) as found:
+    with way(file, dashboard_port(file), free_port()) as found:
         yield found.address
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -75,6 +76,16 @@ def status_there(on: str, run: Path | None, grid: str | None, *, watch: bool, as
         if watch and not as_json:
             return keep_watching(cluster, there)
         return run_errand(cluster, ["status", "--run", there, *(["--json"] if as_json else [])], there)
+
+
+def resume_there(on: str, run: Path | None, grid: str | None, notify: str | None, given: dict[str, Any], *, down: bool) -> int:
+    """`sweep resume --on ...`; `given` are limits by the name of their option. Returns the exit code."""
+    from sweep.away.launching import refuse_notify, resume_away
+    from sweep.away.place import find_cluster
+    from sweep.options import LaunchOptions
+
+    refuse_notify(notify)
+    return resume_away(LaunchOptions(grid="", **given), find_cluster(on), run, grid, down=down)
 
 
 def stop_there(on: str, run: Path | None, grid: str | None, *, now: bool) -> int:

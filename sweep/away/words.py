@@ -6,12 +6,13 @@ import hashlib
 import posixpath
 import re
 import shlex
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sweep.away.head import MODULE
 from sweep.options import LaunchOptions
-from sweep.planning.limits import limits_of
+from sweep.planning.limits import deadline_of
 
 LABEL = "sweep-"
 PYTHON = '"${SWEEP_PYTHON:-python}"'
@@ -36,15 +37,24 @@ def launch_words(options: LaunchOptions, grid: str, run: str) -> list[str]:
         words += [flag, str(folder)] if folder else []
     for name, folder_name in options.models.items():
         words += ["--model", f"{name}={folder_name}"]
+    return words + _limit_words(options)
+
+
+def resume_words(options: LaunchOptions, run: str) -> list[str]:
+    """`resume --run ...` for the head; only limits that are given replace those of the latest launch."""
+    return ["resume", "--run", run, *_limit_words(options)]
+
+
+def _limit_words(options: LaunchOptions) -> list[str]:
     limits = (
         ("--budget-gpu-hours", options.budget_gpu_hours),
         ("--max-cost", options.max_cost),
         ("--price", options.price),
     )
-    for flag, value in limits:
-        words += [flag, repr(value)] if value is not None else []
-    until = limits_of(options).deadline
-    words += ["--deadline", datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")] if until else []
+    words = [word for flag, value in limits if value is not None for word in (flag, repr(value))]
+    if options.deadline is not None:
+        until = deadline_of(options.deadline, time.time())
+        words += ["--deadline", datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")]
     return [*words, "--retry-failed"] if options.retry_failed else words
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import ray
 
+from sweep.amounts import duration
 from sweep.elastic.lasting import STEADY, Exposure, read_exposure, with_steady, write_exposure
 from sweep.elastic.nodes import Amounts, Offer, places_on
 from sweep.executors.mailbox import NO_NODE
@@ -70,4 +71,4 @@ class Watched:
 
 
 def _why(seen: Exposure) -> str:
-    return f"{seen.losses} were taken away in {seen.seconds / 3600:.2f} h of work, and its phase needs longer than they last"
+    return f"{seen.losses} machines were lost in {duration(seen.seconds)} of work, and its phase needs longer than they last"

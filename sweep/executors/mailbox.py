@@ -170,10 +170,10 @@ class Mailbox:
             box.stir()
 
     def _rest(self, box: Box, lost: bool = False) -> None:
-        """A worker has stopped working on a leg; on a machine that may be taken away, that teaches something."""
-        working, seconds = box.began is not None, box.rest(time.monotonic())
-        if working and not box.steady:
-            self.seen = self.seen.plus(seconds, int(lost))
+        """A worker has stopped working on a leg, or was lost before it began; that teaches something of machines that go."""
+        seconds = box.rest(time.monotonic())
+        if not box.steady:
+            self.seen = self.seen.plus(seconds, int(lost and box.leg is not None))
 
     def _moves(self, box: Box) -> bool:
         """Whether a leg that has lost its worker goes on where nothing is taken away."""

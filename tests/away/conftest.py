@@ -38,19 +38,32 @@ class Head:
         """The environment of a laptop that may talk to it."""
         return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
+    @property
+    def found_here(self) -> dict[str, str]:
+        """The environment in which it is the Ray of this machine, whatever others run on it."""
+        return self.pass_word | {"RAY_TMPDIR": str(self.folder)}
+
     def end(self) -> None:
         """Everything of it is killed."""
-        sessions = {self.process.pid} | {session for _, session, name in processes() if str(self.folder) in name}
-        while left := [pid for pid, session, _ in processes() if session in sessions]:
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.process.poll()
-        self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        ended_with(self.folder, self.process)
 
 
-def _free_ports(count: int) -> list[int]:
+def ended_with(folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Kill every process of the sessions that have this folder in a command line, and remove it."""
+    sessions = {session for _, session, name in processes() if str(folder) in name} - {os.getsid(0)}
+    sessions |= {process.pid} if process else set()
+    while left := [pid for pid, session, _ in processes() if session in sessions]:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if process:
+            process.poll()
+    if process:
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -63,9 +76,9 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """A head that nobody enters without its token."""
     folder = Path(tempfile.mkdtemp(prefix="a", dir="/tmp"))  # short, for the sockets in it
     base, cache, token = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("cache"), secrets.token_hex(32)
-    port, dashboard, client = _free_ports(3)
+    port, dashboard, client = free_ports(3)
     words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
-    words += [f"--temp-dir={folder}", f"--ray-client-server-port={client}", '--resources={"trial_driver": 100}']
+    words += [f"--temp-dir={folder / 'ray'}", f"--ray-client-server-port={client}", '--resources={"trial_driver": 100}']
     words += [
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",

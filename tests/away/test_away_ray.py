@@ -32,13 +32,13 @@ def _grid(tmp_path: Path) -> str:
     return str(tmp_path / "mine.yaml")
 
 
-def _launch(head: Head, log: Path, *words: str) -> Launch:
-    where = ("--grid", _grid(log.parent), "--on", head.on, "--run", RUN)
+def _launch(head: Head, log: Path, *words: str, run: str = RUN) -> Launch:
+    where = ("--grid", _grid(log.parent), "--on", head.on, "--run", run)
     return begin(log.parent / "cache", log, "launch", *where, *words, PYTHONPATH=str(ROOT), **head.pass_word)
 
 
-def _ask(head: Head, log: Path, *words: object) -> tuple[int, str]:
-    on = ("--on", head.on, "--run", RUN)
+def _ask(head: Head, log: Path, *words: object, run: str = RUN) -> tuple[int, str]:
+    on = ("--on", head.on, "--run", run)
     return run_to_end(log.parent / "cache", log, *words, *on, PYTHONPATH=str(ROOT), **head.pass_word)
 
 
@@ -117,6 +117,50 @@ def test_sweep_outlives_the_laptop_and_ends_like_one_that_ran_here(head: Head, t
     sent = set(re.findall(r"of code \((\S+)\)", first.said + third.said))
     assert {record.provenance["code"] for record in read_records(tmp_path / "here")} <= sent
     assert _nowhere(head.token, tmp_path, head.base)
+
+
+def test_sweep_that_was_stopped_is_watched_and_resumed_from_the_laptop(head: Head, tmp_path: Path) -> None:
+    run = "runs/again"
+    there = head.base / run
+    first = _launch(head, tmp_path / "first.log", run=run)
+    watching = None
+    try:
+        trial = _frozen(there, first)
+        words = ("status", "--watch", "--on", head.on, "--run", run)
+        log = tmp_path / "watch.log"
+        watching = begin(tmp_path / "cache", log, *words, PYTHONPATH=str(ROOT), **head.pass_word)
+        eventually(lambda: "mine running: " in watching.said or watching.process.poll() is not None, "a watcher", 60)
+        watching.interrupt()
+        assert watching.wait() == 0, watching.said
+        code, said = _ask(head, tmp_path / "stop.log", "stop", "--now", run=run)
+        assert code == 0, said
+        os.kill(trial, signal.SIGCONT)
+        assert first.wait() == 3, first.said
+    finally:
+        end_session(first)
+        if watching is not None:
+            end_session(watching)
+    assert is_held(there) is False and f"sweep resume --on {head.on} --run runs/again" in first.said
+    code, said = _ask(head, tmp_path / "resume.log", "resume", run=run)
+    assert code == 0, said
+    assert "-2; its run folder there: runs/again" in said and len(read_records(there)) == 2
+    code, said = _ask(head, tmp_path / "after.log", "status", "--watch", run=run)
+    assert code == 0 and "finished" in said, said
+    code, said = _ask(head, tmp_path / "nothing.log", "resume", run="runs/nothing")
+    assert code == 2 and "no run folder" in " ".join(said.split()), said
+
+
+def test_ray_of_this_machine_is_found_by_auto_and_its_folders_are_here(head: Head, tmp_path: Path) -> None:
+    run, cache = tmp_path / "run", tmp_path / "cache"
+    words = ("launch", "--grid", _grid(tmp_path), "--on", "auto", "--run", run)
+    code, said = run_to_end(cache, tmp_path / "launch.log", *words, **head.found_here)
+    assert code == 0, said
+    assert said.startswith("runs on the Ray cluster at auto, driven from here (--on)\n")
+    assert len(read_records(run)) == 2
+    code, said = run_to_end(cache, tmp_path / "status.log", "status", "--on", "auto", "--run", run, "--json")
+    assert code == 0 and json.loads(said)["state"] == "finished"
+    code, said = run_to_end(cache, tmp_path / "resume.log", "resume", "--on", "auto", "--run", run, **head.found_here)
+    assert code == 0 and "nothing to run" in said, said
 
 
 def test_cluster_that_asks_for_a_token_says_so_and_shows_none(head: Head, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sweep.away.cluster import PREAMBLE
 from sweep.away.following import BEGIN, Shown, surroundings
 from sweep.away.head import base_folder, keep_grid
 from sweep.away.shipping import package
-from sweep.away.words import job_command, job_label, launch_words, run_word, wish
+from sweep.away.words import job_command, job_label, launch_words, resume_words, run_word, wish
 from sweep.options import LaunchOptions
 from sweep.provenance import code_version
 from training.errors import UserError
@@ -114,6 +114,14 @@ def test_command_of_a_job_survives_the_shell() -> None:
     )
     assert json.loads(done.stdout) == words
     assert words[-1].endswith("+00:00")
+
+
+def test_resume_tells_the_head_only_what_was_given() -> None:
+    given = LaunchOptions(grid="", max_cost=10.0, deadline="2h", retry_failed=True)
+    words = resume_words(given, "runs/all")
+    assert words[:5] == ["resume", "--run", "runs/all", "--max-cost", "10.0"]
+    assert words[5] == "--deadline" and words[6].endswith("+00:00") and words[7:] == ["--retry-failed"]
+    assert resume_words(LaunchOptions(grid=""), "runs/all") == ["resume", "--run", "runs/all"]
 
 
 def test_job_is_named_by_its_run_folder_alone() -> None:

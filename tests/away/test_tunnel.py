@@ -14,7 +14,7 @@ import pytest
 from sweep.away import tunnel as tunnels
 from sweep.away.cluster import open_cluster
 from sweep.away.place import Kind, Place
-from sweep.away.tunnel import tunnel
+from sweep.away.tunnel import dashboard_port, tunnel
 from tests.sweep.launches import eventually, processes
 from training.errors import UserError
 
@@ -53,6 +53,15 @@ def test_tunnel_is_open_in_the_block_and_closed_after_it(tmp_path: Path, monkeyp
         socket.create_connection((host, int(port)), timeout=5).close()
         assert host == "127.0.0.1"
     eventually(lambda: not any(str(program) in name for _, _, name in processes()), "the end of the tunnel", 10)
+
+
+@pytest.mark.parametrize(
+    ("command", "port"),
+    [("ray start --head", 8265), ("ray start --dashboard-port=9000", 9000), ("ray start --dashboard-port 9001", 9001)],
+)
+def test_dashboard_is_looked_for_where_the_cluster_file_starts_it(file: Path, command: str, port: int) -> None:
+    file.write_text(f"cluster_name: ours\nhead_start_ray_commands: [ray stop, {command}]\n")
+    assert dashboard_port(file) == port
 
 
 def test_cluster_that_does_not_run_is_told_with_the_way_to_start_it(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.watch.live import read_live
 from tests.elastic.fleet import WORKER, Fleet, fleet
 from tests.elastic.test_autoscaler import GRID, checkpointed, start
 from tests.sweep.launches import Launch, end_session, eventually, leftovers, run_to_end, weights
@@ -17,7 +18,7 @@ from training.record import Status, read_records
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(600)]
 TYPES = {
-    "spot": {"resources": WORKER, "node_config": {}, "min_workers": 0, "max_workers": 1},
+    "spot": {"resources": WORKER, "node_config": {}, "min_workers": 0, "max_workers": 6},
     "stays": {"resources": {**WORKER, "on_demand": 1}, "node_config": {}, "min_workers": 0, "max_workers": 1},
 }
 MOST = 8
@@ -32,13 +33,19 @@ def _on_what_stays(cluster: Fleet) -> bool:
 def _killed_until_it_moves(cluster: Fleet, run: Path, launch: Launch) -> int:
     """Kill every spot machine that works, as soon as its leg has a checkpoint; returns how many."""
     for number in range(MOST):
-        eventually(lambda: _on_what_stays(cluster) or (checkpointed(run) and _spot_at_work(cluster)), launch.said, 150)
+        eventually(lambda: _on_what_stays(cluster) or (_training(run) and _spot_at_work(cluster)), launch.said, 150)
         if _on_what_stays(cluster):
             return number
         for node in _spot_at_work(cluster):
             cluster.kill(node)
         eventually(lambda: not _spot_at_work(cluster), "the end of the node", 60)
     raise AssertionError(f"{MOST} spot machines were lost, and the phase never moved: {launch.said}")
+
+
+def _training(run: Path) -> bool:
+    """Whether a process that is alive trains, from a checkpoint on or with one written."""
+    living = [state for state in read_live(run) if Path(f"/proc/{state['pid']}").exists()]
+    return bool(living) and checkpointed(run)
 
 
 def _spot_at_work(cluster: Fleet) -> list[str]:
@@ -52,7 +59,7 @@ def test_phase_whose_spot_machines_keep_dying_ends_on_one_that_stays(tmp_path: P
         GRID.replace("EPOCHS", "60").replace("CORES", "1").replace("intermediates: [none, mini_nli]", "intermediates: [none]")
     )
     grid.write_text(text.replace("trials: 2", "trials: 1").replace("executor: train", f"executor: train, max_failures: {MOST}"))
-    with fleet(cache, 2, TYPES) as cluster:
+    with fleet(cache, 7, TYPES) as cluster:
         launch = start(cluster, cache, tmp_path, grid)
         try:
             killed = _killed_until_it_moves(cluster, run, launch)

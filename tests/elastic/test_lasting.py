@@ -202,7 +202,11 @@ def test_launch_asks_for_machines_that_stay_tells_it_once_and_keeps_what_it_lear
     assert mail.taught[:2] == (Exposure(60.0, 1), 4) and not watched.waiting
     watched.look()
     watched.look()
-    assert watched.waiting and len(said) == 1 and "t goes to an on-demand machine: 2 were taken away in 0.33 h" in said[0]
+    assert (
+        watched.waiting
+        and len(said) == 1
+        and "t goes to an on-demand machine: 2 machines were lost in 20 min of work" in said[0]
+    )
     assert watched.bundles("t", [SPOT]) == [with_steady(SPOT)] and watched.bundles("other", [SPOT]) == [SPOT]
     mail.answers["steady"] = {"t": True}
     watched.close()
