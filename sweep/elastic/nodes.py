@@ -1,8 +1,8 @@
 """What a cluster's autoscaler may bring: its node types, read from the configuration that Ray's monitor was started with.
 
 Ray tells nobody the types that an autoscaler may start, only the nodes that are up. Its monitor runs on the head, and names the
-configuration on its command line; so that is where it is looked for. Where none is found (no autoscaler, or one that is kept
-elsewhere, as KubeRay does), the nodes that are up are all that is known.
+configuration on its command line; so that is where it is looked for. KubeRay keeps its autoscaler elsewhere: there the
+RayCluster is read (`sweep.elastic.kuberay`). Where neither is found, the nodes that are up are all that is known.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from sweep.elastic.kuberay import in_kuberay, raycluster_config
 
 HEAD = "node:__internal_head__"
 """The resource by which Ray marks the head."""
@@ -89,12 +91,13 @@ def commands_here() -> list[list[str]]:
 def offer_here(gcs_address: str) -> Offer | None:
     """What the autoscaler may start whose monitor runs on this machine; None where there is none, or it can't be read."""
     path = monitored_config(gcs_address, commands_here())
-    if path is None:
-        return None
     try:
-        config = yaml.safe_load(path.read_text("utf-8"))
+        if path is not None:
+            config = yaml.safe_load(path.read_text("utf-8"))
+        else:
+            config = raycluster_config() if in_kuberay() else None
         return offer_of(config) if isinstance(config, Mapping) else None
-    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
         return None
 
 

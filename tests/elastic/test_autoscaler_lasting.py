@@ -56,7 +56,7 @@ def _spot_at_work(cluster: Fleet) -> list[str]:
 def test_phase_whose_spot_machines_keep_dying_ends_on_one_that_stays(tmp_path: Path) -> None:
     cache, run, grid = tmp_path / "cache", tmp_path / "run", tmp_path / "elastic.yaml"
     text = (
-        GRID.replace("EPOCHS", "60").replace("CORES", "1").replace("intermediates: [none, mini_nli]", "intermediates: [none]")
+        GRID.replace("EPOCHS", "40").replace("CORES", "1").replace("intermediates: [none, mini_nli]", "intermediates: [none]")
     )
     grid.write_text(text.replace("trials: 2", "trials: 1").replace("executor: train", f"executor: train, max_failures: {MOST}"))
     with fleet(cache, 7, TYPES) as cluster:
