@@ -7,6 +7,7 @@ loopback for as long as a command takes.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,15 +135,35 @@ def way(file: Path, remote: int, port: int) -> Iterator[Way]:
     Raises UserError where ssh opens none.
     """
     words = [ray_program(), "dashboard", str(file), "--port", str(port), "--remote-port", str(remote)]
+    name = f"sweep-{uuid.uuid4().hex}"
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            words,
+            env={**os.environ, "LOGNAME": name},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             _wait_open(process, port, file, said)
             yield Way(f"http://127.0.0.1:{port}", process)
         finally:
             end_group(process)
+            _end_connection(name)
+
+
+def _end_connection(name: str) -> None:
+    """End the ssh connection that Ray's launcher shares among all commands of the user of this name, and keeps open.
+
+    It runs apart from them, and would hold the port for as long as a page in a browser asks through it.
+    """
+    shared = Path("/tmp") / f"ray_ssh_{hashlib.sha256(name.encode()).hexdigest()[:10]}"  # as Ray names it
+    for control in shared.glob("*/*"):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            ending = ["ssh", "-o", f"ControlPath={control}", "-O", "exit", "head"]
+            subprocess.run(ending, capture_output=True, timeout=10, check=False)
+    shutil.rmtree(shared, ignore_errors=True)
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

@@ -46,6 +46,8 @@ def machine(folder: Path, environment: dict[str, str]) -> Iterator[Machine]:
     programs.mkdir()
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=60)
+    (home / ".bash_profile").write_text(f'export PATH="{BIN}:$PATH"\n')  # a login shell makes its own
+    (home / ".bashrc").touch()
     told = " ".join(f'"{name}={value}"' for name, value in (environment | {"HOME": str(home)}).items())
     lines = [f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder / 'host'}", f"PidFile {folder / 'pid'}"]
     lines += [f"AuthorizedKeysFile {folder / 'user.pub'}", "StrictModes no", "UsePAM no", "PermitRootLogin yes"]

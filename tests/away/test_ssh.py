@@ -28,7 +28,7 @@ from training.record import read_records
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.cluster,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {missing()}"),
 ]
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def there() -> Iterator[Machine]:
     port, dashboard, client = free_ports(3)
     told = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token"), "RAY_TMPDIR": str(folder)}
     head = {"SWEEP_BASE": str(folder / "base"), "SWEEP_CACHE": str(folder / "cache"), "SWEEP_PYTHON": sys.executable}
-    with machine(folder, told | head | {"SWEEP_DOWN_GRACE": "1", "PATH": f"{BIN}:/usr/bin:/bin"}) as found:
+    with machine(folder, told | head | {"SWEEP_DOWN_GRACE": "1"}) as found:
         words = f"ray start --head --port={port} --num-cpus=2 --temp-dir={folder}/ray --ray-client-server-port={client}"
         more = "--autoscaling-config=~/ray_bootstrap_config.yaml --disable-usage-stats --dashboard-agent-listen-port=0"
         loop = f"--dashboard-host=127.0.0.1 --dashboard-port={dashboard} --node-ip-address=127.0.0.1"
