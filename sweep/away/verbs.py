@@ -61,7 +61,9 @@ def ui(ctx: click.Context, run: Path | None, grid: str | None, on: str | None, n
     from sweep.away.pages import show_pages
     from sweep.away.place import find_place
 
-    ctx.exit(show_pages(find_place(on), run, grid, browser=not no_browser))
+    named = run is not None or grid is not None  # without --on, a run folder is one of this machine
+    place = find_place("local" if named and on is None else on)
+    ctx.exit(show_pages(place, run, grid, browser=not no_browser))
 
 
 def status_there(on: str, run: Path | None, grid: str | None, *, watch: bool, as_json: bool) -> int:

@@ -17,12 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from sweep.away import pages
 from sweep.away import tunnel as tunnels
 from sweep.away.pages import has_browser, show_pages
 from sweep.away.place import Kind, Place
 from sweep.away.serving import answers
+from sweep.cli import main
 from sweep.tracking.place import connect
 from tests.sweep.launches import begin, end_session, eventually, processes
 from training.errors import UserError
@@ -151,6 +153,15 @@ def test_run_folder_without_a_database_is_told_and_none_is_made(tmp_path: Path, 
         show_pages(Place(kind=Kind.HERE, on="local"), tmp_path, None, browser=False)
     assert "sweep sync" in fault.value.remedy
     assert list(tmp_path.iterdir()) == []
+
+
+def test_run_folder_that_is_named_is_looked_for_here_though_a_cluster_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    result = CliRunner().invoke(main, ["ui", "--run", str(tmp_path)])
+    assert result.exit_code == 2 and "no MLflow database" in " ".join(result.output.split())
 
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="a screen is there")
