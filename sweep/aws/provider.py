@@ -2,8 +2,8 @@
 
 * `ray up` makes what is missing in the account (`sweep.aws.account`) and the token that the cluster's servers ask for.
 * Ray 2.60 goes on asking for a node type that EC2 has none of, whatever the priorities say: its autoscaler lowers a type only
-  when a machine it got fails to start. So a refused launch is made here with the next node type by priority that offers as
-  much. Ray counts the machine under the type it asked for; the tag `sweep-launched-as` says what it is.
+  when a machine it got fails to start. So a refused launch is made here with the next node type by priority that offers the
+  same resources. Ray counts the machine under the type it asked for; the tag `sweep-launched-as` says what it is.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ray.autoscaler.tags import TAG_RAY_USER_NODE_TYPE
 from sweep.aws import shared
 from sweep.aws.account import BUCKET_VARIABLE, Account
 from sweep.aws.policies import CLUSTER_TAG
+from sweep.elastic.lasting import STEADY
 from training.errors import UserError
 
 Config = dict[str, Any]
@@ -153,7 +154,7 @@ def _share(config: Config) -> None:
 
 
 def stand_ins(config: Config) -> dict[str, list[Config]]:
-    """For each worker type, those of lower priority that offer as much, the first to be tried first."""
+    """For each worker type, those of lower priority that offer the same, the first to be tried first."""
     workers = {name: of for name, of in config["available_node_types"].items() if name != config["head_node_type"]}
     in_order = sorted(workers, key=lambda name: -workers[name].get("priority", 0))
     return {
@@ -167,8 +168,8 @@ def stand_ins(config: Config) -> dict[str, list[Config]]:
 
 
 def _offers(resources: Config, asked: Config) -> bool:
-    """Whether a machine has all that another has: one that is never taken away stands in for one that may be, only so."""
-    return all(resources.get(name, 0) >= amount for name, amount in asked.items())
+    """Whether a machine has what another has; one that is never taken away stands in for one that may be, only so."""
+    return resources in (asked, {**asked, STEADY: resources.get(STEADY)})
 
 
 def _say_in_container(config: Config, values: dict[str, str]) -> None:

@@ -24,7 +24,7 @@ TYPES = {
     "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
     "spot_large": node_type(40, "g6e.2xlarge", spot=True),
     "spot_small": node_type(30, "g5.2xlarge", spot=True),
-    "on_demand_small": node_type(20, "g5.2xlarge", spot=False, most=2),
+    "on_demand_small": node_type(20, "g5.2xlarge", False, 2, CPU=8, GPU=1, on_demand=1),
     "other_shape": node_type(10, "g5.12xlarge", False, 4, CPU=48, GPU=4),
 }
 
@@ -98,6 +98,15 @@ def test_types_stand_in_for_those_above_them_that_offer_the_same() -> None:
         "on_demand_small": [],
         "other_shape": [],
     }
+
+
+def test_spot_machine_never_stands_in_for_one_that_stays() -> None:
+    from sweep.aws.provider import stand_ins
+
+    types = {**TYPES, "spot_small": {**TYPES["spot_small"], "priority": 1}}
+    held = stand_ins({"available_node_types": types, "head_node_type": "head"})
+    assert [other["type"] for other in held["on_demand_small"]] == []
+    assert [other["type"] for other in held["spot_large"]] == ["on_demand_small", "spot_small"]
 
 
 def test_what_ec2_has_is_what_was_asked_for(provider: Any, cloud: Cloud) -> None:
