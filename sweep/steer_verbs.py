@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from sweep.away.verbs import status_there, stop_there
-from sweep.flags import FOLDER, budget_flags, down_flag, json_flag, on_flag, retry_flag, run_flags
+from sweep.flags import budget_flags, down_flag, json_flag, on_flag, retry_flag, run_flags
 from sweep.options import existing_run, notify_address
 from sweep.runfolder import runs_elsewhere
 from training.errors import UserError
