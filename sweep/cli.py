@@ -15,7 +15,17 @@ import click
 from sweep.away.verbs import fetch, logs, ui
 from sweep.data_verbs import data as data_verbs
 from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
-from sweep.options import LaunchOptions, data_folder, existing_run, gpu_price, model_folders, notify_address, store_folder
+from sweep.masking import masked, out_of_sight
+from sweep.options import (
+    NOTIFY_VARIABLE,
+    LaunchOptions,
+    data_folder,
+    existing_run,
+    gpu_price,
+    model_folders,
+    notify_address,
+    store_folder,
+)
 from sweep.score_verb import score
 from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
@@ -105,6 +115,7 @@ def launch(
         from sweep.away.down import refuse_down
 
         refuse_down(place)
+    out_of_sight("--notify", notify, NOTIFY_VARIABLE)
     settle_here(place)
     from sweep.launch import launch as run_sweep
 
@@ -198,8 +209,8 @@ def show(trial: str, run: Path | None, grid: str | None, as_json: bool) -> None:
 def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None) -> None:
     """Bring the tracker (MLflow) to what the records say."""
     folder = existing_run(run, grid)
-    from sweep.tracking import masked, ui_command
     from sweep.tracking import sync as mirror
+    from sweep.tracking import ui_command
 
     report = mirror(folder, uri)
     click.echo(f"{len(report.mirrored)} trials mirrored, {len(report.already)} there already, in {masked(report.uri)}")

@@ -126,7 +126,7 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
 
 
 def start_ray() -> None:
-    """Connect to the cluster of `RAY_ADDRESS`, or start Ray in this process."""
+    """Connect to the cluster of `RAY_ADDRESS`, or start Ray in this process; raises UserError where it is of no use."""
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -134,7 +134,11 @@ def start_ray() -> None:
     if ray.is_initialized():
         return
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": RAY_QUIET})
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": RAY_QUIET})
+        except (ValueError, ConnectionError) as error:
+            remedy = "set RAY_ADDRESS to auto on the head of a cluster, or to HOST:PORT; without it this machine is used"
+            raise UserError("RAY_ADDRESS names no Ray that can be used", type(error).__name__, remedy) from error
     else:
         ray.init(
             address="local",

@@ -21,6 +21,7 @@ from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState
 from sweep.experiment import executor_of, run_experiment, with_shares
+from sweep.masking import masked
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of, shown
 from sweep.planning.limits import limits_of
@@ -137,7 +138,7 @@ class _Launch:
         try:
             ending = self._searched(found, mark, request)
         except UserError as fault:
-            ending = Ending(state=EndState.FAILED, reason=str(fault), seconds=time.monotonic() - self.began)
+            ending = Ending(state=EndState.FAILED, reason=masked(str(fault)), seconds=time.monotonic() - self.began)
             fail_launch(self.plan, self.options, self.console, ending)
             raise
         request.honoured()
@@ -191,7 +192,7 @@ class _Launch:
         asked = state is EndState.STOPPED and request.request is not None and not request.interrupted
         return Ending(
             state=state,
-            reason=fault or (_ASKED if asked else ""),
+            reason=masked(fault) or (_ASKED if asked else ""),
             seconds=time.monotonic() - self.began,
             left_out=tuple(left_out(board)) if state is EndState.LEFT_OUT else (),
             budget=_spent(budget),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from training.behind import address_behind, local_store
 from training.errors import UserError
-from training.objects import checked, is_address
+from training.objects import checked
 
 DATA_VARIABLE, STORE_VARIABLE, NOTIFY_VARIABLE = "SWEEP_DATA", "SWEEP_STORE", "SWEEP_NOTIFY"
 PRICE_VARIABLE, CACHE_VARIABLE = "SWEEP_GPU_PRICE", "SWEEP_CACHE"
@@ -86,7 +86,7 @@ def store_folder(given: str | Path | None) -> Path | None:
     is a file, or an address of another form.
     """
     named = os.environ.get(STORE_VARIABLE, "")
-    if is_address(str(given or named)):
+    if "://" in str(given or named):
         return local_store(cache_folder().absolute(), checked(str(given or named)))
     given = Path(given) if given else None
     folder = given or (Path(named) if named else None)
@@ -105,7 +105,11 @@ def notify_address(given: str | None) -> str | None:
     if address is not None and not _is_web_address(address):
         where = "--notify" if given else NOTIFY_VARIABLE
         remedy = "for example https://hooks.example.org/services/..."
-        raise UserError(f"{where} is no http or https address with a host", address.partition(":")[0][:10], remedy)
+        raise UserError(
+            f"{where} is no http or https address with a host",
+            address.partition("://")[0][:10] if "://" in address else "",
+            remedy,
+        )
     return address
 
 

@@ -14,7 +14,8 @@ import click
 
 from sweep.away.verbs import status_there, stop_there
 from sweep.flags import budget_flags, down_flag, json_flag, on_flag, retry_flag, run_flags
-from sweep.options import existing_run, notify_address
+from sweep.masking import out_of_sight
+from sweep.options import NOTIFY_VARIABLE, existing_run, notify_address
 from sweep.runfolder import runs_elsewhere
 from training.errors import UserError
 
@@ -105,7 +106,9 @@ def resume(
     from sweep.launch import launch
     from sweep.steer import options_to_resume
 
-    options = options_to_resume(folder, notify_address(notify))
+    address = notify_address(notify)
+    out_of_sight("--notify", notify, NOTIFY_VARIABLE)
+    options = options_to_resume(folder, address)
     given = {name: value for name, value in limits.items() if value is not None}
     ctx.exit(launch(replace(options, retry_failed=retry_failed, **given)))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sweep.masking import masked
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from sweep.provenance import provenance
@@ -256,7 +257,7 @@ def _record(
         selection=outcome.selection if outcome else None,
         results=outcome.results if outcome else (),
         rungs=_rungs(task, outcome, paused),
-        reason=reason,
+        reason=masked(reason),
         started=paused.started if paused else datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
         timing=timing,
         provenance=provenance(plan) | _held(plan, task) | _damage(outcome, paused),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from sweep.masking import mask_logs, masked, show_masked
 from sweep.options import existing_run
 from training.errors import UserError
 
@@ -40,7 +41,12 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; raises click.exceptions.Exit with 2 on a UserError, after showing it on stderr."""
+        """Run a verb; raises click.exceptions.Exit with 2 on a UserError, after showing it on stderr.
+
+        No secret is shown, of whatever fault: in the traceback of a bug neither.
+        """
+        sys.excepthook = show_masked
+        mask_logs()
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -82,11 +88,11 @@ def warn(text: str) -> None:
 
 
 def print_lines(console: Console, text: str, style: str = "") -> None:
-    """Print prose: on a terminal wrapped between words, with what goes on indented; elsewhere line by line as it is.
+    """Print prose, secrets hidden: on a terminal wrapped between words, with what goes on indented; elsewhere line by line.
 
     A word that is longer than the terminal is wide, a path say, stays whole, so that it can be copied.
     """
-    for line in text.splitlines():
+    for line in masked(text).splitlines():
         if console.is_terminal:
             begin = line[: len(line) - len(line.lstrip())] + "  "
             parts = textwrap.wrap(line, console.width, subsequent_indent=begin, break_long_words=False, break_on_hyphens=False)

@@ -3,6 +3,9 @@
 Tune keeps one idle actor and ends the others. A search over phases that trials share has moments in which several workers have
 nothing to do, and each would pay for a new process afterwards. After `patience` seconds an idle actor is ended, and gives back
 what it holds; at once, where a trial that asks for other resources waits for an actor.
+
+Tune also hands the launching process's AWS credentials to every actor as a part of its runtime environment, which Ray writes to
+its logs and, for a moment, to a command line. Nodes have credentials of their own (docs/STORAGE.md), so it is kept from that.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
+import ray.tune.execution.class_cache as class_cache
 import ray.tune.execution.tune_controller as controller
 from ray.tune.utils.object_cache import _ObjectCache
 
@@ -49,10 +53,12 @@ class PatientCache(_ObjectCache):
 
 @contextlib.contextmanager
 def kept_actors() -> Iterator[None]:
-    """While a Tune experiment is made and run, its idle actors are kept."""
-    own: Any = controller
-    before, own._ObjectCache = own._ObjectCache, PatientCache
+    """While a Tune experiment is made and run, its idle actors are kept, and none is handed credentials."""
+    own, handed = vars(controller), vars(class_cache)
+    before, sent = own["_ObjectCache"], handed["ENV_VARS_TO_PROPAGATE"]
+    own["_ObjectCache"] = PatientCache
+    handed["ENV_VARS_TO_PROPAGATE"] = {name for name in sent if not name.startswith("AWS_")}
     try:
         yield
     finally:
-        own._ObjectCache = before
+        own["_ObjectCache"], handed["ENV_VARS_TO_PROPAGATE"] = before, sent

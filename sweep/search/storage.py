@@ -22,7 +22,8 @@ from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sweep.tracking.place import database_file, database_path, masked
+from sweep.masking import masked
+from sweep.tracking.place import database_file, database_path
 from training.errors import UserError
 
 VARIABLE = "SWEEP_OPTUNA_STORAGE"

@@ -9,7 +9,7 @@
 
 from sweep.tracking.background import MirrorQueue
 from sweep.tracking.mirror import SyncReport, Tracker, open_tracker, sync
-from sweep.tracking.place import SweepMeta, TrackingError, default_uri, masked, read_meta, ui_command
+from sweep.tracking.place import SweepMeta, TrackingError, default_uri, read_meta, ui_command
 
 __all__ = [
     "MirrorQueue",
@@ -18,7 +18,6 @@ __all__ = [
     "Tracker",
     "TrackingError",
     "default_uri",
-    "masked",
     "open_tracker",
     "read_meta",
     "sync",

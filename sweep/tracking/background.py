@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from sweep.masking import masked
 from sweep.tracking.mirror import reason_of
-from sweep.tracking.place import masked
 from training.errors import UserError
 from training.record import TrialRecord
 

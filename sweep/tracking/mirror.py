@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sweep.masking import masked
 from sweep.tracking import names
 from sweep.tracking.place import (
     artifact_root,
@@ -14,7 +15,6 @@ from sweep.tracking.place import (
     database_file,
     database_path,
     default_uri,
-    masked,
     one_writer,
     read_meta,
     tracking_errors,

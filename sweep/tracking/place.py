@@ -1,4 +1,4 @@
-"""Where the mirror is: its URI, its experiment, how to open it, and how to show its address without its password."""
+"""Where the mirror is: its URI, its experiment, and how to open it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweep.masking import masked
 from training.errors import UserError
 
 META_SCHEMA = 1
@@ -97,12 +98,6 @@ def ui_command(run_folder: Path, uri: str | None = None, port: int = 5000) -> st
     if _is_server(where):
         return f"python -m webbrowser {shlex.quote(re.sub('//[^@/]*@', '//', where))}"
     return f"mlflow ui --backend-store-uri {shlex.quote(masked(where))} --workers 1 --host 127.0.0.1 --port {port}"
-
-
-def masked(text: str) -> str:
-    """`text` with every password and token of an address in it hidden."""
-    text = re.sub(r"(://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
-    return re.sub(r"(?i)\b(password|passwd|token|secret|signature|sig)=[^&\s'\"]+", r"\1=***", text)
 
 
 def connect(uri: str) -> Any:

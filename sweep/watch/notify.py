@@ -6,6 +6,7 @@ is not followed: it would carry the message to an address that nobody gave.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import time
@@ -13,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 TIMEOUT = 10.0
 """Seconds for one try."""
@@ -38,7 +39,8 @@ def notify(address: str, message: Mapping[str, Any], pause: Callable[[float], No
 def _post(address: str, body: bytes) -> tuple[str, bool]:
     """(why it failed or nothing, whether another try may pass)."""
     try:
-        request = urllib.request.Request(address, data=body, headers={"Content-Type": "application/json"}, method="POST")
+        where, said = _without_user(address)
+        request = urllib.request.Request(where, data=body, headers={"Content-Type": "application/json"} | said, method="POST")
         opener = urllib.request.OpenerDirector()
         for handler in (
             urllib.request.ProxyHandler(),
@@ -59,6 +61,17 @@ def _post(address: str, body: bytes) -> tuple[str, bool]:
         return _cause(error.reason), True
     except (OSError, http.client.HTTPException, ValueError) as error:
         return _cause(error), not isinstance(error, ValueError)
+
+
+def _without_user(address: str) -> tuple[str, dict[str, str]]:
+    """An address without user and password, and the header that says them; in it they would be looked up as a host's name."""
+    parts = urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return address, {}
+    name, _, password = user.partition(":")
+    coded = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {coded}"}
 
 
 def _cause(error: object) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.tracking import default_uri, masked, read_meta, ui_command
+from sweep.masking import masked
+from sweep.tracking import default_uri, read_meta, ui_command
 from training.errors import UserError
 
 
