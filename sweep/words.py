@@ -92,14 +92,20 @@ def print_lines(console: Console, text: str, style: str = "") -> None:
 
     A word that is longer than the terminal is wide, a path say, stays whole, so that it can be copied.
     """
-    for line in masked(text).splitlines():
+    for line in _harmless(masked(text)).split("\n"):
         if console.is_terminal:
             begin = line[: len(line) - len(line.lstrip())] + "  "
             parts = textwrap.wrap(line, console.width, subsequent_indent=begin, break_long_words=False, break_on_hyphens=False)
         else:
             parts = [line]
         for part in parts or [""]:
-            console.print(part, style=style or None, highlight=False, markup=False, soft_wrap=True)
+            console.print(part, style=style or None, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _harmless(text: str) -> str:
+    """A text with everything that a terminal would obey instead of showing it (escapes, changes of direction) spelt out."""
+    plain = text.removesuffix("\n").expandtabs()
+    return "".join(each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in plain)
 
 
 def complete_grid(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
