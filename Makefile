@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-cluster lint bench
+.PHONY: help demo test test-slow test-cluster lint audit bench
 
 help:
 	@echo "make demo          run the demonstration sweep on the mini world"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-slow     run the tests that take minutes"
 	@echo "make test-cluster  run the tests that show a whole cluster at work"
 	@echo "make lint          check style and types"
+	@echo "make audit         ask the published advisories about the packages"
 	@echo "make bench         run the benchmarks"
 
 demo: $(READY)
@@ -31,6 +32,10 @@ test-cluster: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+# Leaves with 3 where the advisories can't be asked: no answer is not a good answer.
+audit: $(READY)
+	@$(BIN)/python cluster/audit.py
 
 bench: $(READY)
 	@for file in benchmarks/[a-z]*.py; do \

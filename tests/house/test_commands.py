@@ -16,6 +16,7 @@ TARGETS = {
     "test-slow": 'pytest -q -m "slow and not cluster"',
     "test-cluster": "pytest -q -m cluster",
     "lint": "ruff check",
+    "audit": "cluster/audit.py",
 }
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
