@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -34,6 +35,7 @@ class Hook:
     answers: list[int]
     heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     address: str = ""
+    let_in: list[str | None] = field(default_factory=list)
 
     def answer(self) -> int:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -47,6 +49,7 @@ def hook() -> Iterator[Hook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.heard.append((self.path, json.loads(body)))
+            found.let_in.append(self.headers["Authorization"])
             code = found.answer()
             self.send_response(code)
             if 300 <= code < 400:
@@ -69,6 +72,12 @@ def hook() -> Iterator[Hook]:
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def test_user_and_password_of_the_address_go_into_a_header_and_are_no_part_of_a_host(hook: Hook) -> None:
+    assert notify(hook.address.replace("//", "//me%40us:op%2Fen@"), {}) == ""
+    assert notify(hook.address, {}) == ""
+    assert hook.let_in == ["Basic " + base64.b64encode(b"me@us:op/en").decode(), None]
 
 
 def test_message_arrives_as_json(hook: Hook) -> None:
