@@ -11,6 +11,7 @@ import ray.train
 import ray.tune
 from ray.train.torch import TorchTrainer
 
+from sweep.masking import mask_logs
 from sweep.planning.plan import Plan
 from sweep.preemption import Notice, noticing, this_node
 from sweep.trial import Report, run_leg
@@ -18,6 +19,7 @@ from sweep.trial import Report, run_leg
 
 def run_inline(config: dict[str, Any], plan: Plan) -> None:
     """Tune's trainable: run the leg that `config` describes, and report it."""
+    mask_logs()
     reports: list[Report] = []
 
     def loop(_: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 import ray.train
 
+from sweep.masking import mask_logs
 from sweep.planning.plan import Plan
 from sweep.preemption import Notice, noticing, this_node
 from sweep.trial import run_leg
@@ -25,6 +26,7 @@ def serve_legs(config: dict[str, Any]) -> None:
     A fault of our own goes to the driver as text, and the worker serves on: what is broken is the leg, not the process. A team
     that has lost a worker is broken: it ends with TeamLostError, and Ray Train starts another.
     """
+    mask_logs()
     with noticing(Notice(this_node())) as notice:
         team = form(notice.given) if ray.train.get_context().get_world_size() > 1 else ALONE
         if team.leads:
