@@ -22,8 +22,9 @@ import click
 from sweep.away.place import Kind, Place
 from sweep.away.serving import PORT, answers, served
 from sweep.away.tunnel import Way, dashboard_port, free_port, head_of, way
+from sweep.masking import masked
 from sweep.options import existing_run
-from sweep.tracking import default_uri, masked
+from sweep.tracking import default_uri
 
 LOOK = 0.5
 """Seconds between two looks at whether what was opened is still open."""

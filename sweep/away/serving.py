@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from sweep.away.tunnel import Way, end_group, free_port
-from sweep.tracking import default_uri, masked
+from sweep.masking import masked
+from sweep.tracking import default_uri
 from sweep.tracking.place import ENVIRONMENT, database_path
 from training.errors import UserError
 
