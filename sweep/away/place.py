@@ -88,6 +88,8 @@ def find_place(
     if address.startswith(("http://", "https://")):
         url = dashboard(address)
         return Place(kind=Kind.DASHBOARD, on=url, address=url, why=VARIABLE)
+    if "@" in address:
+        raise UserError(f"{VARIABLE} holds a user or a password", "(not shown)", "a Ray address is host:port; a token has its own variable")
     if address:
         return Place(kind=Kind.ATTACHED, on="", address=address, why=VARIABLE)
     file = Path(CLUSTER_FILE)

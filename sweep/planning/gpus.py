@@ -18,13 +18,14 @@ PEAKS: Mapping[str, float] = {
     "V100": 15.7e12,
     "T4": 8.1e12,
     "A10": 31.2e12,
+    "A10G": 31.2e12,
     "A100": 19.5e12,
     "L4": 30.3e12,
     "L40S": 91.6e12,
     "H100": 66.9e12,
     "H200": 66.9e12,
 }
-"""FLOP/s in float32 without tensor cores, from the vendors' data sheets."""
+"""FLOP/s in float32 without tensor cores, from the vendors' data sheets (the A10G has none of its own: the A10's)."""
 SIZES: Mapping[str, tuple[float, ...]] = {
     "T4": (14.5,),
     "P100": (11.9, 15.8),
