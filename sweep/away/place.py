@@ -89,7 +89,8 @@ def find_place(
         url = dashboard(address)
         return Place(kind=Kind.DASHBOARD, on=url, address=url, why=VARIABLE)
     if "@" in address:
-        raise UserError(f"{VARIABLE} holds a user or a password", "(not shown)", "a Ray address is host:port; a token has its own variable")
+        remedy = "a Ray address is host:port; the token goes into RAY_AUTH_TOKEN"
+        raise UserError(f"{VARIABLE} holds a user or a password", "(not shown)", remedy)
     if address:
         return Place(kind=Kind.ATTACHED, on="", address=address, why=VARIABLE)
     file = Path(CLUSTER_FILE)

@@ -82,6 +82,12 @@ def test_what_was_said_goes_before_the_environment() -> None:
     assert find_place("192.0.2.7", {"RAY_ADDRESS": "auto"}).address == "http://192.0.2.7:8265"
 
 
+def test_ray_address_with_a_password_is_refused_and_not_shown() -> None:
+    with pytest.raises(UserError, match="a user or a password") as caught:
+        find_place(None, {"RAY_ADDRESS": "someone:hunter2@192.0.2.1:6379"}, head=_never)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_job_that_a_laptop_sent_runs_where_it_is_and_repeats_nothing() -> None:
     place = find_place(None, {"RAY_ADDRESS": "192.0.2.1:6379", "SWEEP_JOB": "1"}, head=_never)
     assert (place.away, place.says) == (False, "")
