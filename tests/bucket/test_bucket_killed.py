@@ -8,9 +8,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from tests.bucket.machines import BELOW, recorded, take
 from tests.sweep.conftest import Reference as Undisturbed
 from tests.sweep.conftest import cache, reference
 from tests.sweep.launches import begin, end_session, eventually, scores, tables
-from tests.training.bucket import ADDRESS, NAME, VARIABLES, Server, Way
+from tests.training.bucket import ADDRESS, NAME, VARIABLES, Server, Way, killed_on_the_way
 from training.record import read_records
 
 __all__ = ["cache", "reference"]
@@ -63,7 +62,7 @@ def test_keeper_killed_at_any_byte_leaves_whole_records_and_all_that_it_knew_to_
     kills = known = 0
     for number in range(5):
         run = tmp_path / str(number) / "all"
-        kills += killed_process(keep, run, bucket, dice.randrange(100, 30_000))
+        kills += killed_on_the_way(PROCESSES, keep, run, bucket, dice.randrange(100, 30_000))
         bucket.client().delete_object(Bucket=NAME, Key=f"{BELOW}/lease.json")
         noted = run.parent / "noted"
         known = max(known, int(noted.read_text()) if noted.exists() else 0)
@@ -96,19 +95,6 @@ def killed(server: Server, place: Path, after: int) -> bool:
         if code >= 0:
             eventually(lambda: not victims[0].family(), "the end of Ray's processes", 60)
     assert code in (0, -9), victims[0].said
-    return bool(code)
-
-
-def killed_process(target: Callable[..., None], run: Path, server: Server, after: int) -> bool:
-    """Run a keeper until so many bytes went to the bucket; whether it was killed then."""
-    victims: list[Any] = []
-    with Way(server.port, after, lambda: os.kill(victims[0].pid, signal.SIGKILL)) as way:
-        victims.append(PROCESSES.Process(target=target, args=(run, way.port), daemon=True))
-        victims[0].start()
-        victims[0].join(60)
-    code = victims[0].exitcode
-    victims[0].close()
-    assert code in (0, -signal.SIGKILL)
     return bool(code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -163,3 +164,16 @@ def machine(folder: Path, address: str = ADDRESS) -> Path:
 def environment(port: int) -> dict[str, str]:
     """Variables of a process that goes a way of its own to the server."""
     return {**os.environ, **VARIABLES, "AWS_ENDPOINT_URL_S3": f"http://{HOST}:{port}"}
+
+
+def killed_on_the_way(processes: Any, target: Callable[[Path, int], None], folder: Path, server: Server, after: int) -> bool:
+    """Run `target` of a folder and a port in a process until so many bytes went to the server; whether it was killed then."""
+    victims: list[Any] = []
+    with Way(server.port, after, lambda: os.kill(victims[0].pid, signal.SIGKILL)) as way:
+        victims.append(processes.Process(target=target, args=(folder, way.port), daemon=True))
+        victims[0].start()
+        victims[0].join(60)
+    code = victims[0].exitcode
+    victims[0].close()  # else its pipes stay open
+    assert code in (0, -signal.SIGKILL)
+    return bool(code)

@@ -8,15 +8,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from tests.training.bucket import VARIABLES, Server, Way, bucket, machine, server
+from tests.training.bucket import VARIABLES, Server, bucket, killed_on_the_way, machine, server
 from tests.training.stored import IDENTITY, KEY, Reports, trace
 from tests.training.test_objects_phases import behind, content
 from training.behind import CHECKPOINTS
@@ -71,17 +69,8 @@ def checkpoints(root: Path, port: int) -> None:
         (root / "noted").write_text(str(step))
 
 
-def killed(target: Callable[..., None], root: Path, server: Server, after: int) -> bool:
-    """Run a writer until so many bytes went to the server; whether it was killed then."""
-    victims: list[Any] = []
-    with Way(server.port, after, lambda: os.kill(victims[0].pid, signal.SIGKILL)) as way:
-        victims.append(PROCESSES.Process(target=target, args=(root, way.port), daemon=True))
-        victims[0].start()
-        victims[0].join(60)
-    code = victims[0].exitcode
-    victims[0].close()
-    assert code in (0, -signal.SIGKILL)
-    return bool(code)
+def killed(target: Callable[[Path, int], None], root: Path, server: Server, after: int) -> bool:
+    return killed_on_the_way(PROCESSES, target, root, server, after)
 
 
 def kill_publishers(dice: random.Random, server: Server, folder: Path, rounds: int) -> int:
