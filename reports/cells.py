@@ -41,8 +41,8 @@ class Pair(NamedTuple):
 class Cell:
     """One pair. `score` is None when no setting has every seed yet; `reason` then says why.
 
-    `setting` is the number of the chosen one; `seeds`, `seed_scores` and `seed_deltas` go together (`seed_deltas` is empty when
-    there is no comparable baseline). `settings_tried` have any record, `settings_complete` one of every seed, and
+    `setting` is the number of the chosen one; `seeds`, `trials`, `seed_scores` and `seed_deltas` go together (`seed_deltas` is
+    empty when there is no comparable baseline). `settings_tried` have any record, `settings_complete` one of every seed, and
     `settings_stopped` were ended early. With early stopping (`stopping`) few settings get every seed: its budget is the
     settings tried on the first seed, without those that were given up; else it is those complete. `rungs` holds, for each rung
     of early stopping, the least and the greatest share of the last phase that it may stand for.
@@ -65,6 +65,7 @@ class Cell:
     setting: int | None = None
     selection: Selection | None = None
     seeds: tuple[int, ...] = ()
+    trials: tuple[str, ...] = ()
     seed_scores: tuple[float, ...] = ()
     seed_deltas: tuple[float, ...] = ()
     settings_tried: int = 0
@@ -200,6 +201,7 @@ def _scored(cell: Cell, number: int, runs: Sequence[TrialRecord]) -> Cell:
         setting=number,
         selection=runs[0].selection,
         seeds=tuple(run.seed for run in runs),
+        trials=tuple(run.trial for run in runs),
         seed_scores=scores,
         split=results[0].split,
         layer=results[0].layer,

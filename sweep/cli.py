@@ -168,10 +168,14 @@ for verb in (status, logs, stop, resume, fetch, ui):
 @run_flags
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For a document, every language with it.")
+@click.option("--intervals", is_flag=True, help="How sure each number is.")
 @json_flag
-def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, as_json: bool) -> None:
+def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, intervals: bool, as_json: bool) -> None:
     """Show the transfer table: what each intermediate task gives to each target."""
     folder = existing_run(run, grid)
+    if intervals:
+        _show_intervals(folder, as_json)
+        return
     from reports.languages import languages_markdown
     from reports.table import render_transfer, transfer_csv, transfer_json, transfer_markdown
     from sweep.outcome import tables_of
@@ -183,6 +187,17 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, a
         click.echo(transfer_csv(tables) if as_csv else transfer_json(tables), nl=False)
     else:
         _show(render_transfer(tables))
+
+
+def _show_intervals(folder: Path, as_json: bool) -> None:
+    from reports.intervals import intervals_text, render_intervals
+    from sweep.outcome import intervals_of
+
+    found = intervals_of(folder, tell=lambda line: warn(f"warning: {line}"))
+    if as_json:
+        click.echo(intervals_text(found), nl=False)
+    else:
+        _show(render_intervals(found))
 
 
 @main.command()

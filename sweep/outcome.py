@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -23,6 +23,9 @@ from sweep.tracking import open_tracker, ui_command
 from sweep.words import print_lines
 from training.errors import UserError
 from training.record import Status, TrialRecord
+
+if TYPE_CHECKING:  # scipy takes half a second
+    from reports.statistics.compare import Comparison
 
 MOST_FAILED = 10
 """Failed trials that are named one by one."""
@@ -75,11 +78,23 @@ def tables_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> lis
 
     `tell` is given a line for each record that is damaged, and so left out.
     """
+    return transfer_tables(*_seen(run, tell))
+
+
+def intervals_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> dict[Pair, Comparison]:
+    """The deltas of a run folder's tables with their intervals; otherwise as `tables_of`. Evidence that is damaged is told."""
+    from reports.statistics.transfer import interval_of_each
+
+    records, expected = _seen(run, tell)
+    return interval_of_each(transfer_tables(records, expected), records, run, tell)
+
+
+def _seen(run: Path, tell: Callable[[str], None]) -> tuple[list[TrialRecord], Expectation]:
     mark = read_mark(run)
     records, damaged = readable_records(run, set_aside=False)
     for line in damaged:
         tell(line)
-    return transfer_tables(current_of(records, mark), expectation_of(mark))
+    return current_of(records, mark), expectation_of(mark)
 
 
 def print_outcome(plan: Plan, console: Console, seconds: float, ending: Ending | None = None) -> None:

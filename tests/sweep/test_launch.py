@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from search_spaces.catalogue import grids
+from sweep.cli import main
 from sweep.sources import mini_world
 from tests.sweep.conftest import Reference
 from tests.sweep.launches import begin, copy_run, end_session, eventually, leftovers, run_to_end, scores, tables, weights
+from training.evidence import read_evidence
 from training.record import Status, read_records
 from training.store import _write_manifest, verify
 
@@ -83,6 +86,21 @@ def test_uninterrupted_launch_leaves_records_phases_and_a_table(reference: Refer
     (table,) = json.loads(tables(reference.run)[1])
     assert table["model"] == "mini"
     assert "mini_tatoeba" in tables(reference.run)[0]
+
+
+def test_launch_keeps_what_intervals_are_made_of(reference: Reference) -> None:
+    records = read_records(reference.run)
+    for record in records:
+        evidence = read_evidence(reference.run, record)
+        assert [one.task for one in evidence] == [result.task for result in record.results]
+    found = CliRunner().invoke(main, ["table", "--run", str(reference.run), "--intervals", "--json"])
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)
+    assert [(row["intermediate"], row["target"]) for row in rows] == [("mini_nli", "mini_udpos"), ("mini_nli", "mini_tatoeba")]
+    (table,) = json.loads(tables(reference.run)[1])
+    for row in rows:
+        assert row["covers"] == "items alone" and row["items"] > 0 and row["low"] < row["delta"] < row["high"]
+        assert row["delta"] == pytest.approx(table["cells"]["mini_nli"][row["target"]]["delta"], abs=1e-5)
 
 
 def test_status_from_another_process_shows_the_trials_that_run(reference: Reference) -> None:
