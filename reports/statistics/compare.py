@@ -10,7 +10,7 @@ rest taken out, so that nothing is counted twice (a naive bootstrap over both co
 doi:10.1214/07-AOAS122).
 
 Few seeds make their part uncertain, so each part has its own Student's t, and the half-widths add as squares (Howe 1974,
-doi:10.1080/01621459.1974.10482995). With two or three seeds Satterthwaite's pooled degrees of freedom cover 88 to 93 % where
+doi:10.1080/01621459.1974.10482995). With two or three seeds Satterthwaite's pooled degrees of freedom cover 88 to 94 % where
 95 % are promised, this 95 to 97 % (`python benchmarks/intervals.py`).
 
 * one seed: the interval is about the items alone, and says so (`covers`): another seed may lie outside of it;
