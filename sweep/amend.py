@@ -17,14 +17,13 @@ from typing import Any
 from search_spaces.values import Choices, EpochsRange, Range
 from sweep.planning.plan import Plan
 from sweep.planning.studies import Setting, StudySpec
-from sweep.runfolder import RunMark
+from sweep.runfolder import SNAPSHOT, RunMark
 from training.codec import canonical, digest, from_payload
 from training.errors import UserError
 from training.identity import NUMERICS_VERSION
 from training.record import TrialRecord
 from training.storage import read_bytes, write_atomically
 
-SNAPSHOT = "grid.json"
 SCHEMA = 1
 FIXED = ("search", "training", "retrieval", "resources")
 """Parts of a grid whose fields are the schema's: one that a snapshot lacks was not known to the version that wrote it."""

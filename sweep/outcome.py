@@ -16,7 +16,6 @@ from reports.frame import Expectation, TransferTable, transfer_tables
 from reports.table import render_transfer
 from sweep.amounts import amount, duration, several
 from sweep.ending import Ending, EndState
-from sweep.planning.plan import Plan
 from sweep.runfolder import PairMark, RunMark, read_mark
 from sweep.tidy import readable_records, waiting_trials
 from sweep.tracking import open_tracker, ui_command
@@ -24,8 +23,9 @@ from sweep.words import print_lines
 from training.errors import UserError
 from training.record import Status, TrialRecord
 
-if TYPE_CHECKING:  # scipy takes half a second
+if TYPE_CHECKING:  # torch and scipy take seconds to load
     from reports.statistics.compare import Comparison
+    from sweep.planning.plan import Plan
 
 MOST_FAILED = 10
 """Failed trials that are named one by one."""

@@ -22,7 +22,8 @@ from training.codec import canonical, from_payload
 from training.errors import UserError
 from training.storage import storage_errors, write_atomically
 
-MARK = "sweep.json"
+MARK, SNAPSHOT = "sweep.json", "grid.json"
+"""What a run folder is, and the grid of its last launch."""
 LOCK = ".lock"
 ELSEWHERE = ".elsewhere"
 """In a copy of a run folder: a launch on another machine went on with it when it was copied."""

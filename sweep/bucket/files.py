@@ -18,9 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from sweep.amend import SNAPSHOT
 from sweep.ending import ENDING
-from sweep.runfolder import MARK
+from sweep.runfolder import MARK, SNAPSHOT
 from sweep.steer import OPTIONS
 from training.evidence import FOLDER as EVIDENCE
 from training.objects import ObjectStore, Seen, open_objects

@@ -48,6 +48,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
+@pytest.mark.parametrize(
+    "module", ["sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table"]
+)
+def test_what_looks_at_a_sweep_imports_nothing_heavy(module: str) -> None:
+    """A stop that takes seconds to load comes too late for a short sweep."""
+    heavy = tuple(name for name in HEAVY if name not in ("rich", "numpy"))
+    code = f"import sys, {module}; print('heavy:', [name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
 def test_grids_lists_every_shipped_grid() -> None:
     output = _output("grids")
     assert all(name in output for name in grids())

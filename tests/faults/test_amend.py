@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sweep.amend import SNAPSHOT, changes, read_snapshot, snapshot_of, write_snapshot
+from sweep.amend import changes, read_snapshot, snapshot_of, write_snapshot
 from sweep.outcome import mark_of
 from sweep.planning.plan import Plan
-from sweep.runfolder import RunMark
+from sweep.runfolder import SNAPSHOT, RunMark
 from tests.sweep.plans import SMALL, name_digest, plan_of, score_record
 from training.record import TrialRecord
 
