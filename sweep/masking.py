@@ -19,6 +19,8 @@ SHORTEST = 8
 """Characters that a value of the environment must have to be looked for: shorter ones are words of any text."""
 _NAMED = re.compile(r"(?i)(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PWD|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)(?:$|_)")
 _PLACE = re.compile(r"(?i)_(?:PATH|FILE|DIR|ID|MODE|URI)$")
+_FOLDERS = ("PWD", "OLDPWD")
+"""Variables of the shell's, which are no passwords."""
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?!/)(\S*)@")
 _WORDS = r"password|passwd|pwd|token|secret|signature|api[-_]?key|access[-_]?key|credential"
 _SETTING = re.compile(rf"(?i)([\w.-]*(?:{_WORDS})|\bsig|(?<=[?&])key)=('[^']*'|\"[^\"]*\"|[^&\s'\"]+)")
@@ -56,7 +58,7 @@ def _forms(environment: Mapping[str, str]) -> Iterator[str]:
 def _secrets(name: str, value: str) -> Iterator[str]:
     if "://" in value:
         yield from _secrets_of_address(value, whole=name in _SECRET_ADDRESSES)
-    elif _NAMED.search(name) and not _PLACE.search(name):
+    elif _NAMED.search(name) and not _PLACE.search(name) and name not in _FOLDERS:
         yield value
 
 

@@ -143,3 +143,9 @@ def test_secret_of_the_command_line_leaves_it_and_the_rest_stays(words: list[str
     address, _, line = done.stdout.strip().partition(" ")
     assert address == "https://hooks/opensesame" and "opensesame" not in line
     assert line.endswith("launch --grid tiny")
+
+
+def test_folder_that_a_command_is_given_in_is_no_password() -> None:
+    text = "sqlite:////home/someone/study/runs/demo/mlflow.db"
+    assert masked(text, {"PWD": "/home/someone/study", "OLDPWD": "/home/someone"}) == text
+    assert masked("hunter2hunter2", {"MYSQL_PWD": "hunter2hunter2"}) == "***"
