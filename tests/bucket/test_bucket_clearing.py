@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +206,10 @@ def test_final_weights_stay_where_no_registry_can_be_asked(
 
 def test_command_lists_and_says_how_to_remove(behind: Behind, swept: tuple[Plan, list[TrialRecord]]) -> None:
     finish(swept[0])
-    run: Callable[..., str] = lambda *words: CliRunner().invoke(main, ["gc", "--store", ADDRESS, *words]).output  # noqa: E731
+
+    def run(*words: str) -> str:
+        return CliRunner().invoke(main, ["gc", "--store", ADDRESS, *words]).output
+
     assert "1 thing" in run() and "--delete removes" in run() and f"store {ADDRESS}" in run()
     assert json.loads(run("--json"))["going"][0]["kind"] == "phase"
     assert "removed 1 thing" in run("--delete") and "nothing to remove" in run()

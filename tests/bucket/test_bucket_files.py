@@ -91,7 +91,7 @@ def test_bringing_that_is_cut_short_is_done_again(bucket: Server, tmp_path: Path
         brought.append(name)
         if len(brought) > 2:
             raise StoreError("cut")
-        bring(objects, run, name)  # type: ignore[arg-type]
+        bring(objects, run, name)
 
     with monkeypatch.context() as patch, pytest.raises(StoreError):
         patch.setattr(files, "_bring", once)

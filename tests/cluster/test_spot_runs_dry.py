@@ -62,7 +62,7 @@ def provider(aws: pytest.MonkeyPatch) -> Iterator[Any]:
     subnet = boto3.client("ec2", REGION).describe_subnets()["Subnets"][0]["SubnetId"]
     for of in TYPES.values():
         if of["node_config"]:
-            of["node_config"]["SubnetIds"] = [subnet]  # type: ignore[index]
+            of["node_config"]["SubnetIds"] = [subnet]
     instead = stand_ins({"available_node_types": TYPES, "head_node_type": "head"})
     yield SpotFirst({"region": REGION, "cache_stopped_nodes": False, "instead": instead}, "sweep")
 

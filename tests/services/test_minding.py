@@ -21,7 +21,7 @@ class Supervised:
         self.state = dict.fromkeys(("postgres", "mlflow"), "RUNNING")
         self.age, self.done, self.time = GRACE + 1, [], 0.0
         self.faults = dict.fromkeys(("postgres", "mlflow"), "")
-        self.minder = Minder(self, self.ask, lambda: self.time)  # type: ignore[arg-type]
+        self.minder = Minder(self, self.ask, lambda: self.time)
 
     def states(self) -> dict[str, dict[str, Any]]:
         return {name: {"statename": state, "now": self.age, "start": 0, "pid": 1} for name, state in self.state.items()}

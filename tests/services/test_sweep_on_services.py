@@ -14,16 +14,17 @@ import pytest
 from sweep.services.place import OPTUNA, VARIABLE, Settings
 from sweep.services.probes import ask_mlflow
 from tests.services.heads import Head
-from tests.sweep.conftest import Reference, cache, reference  # noqa: F401
+from tests.sweep.conftest import Reference, cache, reference
 from tests.sweep.launches import begin, eventually, run_to_end, scores, tables, weights
-from tests.training.bucket import NAME, Server, server  # noqa: F401
+from tests.training.bucket import NAME, Server, server
 
+__all__ = ["cache", "reference", "server"]
 pytestmark = [pytest.mark.cluster, pytest.mark.ray, pytest.mark.timeout(1800)]
 Heads = Callable[[str | Path], Head]
 
 
 @pytest.fixture
-def store(server: Server) -> Iterator[Server]:  # noqa: F811
+def store(server: Server) -> Iterator[Server]:
     """The object store, with an empty bucket."""
     server.client().create_bucket(Bucket=NAME)
     yield server
@@ -32,8 +33,8 @@ def store(server: Server) -> Iterator[Server]:  # noqa: F811
 def test_sweep_whose_services_fail_one_after_the_other_ends_as_an_undisturbed_one_and_on_a_new_head(
     heads: Heads,
     store: Server,
-    reference: Reference,  # noqa: F811
-    cache: Path,  # noqa: F811
+    reference: Reference,
+    cache: Path,
     tmp_path: Path,
 ) -> None:
     head, run = heads(f"s3://{NAME}/services/one"), tmp_path / "run"

@@ -67,7 +67,7 @@ def test_processes_of_one_machine_bring_a_phase_once(bucket: Server, tmp_path: P
 
     def counted(self: ObjectStore, sent: object, path: Path) -> bool:
         taken.append(path.name)
-        return get(self, sent, path)  # type: ignore[arg-type]
+        return get(self, sent, path)
 
     monkeypatch.setattr(ObjectStore, "get_file", counted)
     root = machine(tmp_path / "there")

@@ -52,8 +52,10 @@ def disk(store: PhaseStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], 
     """Say how many phases the disk has room for."""
 
     def holds(count: int) -> None:
-        free: Callable[[Any], Usage] = lambda path: Usage(10**6, 0, 0 if len(here(store)) > count else 10**6)  # noqa: E731
-        monkeypatch.setattr(shutil, "disk_usage", free)
+        def usage(path: Any) -> Usage:
+            return Usage(10**6, 0, 0 if len(here(store)) > count else 10**6)
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
 
     return holds
 
