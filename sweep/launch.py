@@ -21,6 +21,7 @@ from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState
 from sweep.experiment import executor_of, run_experiment, with_shares
+from sweep.interrupts import insisting
 from sweep.masking import masked
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, mark_of, shown
@@ -82,17 +83,8 @@ def launch(options: LaunchOptions, console: Console | None = None, where: str = 
     """
     console = console or Console()
     try:
-        refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
-        limits_of(options)  # before anything takes time
-        check_behind(options.store)
-        with busy(console, "reading the grid, its models and its data"):
-            plan, said = with_shares(prepare(options, read_data=True))
-        for line in [*([where + _may_cost(plan, options)] if where else []), *said]:
-            print_lines(console, line)
-        refuse_foreign_behind(plan.behind, plan.run, plan.grid.name)
-        tell = partial(print_lines, console, style="yellow")
-        with hold(plan.run), kept_behind(plan.behind, plan.run, tell):
-            return _Launch(plan, options, console).run()
+        with insisting():
+            return _launched(options, console, where)
     except OSError as error:
         if error.errno not in FLEETING:
             raise
@@ -103,6 +95,20 @@ def launch(options: LaunchOptions, console: Console | None = None, where: str = 
         begun = (run / MARK).is_file()
         console.print(go_on(run) if begun else "stopped before anything was run", highlight=False, soft_wrap=True)
         return INTERRUPTED
+
+
+def _launched(options: LaunchOptions, console: Console, where: str) -> int:
+    refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
+    limits_of(options)  # before anything takes time
+    check_behind(options.store)
+    with busy(console, "reading the grid, its models and its data"):
+        plan, said = with_shares(prepare(options, read_data=True))
+    for line in [*([where + _may_cost(plan, options)] if where else []), *said]:
+        print_lines(console, line)
+    refuse_foreign_behind(plan.behind, plan.run, plan.grid.name)
+    tell = partial(print_lines, console, style="yellow")
+    with hold(plan.run), kept_behind(plan.behind, plan.run, tell):
+        return _Launch(plan, options, console).run()
 
 
 def go_on(run: Path) -> str:

@@ -21,6 +21,7 @@ from sweep.bucket.keeping import kept_behind
 from sweep.runfolder import hold
 from sweep.tidy import readable_records
 from tests.bucket.machines import BELOW, recorded, take
+from tests.replay import seed_of
 from tests.sweep.conftest import Reference as Undisturbed
 from tests.sweep.conftest import cache, reference
 from tests.sweep.launches import begin, end_session, eventually, scores, tables
@@ -118,10 +119,7 @@ def kill_and_go_on(server: Server, folder: Path, undisturbed: Undisturbed, kills
 
 @pytest.fixture
 def dice(capsys: pytest.CaptureFixture[str]) -> random.Random:
-    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
-    with capsys.disabled():
-        print(f"\n[kill] replay with {SEED_VARIABLE}={seed}", end="")  # noqa: T201
-    return random.Random(seed)
+    return random.Random(seed_of(SEED_VARIABLE, "kill", capsys))
 
 
 @pytest.mark.cluster

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import random
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +11,7 @@ from tests.crash.forge import Forge
 from tests.crash.servers import Head
 from tests.crash.undisturbed import Undisturbed, run_undisturbed
 from tests.faults.postgres import Server, program, running
+from tests.replay import seed_of
 
 SEED_VARIABLE = "SWEEP_CRASH_SEED"
 
@@ -20,10 +19,7 @@ SEED_VARIABLE = "SWEEP_CRASH_SEED"
 @pytest.fixture
 def crash_seed(capsys: pytest.CaptureFixture[str]) -> int:
     """The seed of everything that befalls a sweep, printed so that it can be given again."""
-    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
-    with capsys.disabled():
-        print(f"\n[crash] replay with {SEED_VARIABLE}={seed}", end="")  # noqa: T201
-    return seed
+    return seed_of(SEED_VARIABLE, "crash", capsys)
 
 
 @pytest.fixture(scope="session")

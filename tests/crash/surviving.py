@@ -12,7 +12,8 @@ import pytest
 from tests.crash.disturbing import Disturbed, Servers, Tally
 from tests.crash.exactly_once import Seen, seen
 from tests.crash.orders import Witness, draw
-from tests.crash.undisturbed import GRID, Undisturbed, compare, say
+from tests.crash.undisturbed import GRID, Undisturbed, compare
+from tests.replay import say
 
 
 def survive(
@@ -38,8 +39,8 @@ def survive(
         assert len(found.steps) == undisturbed.steps
         total.steps += found.steps
         sweeps += 1
-    say(capsys, f"{sum(tally.victims.values())} strokes: {dict(tally.victims)}, {time.monotonic() - began:.0f} s")
-    say(capsys, f"{sweeps} sweeps in {tally.launches} launches, {tally.ended} of them ended by the storage")
-    say(capsys, f"{total.steps.total()} steps done, {undisturbed.steps * sweeps} needed")
+    say(capsys, f"[crash] {sum(tally.victims.values())} strokes: {dict(tally.victims)}, {time.monotonic() - began:.0f} s")
+    say(capsys, f"[crash] {sweeps} sweeps in {tally.launches} launches, {tally.ended} of them ended by the storage")
+    say(capsys, f"[crash] {total.steps.total()} steps done, {undisturbed.steps * sweeps} needed")
     for what, number in sorted(tally.strokes.items()):
-        say(capsys, f"  {' '.join(what).strip()}: {number}")
+        say(capsys, f"[crash]   {' '.join(what).strip()}: {number}")

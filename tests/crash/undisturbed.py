@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.crash.exactly_once import seen
 from tests.crash.forge import Forge
 from tests.crash.orders import Witness
@@ -77,8 +75,3 @@ def _is_stopped_checkpoint(run: Path, path: str) -> bool:
     """Whether a leftover is the checkpoint of a trial stopped while the storage did not answer (`sweep gc` takes it)."""
     key = Path(path).stem
     return path == f"phases/.inflight/{key}.safetensors" and not list((run / "phases").glob(f"*--{key}"))
-
-
-def say(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    with capsys.disabled():
-        print(f"\n[crash] {text}", end="")  # noqa: T201

@@ -215,6 +215,14 @@ def test_group_that_a_controller_made_unseen_is_found_once_it_is_dead(cluster: N
     assert groups_made_by({one._actor_id.hex()}) == []
 
 
+def answers(mail: Any) -> bool:
+    try:
+        ray.get(mail.stands.remote("s"), timeout=5)
+    except ray.exceptions.RayError:
+        return False
+    return True
+
+
 def test_controller_of_a_session_that_has_ended_starts_no_workers(cluster: None) -> None:
     mail = mailbox()
     governor = Governor(mail, "s")
@@ -224,6 +232,7 @@ def test_controller_of_a_session_that_has_ended_starts_no_workers(cluster: None)
     with pytest.raises(SessionLostError, match="has ended"):
         governor.before_worker_group_start(None)
     ray.kill(mail)
+    eventually(lambda: not answers(mail), "the end of the mailbox", 30)  # Ray kills in its own time
     with pytest.raises(ray.exceptions.RayError):
         governor.before_worker_group_start(None)
 

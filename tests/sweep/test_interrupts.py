@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from sweep.interrupts import SIGNALS, interrupting
+from sweep.interrupts import SIGNALS, insisting, interrupting
 from sweep.options import LaunchOptions
 from sweep.runfolder import open_run
 from sweep.steer import GRACE, LOOK, STOP, Request, StopRequest, is_stopping, read_request, write_options
@@ -41,6 +42,19 @@ def test_first_signal_asks_and_the_second_ends_the_block(request_of: StopRequest
         os.kill(os.getpid(), number)
         pytest.fail("the second signal ended nothing")
     assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_interrupt_that_an_import_swallowed_is_raised_before_trials_run(request_of: StopRequest) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with insisting():
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("the signal was not raised")
+        with pytest.raises(KeyboardInterrupt), interrupting(request_of):
+            pytest.fail("trials ran")
+    assert signal.getsignal(signal.SIGINT) == before
+    with insisting(), interrupting(request_of):
+        assert request_of.admits()
 
 
 def test_running_trials_hear_of_an_interrupt_and_are_waited_for(request_of: StopRequest) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.replay import say, seed_of
 from tests.training import toy
 from tests.training.bench import DEV, Bench
 from tests.training.test_rungs import same, weights
@@ -63,10 +64,7 @@ def work(folder: Path, root: Path, store: Path, log: Path, order: list[int]) -> 
 def test_trunk_whose_trainers_are_killed_is_trained_once(
     dropout_folder: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
-    with capsys.disabled():
-        print(f"\n[kill] replay with {SEED_VARIABLE}={seed}", end="")  # noqa: T201
-    dice, kills, rounds = random.Random(seed), 0, 0
+    dice, kills, rounds = random.Random(seed_of(SEED_VARIABLE, "kill", capsys)), 0, 0
     undisturbed = Bench(dropout_folder, root, tmp_path / "undisturbed")
     for epochs in ENDS:
         undisturbed.run(chain_of(undisturbed, epochs))
@@ -76,8 +74,7 @@ def test_trunk_whose_trainers_are_killed_is_trained_once(
         killed = harassed(bench, tmp_path / f"log-{rounds}", dice)
         kills += killed
         compare(bench, undisturbed, tmp_path / f"log-{rounds}", killed)
-    with capsys.disabled():
-        print(f"; {kills} kills in {rounds} rounds", end="")  # noqa: T201
+    say(capsys, f"[kill] {kills} kills in {rounds} rounds")
 
 
 def harassed(bench: Bench, log: Path, dice: random.Random) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.replay import seed_of
 from tests.training.bucket import VARIABLES, Server, bucket, killed_on_the_way, machine, server
 from tests.training.stored import IDENTITY, KEY, Reports, trace
 from tests.training.test_objects_phases import behind, content
@@ -33,10 +34,7 @@ PROCESSES.set_forkserver_preload(["tests.training.test_objects_killed"])
 
 @pytest.fixture
 def dice(capsys: pytest.CaptureFixture[str]) -> random.Random:
-    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
-    with capsys.disabled():
-        print(f"\n[kill] replay with {SEED_VARIABLE}={seed}", end="")  # noqa: T201
-    return random.Random(seed)
+    return random.Random(seed_of(SEED_VARIABLE, "kill", capsys))
 
 
 def enter(port: int) -> None:
