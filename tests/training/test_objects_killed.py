@@ -105,7 +105,7 @@ def test_writers_of_a_phase_that_are_killed_a_dozen_times_leave_it_whole_or_not_
 ) -> None:
     kills = 0
     while kills < 12:
-        kills += kill_publishers(dice, bucket, tmp_path / str(kills), 2)
+        kills += kill_publishers(dice, bucket, tmp_path / str(dice.random()), 2)
 
 
 def kill_checkpointers(dice: random.Random, server: Server, folder: Path, kills: int) -> None:
