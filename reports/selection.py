@@ -108,7 +108,7 @@ def _choose(target: str, tables: Sequence[TransferTable], known: Mapping[str, Tr
         score=cell.seed_scores[cell.trials.index(trial.trial)],
         mean_score=statistics.fmean(cell.seed_scores),
         rivals=tuple(rivals),
-        notes=tuple(_notes(cells, criteria, cell)),
+        notes=(*_ties(rivals), *_notes(cells, criteria, cell)),
     )
 
 
@@ -177,6 +177,12 @@ def _best_seed(cell: Cell, known: Mapping[str, TrialRecord]) -> str:
         return selection.score if selection is not None else float("-inf")
 
     return max(cell.trials, key=criterion)
+
+
+def _ties(rivals: Sequence[tuple[Pair, float]]) -> Iterator[str]:
+    same = [f"{pair.model}: {pair.intermediate}" for pair, criterion in rivals[1:] if criterion == rivals[0][1]]
+    if same:
+        yield f"a tie with {', '.join(same)}: the first in the grid's order was taken"
 
 
 def _notes(cells: Mapping[Pair, Cell], criteria: Mapping[Pair, float], best: Cell) -> Iterator[str]:

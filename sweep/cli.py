@@ -27,6 +27,7 @@ from sweep.options import (
     store_folder,
 )
 from sweep.score_verb import score
+from sweep.selecting.verb import select
 from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
 from sweep.steer_verbs import gc, resume, status, stop
@@ -239,6 +240,7 @@ main.add_command(gc)
 main.add_command(services)
 main.add_command(simulate)
 main.add_command(score)
+main.add_command(select)
 
 
 @main.command()
