@@ -110,17 +110,14 @@ def _what(chosen: Chosen, record: TrialRecord, result: TargetResult) -> str:
     middle = "no intermediate task" if record.intermediate == "none" else f"the intermediate task {plain(record.intermediate)}"
     return (
         f"{plain(record.model)} with {middle}, for {plain(chosen.target)}; scored in {len(result.languages)} languages. "
-        f"Trial `{_code(chosen.trial)}` of the grid {plain(record.grid)}."
+        f"Trial {plain(chosen.trial)} of the grid {plain(record.grid)}."
     )
-
-
-def _code(text: str) -> str:
-    return text.replace("`", "'").replace("\n", " ")
 
 
 def _loading(loading: Loading, result: TargetResult) -> Iterator[str]:
     lines = [
         f"from transformers import {loading.loads_with}, AutoTokenizer",
+        "",
         f'model = {loading.loads_with}.from_pretrained("FOLDER")',
         'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
     ]
@@ -143,7 +140,8 @@ def _phases(phases: Sequence[PhaseTrace]) -> Iterator[str]:
     for phase in phases:
         one = phase.identity
         tasks = ", ".join(plain(use.task) for use in one.tasks)
-        languages = ", ".join(sorted({plain(code) for use in one.tasks for code in use.languages}))
+        labelled = one.role is not Role.PRETRAIN  # text says nothing of its languages
+        languages = ", ".join(sorted({plain(code) for use in one.tasks for code in use.languages})) if labelled else ""
         cells = (_ROLES[one.role], tasks, languages, f"{one.lr:.3g}", f"{one.epochs}", f"{one.batch}", f"{phase.steps}")
         rows.append("| " + " | ".join((*cells, f"{one.seed}", f"`{phase.key}`")) + " |")
     yield "\n".join(rows)

@@ -29,7 +29,7 @@ def _completions(words: list[str], incomplete: str) -> list[str]:
 def test_help_lists_every_verb_in_the_order_of_use() -> None:
     verbs = [line.split()[0] for line in _output("--help").partition("Commands:")[2].splitlines() if line.strip()]
     use = ["launch", "plan", "status", "logs", "stop", "resume", "fetch", "ui", "table", "show", "sync", "gc", "services"]
-    assert verbs == [*use, "simulate", "score", "grids", "tasks", "data", "completion"]
+    assert verbs == [*use, "simulate", "score", "select", "grids", "tasks", "data", "completion"]
 
 
 @pytest.mark.parametrize("verb", list(main.commands))
@@ -49,7 +49,8 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table"]
+    "module",
+    ["sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table", "sweep.selecting.choosing"],
 )
 def test_what_looks_at_a_sweep_imports_nothing_heavy(module: str) -> None:
     """A stop that takes seconds to load comes too late for a short sweep."""

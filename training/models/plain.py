@@ -130,13 +130,18 @@ def _whole(phase: Path, row: TaskRow, tensors: Mapping[str, Tensor], head: Mappi
     ours = [name.removesuffix(".weight") for name in ("dense.weight", "out.weight") if name in head]
     if len(layers) != len(ours):
         return None, f"transformers' {kind} of a {config.model_type} has another head"
-    for layer, name in zip(layers, ours, strict=True):
-        if layer.weight.shape != head[f"{name}.weight"].shape:
-            return None, f"transformers' {kind} of a {config.model_type} has another head"
-        layer.load_state_dict(_below(head, f"{name}."))
+    parts = [_below(head, f"{name}.") for name in ours]
+    if any(_shapes(layer.state_dict()) != _shapes(part) for layer, part in zip(layers, parts, strict=True)):
+        return None, f"transformers' {kind} of a {config.model_type} has another head"
+    for layer, part in zip(layers, parts, strict=True):
+        layer.load_state_dict(part)
     model.eval()
     distance = _distance(model, base, row, head)
     return (model, "") if distance <= NEAR else (None, f"transformers' {kind} computes other logits (off by {distance:.2g})")
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def _new_layers(model: Any, base: Any, tensors: Mapping[str, Tensor]) -> list[nn.Linear]:
