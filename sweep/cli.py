@@ -26,6 +26,7 @@ from sweep.options import (
     notify_address,
     store_folder,
 )
+from sweep.ranking.verb import rank
 from sweep.score_verb import score
 from sweep.selecting.verb import select
 from sweep.services.verbs import services
@@ -241,6 +242,7 @@ main.add_command(services)
 main.add_command(simulate)
 main.add_command(score)
 main.add_command(select)
+main.add_command(rank)
 
 
 @main.command()

@@ -86,6 +86,30 @@ def view(
     return View(values, _joined([row.labels for row in rows]), np.repeat(owners, np.diff(bounds)))
 
 
+def mean_states(
+    model: ChainModel, encoded: Encoded, vocabulary: Vocabulary, runtime: Runtime, examples: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """[width]: the mean over rows of their mean states, of at most `examples` examples of a split drawn by `seed`.
+
+    What a task's texts look like to an encoder, whatever its labels (the text embedding of Vu et al. 2020, arXiv 2005.00770).
+    """
+    dice = np.random.default_rng([seed, len(encoded.features)])
+    features = [encoded.features[place] for place in _drawn(encoded, examples, dice)]
+    device = torch.device(runtime.device)
+    model.to(device).eval()
+    model.packed = runtime.packed
+
+    def forward(chosen: Ints) -> tuple[Tensor, None]:
+        packed = pack([features[place] for place in chosen.tolist()], vocabulary, device)
+        with autocast(device, FLOAT32):
+            return packed.mean(model.encode(packed)), None
+
+    with torch.inference_mode():
+        values = over_rows(lengths_of(features), batch_fit(runtime, "views", None), forward)[0]
+    mean: NDArray[np.float64] = values.astype(np.float64).mean(0)
+    return mean
+
+
 class _Row(NamedTuple):
     """A feature with the tokens that are looked at (of a whole row: one entry), and their labels."""
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ROUNDS, CLOSE = 200, 1e-9
-FOLDS = 5
+FOLDS, PROBED = 5, 1000
+"""Folds of a probe, and the most samples that it looks at."""
 
 
 def logme(features: NDArray[np.floating], labels: Ints) -> float:
@@ -70,17 +71,25 @@ def h_score(features: NDArray[np.floating], labels: Ints) -> float:
 
 
 def probe(features: NDArray[np.floating], labels: Ints, groups: Ints | None = None, seed: int = 0) -> float:
-    """Accuracy of a regularised logistic regression over folds; samples of one group (a sentence) stay in one fold."""
+    """Accuracy of a regularised logistic regression over folds; samples of one group (a sentence) stay in one fold.
+
+    Labels with fewer samples than folds are left out.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    matrix, indicators = _checked(features, labels)
-    groups = np.arange(len(matrix)) if groups is None else groups
-    folds = min(FOLDS, int(indicators.sum(0).min()), len(np.unique(groups)))
-    if folds < 2:
-        raise ValueError("a label has fewer than two samples")
+    _checked(features, labels)
+    groups = np.arange(len(features)) if groups is None else groups
+    if len(features) > PROBED:
+        some = np.sort(np.random.default_rng(seed).choice(len(features), PROBED, replace=False))
+        features, labels, groups = features[some], labels[some], groups[some]
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    common = counts[places] >= FOLDS
+    features, labels, groups = features[common], labels[common], groups[common]
+    matrix, _ = _checked(features, labels)
+    folds = min(FOLDS, len(np.unique(groups)))
     hits = 0
     for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(matrix, labels, groups):
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

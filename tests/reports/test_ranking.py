@@ -76,6 +76,13 @@ def test_probe_of_noise_is_chance_and_groups_stay_together() -> None:
     )
 
 
+def test_probe_leaves_labels_out_that_are_too_rare_for_its_folds() -> None:
+    features, labels = drawn(4, 200, 5, 2.0)
+    rare = labels.copy()
+    rare[:3] = 7
+    assert probe(features, rare) == probe(features[3:], labels[3:])
+
+
 @pytest.mark.parametrize("measure", [logme, h_score, probe])
 @pytest.mark.parametrize("labels", [np.zeros(6, dtype=np.int64), np.zeros(5, dtype=np.int64)])
 def test_labels_that_can_not_be_told_apart_are_refused(measure: object, labels: NDArray[np.int64]) -> None:

@@ -1,0 +1,38 @@
+"""Rankings of a grid's targets, with what its run folder has by now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reports.frame import transfer_tables
+from sweep.launch import prepare
+from sweep.options import LaunchOptions
+from sweep.outcome import current_records, expectation_of
+from sweep.ranking.phases import weights_of
+from sweep.ranking.signals import Looker
+from sweep.ranking.standing import Ranking, ranking
+from sweep.runfolder import MARK, read_mark
+from training.errors import UserError
+
+
+def rankings(
+    options: LaunchOptions, targets: Sequence[str], examples: int, tell: Callable[[str], None] | None = None
+) -> list[Ranking]:
+    """A ranking for each model and target; raises UserError on a target that the grid has not, or faults of the grid."""
+    plan = prepare(options)
+    for name in targets:
+        if name not in plan.grid.targets:
+            raise UserError("the grid has no such target", name, f"its targets are {', '.join(plan.grid.targets)}")
+    begun = (plan.run / MARK).is_file()
+    records = current_records(plan.run, read_mark(plan.run)) if begun else []
+    tables = transfer_tables(records, expectation_of(read_mark(plan.run))) if begun else []
+    found = []
+    for model in dict.fromkeys(study.model for study in plan.studies):
+        looker = Looker(plan, model, examples)
+        weights, missing = weights_of(plan, model, records)
+        table = next((one for one in tables if one.model == model), None)
+        for target in targets or plan.grid.targets:
+            signals = looker.signals(target, weights, tell or (lambda line: None))
+            signals.missing |= {f"signals of {name}": why for name, why in missing.items()}
+            found.append(ranking(signals, table))
+    return found

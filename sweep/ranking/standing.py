@@ -1,0 +1,82 @@
+"""Rankings: the order that each measure gives, and how far that order would have led astray on what has been run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reports.cells import BASELINE
+from reports.frame import TransferTable
+from reports.ranking.regret import chance_regret, rank_correlation, regret
+from sweep.ranking.signals import Signals
+
+AT = (1, 3)
+"""How many tasks would be tried, for regret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A measure against the finished pairs: regret in percent of the best score by k, what chance gives, and Spearman's rho."""
+
+    measure: str
+    regret: Mapping[int, float]
+    chance: Mapping[int, float]
+    correlation: float | None
+    tasks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Of a target: intermediate tasks by measure, the best first, and each measure's judgement where the grid is finished."""
+
+    signals: Signals
+    orders: Mapping[str, Sequence[str]]
+    judged: Sequence[Judged] = field(default_factory=tuple)
+
+    def payload(self) -> dict[str, Any]:
+        """All of it, for a program."""
+        found = self.signals
+        return {
+            "model": found.model,
+            "target": found.target,
+            "values": found.values,
+            "orders": {measure: list(order) for measure, order in self.orders.items()},
+            "missing": found.missing,
+            "seconds": round(found.seconds, 3),
+            "examples": found.examples,
+            "judged": [vars(one) for one in self.judged],
+        }
+
+
+def ranking(signals: Signals, table: TransferTable | None) -> Ranking:
+    """The orders that signals give; judged by the scores of a transfer table, where it has two of the tasks at least."""
+    orders = {
+        measure: sorted((name for name in values if name != BASELINE), key=lambda name: -values[name])
+        for measure, values in signals.values.items()
+    }
+    scores = _scores(signals.target, table)
+    judged = [_judged(measure, order, signals.values[measure], scores) for measure, order in orders.items()]
+    return Ranking(signals=signals, orders=orders, judged=[one for one in judged if one is not None])
+
+
+def _scores(target: str, table: TransferTable | None) -> dict[str, float]:
+    if table is None or target not in table.targets:
+        return {}
+    cells = {name: table.cells[name][target] for name in table.intermediates if name != BASELINE}
+    return {name: cell.score for name, cell in cells.items() if cell.score is not None}
+
+
+def _judged(measure: str, order: Sequence[str], values: Mapping[str, float], scores: Mapping[str, float]) -> Judged | None:
+    """Over the tasks that have both a value and a score; None below two of them."""
+    shared = {name: scores[name] for name in order if name in scores}
+    if len(shared) < 2:
+        return None
+    at = [k for k in AT if k < len(shared)]
+    return Judged(
+        measure=measure,
+        regret={k: regret(order, shared, k) for k in at},
+        chance={k: chance_regret(shared, k) for k in at},
+        correlation=rank_correlation({name: values[name] for name in shared}, shared),
+        tasks=len(shared),
+    )
