@@ -86,7 +86,7 @@ def _joined(parts: Sequence[Floats], parallel: bool) -> Floats:
 def averaged(arms: Sequence[Arm]) -> Arm:
     """The mean over targets, seed by seed; raises ValueError where they have other seeds. What is fixed is so at every seed.
 
-    Targets' items count as drawn on their own.
+    Items of one and the same test set, in the same languages, are one item; other targets' items count as drawn on their own.
     """
     trained = [one for one in arms if not one.fixed]
     seeds = trained[0].seeds if trained else arms[0].seeds
@@ -94,8 +94,12 @@ def averaged(arms: Sequence[Arm]) -> Arm:
         raise ValueError("targets of other seeds can't be averaged seed by seed")
     scores = np.mean([np.broadcast_to(one.scores, len(seeds)) for one in arms], axis=0)
     fixed = not trained
-    kept = [one.items for one in arms if one.items is not None]
-    if len(kept) < len(arms):
-        return Arm(seeds, scores, fixed=fixed)
-    items = np.concatenate([np.broadcast_to(part, (len(seeds), part.shape[1])) / len(arms) for part in kept], axis=1)
+    parts: dict[tuple[object, ...], Floats] = {}
+    for one in arms:
+        if one.items is None:
+            return Arm(seeds, scores, fixed=fixed)
+        shared = (*one.about[1:], one.items.shape[1]) if len(one.about) > 1 else one.about
+        part = np.broadcast_to(one.items, (len(seeds), one.items.shape[1])) / len(arms)
+        parts[shared] = parts[shared] + part if shared in parts else part
+    items = np.concatenate(list(parts.values()), axis=1)
     return Arm(seeds, scores, items, tuple(name for one in arms for name in one.about), fixed)

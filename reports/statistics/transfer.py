@@ -6,7 +6,6 @@ Evidence is read of chosen trials alone, and used only where it gives its record
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from reports.cells import BASELINE, Cell, Pair
@@ -22,6 +21,43 @@ Found = Mapping[str, Evidence]
 """By target."""
 
 
+class Arms:
+    """The arms of a run folder's cells, each read when it is first asked for.
+
+    `folder` is the run folder; `tell` hears of evidence that can't be used, once a trial.
+    """
+
+    def __init__(self, records: Iterable[TrialRecord], folder: Path, tell: Tell) -> None:
+        self._known = {record.trial: record for record in records}
+        self._folder, self._tell = folder, tell
+        self._evidence: dict[str, Found] = {}
+        self._arms: dict[tuple[str, tuple[str, ...]], Arm] = {}
+
+    def of(self, cell: Cell) -> Arm:
+        """The arm of a cell that has a score."""
+        name = (cell.target, cell.trials)
+        if name not in self._arms:
+            self._arms[name] = self._read(cell)
+        return self._arms[name]
+
+    def _read(self, cell: Cell) -> Arm:
+        evidence = [self._of_trial(trial).get(cell.target) for trial in cell.trials]
+        if cell.fixed:
+            return arm(cell.seeds[:1], cell.seed_scores[:1], evidence[:1], sorted(cell.languages), fixed=True)
+        return arm(cell.seeds, cell.seed_scores, evidence, sorted(cell.languages))
+
+    def _of_trial(self, trial: str) -> Found:
+        """The first result of each target, as cells have it; nothing where there is none, or none that can be used."""
+        if trial not in self._evidence:
+            try:
+                found = read_evidence(self._folder, self._known[trial])
+            except StoreError as fault:
+                self._tell(str(fault))
+                found = ()
+            self._evidence[trial] = {one.task: one for one in reversed(found)}
+        return self._evidence[trial]
+
+
 def interval_of_each(
     tables: Sequence[TransferTable], records: Iterable[TrialRecord], folder: Path, tell: Tell
 ) -> dict[Pair, Comparison]:
@@ -29,36 +65,22 @@ def interval_of_each(
 
     `folder` is the run folder; `tell` hears of evidence that can't be used.
     """
-    known = {record.trial: record for record in records}
-    read = partial(_evidence, known, folder, tell)
-    return {pair: found for table in tables for pair, found in _of_table(table, read)}
+    return interval_of_arms(tables, Arms(records, folder, tell))
 
 
-def _of_table(table: TransferTable, read: Callable[[str], Found]) -> Iterator[tuple[Pair, Comparison]]:
+def interval_of_arms(tables: Sequence[TransferTable], arms: Arms) -> dict[Pair, Comparison]:
+    """`interval_of_each` where the arms are at hand."""
+    return {pair: found for table in tables for pair, found in _of_table(table, arms)}
+
+
+def _of_table(table: TransferTable, arms: Arms) -> Iterator[tuple[Pair, Comparison]]:
     for target in table.targets:
         baseline = table.cells.get(BASELINE, {}).get(target)
         if baseline is None or baseline.score is None:
             continue
-        other = _arm(baseline, read)
+        other = arms.of(baseline)
         for name in table.intermediates:
             cell = table.cells[name][target]
-            found = compare(_arm(cell, read), other) if cell.delta is not None else None
+            found = compare(arms.of(cell), other) if cell.delta is not None else None
             if found is not None:
                 yield Pair(table.model, name, target), found
-
-
-def _arm(cell: Cell, read: Callable[[str], Found]) -> Arm:
-    evidence = [read(trial).get(cell.target) for trial in cell.trials]
-    if cell.fixed:
-        return arm(cell.seeds[:1], cell.seed_scores[:1], evidence[:1], sorted(cell.languages), fixed=True)
-    return arm(cell.seeds, cell.seed_scores, evidence, sorted(cell.languages))
-
-
-def _evidence(known: Mapping[str, TrialRecord], folder: Path, tell: Tell, trial: str) -> Found:
-    """The first result of each target, as cells have it; nothing where there is none, or none that can be used."""
-    try:
-        found = read_evidence(folder, known[trial])
-    except StoreError as fault:
-        tell(str(fault))
-        return {}
-    return {one.task: one for one in reversed(found)}

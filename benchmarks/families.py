@@ -1,0 +1,138 @@
+"""Whether families, averages, mixed models and the winner's curse hold what they promise, on data whose truth is known.
+
+* families: 9 intermediates x 9 targets against one baseline; how often Holm claims anything false, and what share of what
+  Benjamini-Hochberg claims is false, where nothing differs and where a third of the pairs do;
+* averages: what share of 95 % intervals of a mean over targets hold the truth;
+* effects: the same of the mixed model, beside its own interval (z), and how often it gives none;
+* curse: the expected luck in a best dev score, estimated and true.
+
+    python benchmarks/families.py [--draws 1000] [--seed 1] [--only families averages effects curse]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from reports.statistics.arms import averaged
+from reports.statistics.compare import compare
+from reports.statistics.curse import optimism
+from reports.statistics.effects import effect_of
+from reports.statistics.families import Method, adjusted
+from tests.reports.studies import MEAN, Spread, Study, arms_of, comparisons_of, dev_scores, observations_of
+
+ALPHA = 0.05
+SEEDS = (3, 5)
+SHIFTS = ((0.02, 0.02), (0.05, 0.05), (0.15, 0.15))
+"""What seeds shift: all targets of an intermediate task alike, and each alone (latent; 0.2 is about 5 points)."""
+TRUE = 0.4
+"""The latent shift of a pair that differs: about 12 points."""
+SPREADS = ((0.5, 0.7, 0.7, 0.7, 1.0), (0.2, 0.7, 0.7, 0.7, 1.0), (1.0, 0.5, 0.3, 0.5, 1.0), (0.3, 0.3, 1.0, 1.0, 1.0))
+
+
+def families(draws: int, seed: int) -> Iterator[str]:
+    """Errors of both methods, and what they find of what is there."""
+    named = ("any false, unadjusted", "any false, Holm", "false share, BH", "found, Holm", "found, BH")
+    yield "| seeds | seeds shift by | pairs that differ | " + " | ".join(named) + " |"
+    yield "|---" * 8 + "|"
+    for seeds in SEEDS:
+        for shared, own in SHIFTS:
+            for differ in (0, 27):
+                study = Study(seeds=seeds, shared=shared, own=own)
+                yield _family_row(study, differ, draws, np.random.default_rng(seed))
+
+
+def _family_row(study: Study, differ: int, draws: int, rng: np.random.Generator) -> str:
+    effects = np.zeros(study.intermediates * study.targets)
+    effects[rng.permutation(len(effects))[:differ]] = TRUE
+    table = effects.reshape(study.intermediates, study.targets)
+    real = effects > 0
+    seen = []
+    for _ in range(draws):
+        found = comparisons_of(arms_of(study, rng, table))
+        raw = np.array([one.p for one in found.values()])
+        holm, bh = (np.array(list(adjusted(found, method).values())) < ALPHA for method in Method)
+        share = (bh & ~real).sum() / max(1, bh.sum())
+        power = [one[real].mean() if differ else np.nan for one in (holm, bh)]
+        seen.append([((raw < ALPHA) & ~real).any(), (holm & ~real).any(), share, *power])
+    shown = ["" if np.isnan(value) else f"{100 * value:.1f}" for value in np.mean(seen, axis=0)]
+    return f"| {study.seeds} | {study.shared:g} and {study.own:g} | {differ} of {len(real)} | " + " | ".join(shown) + " |"
+
+
+def averages(draws: int, seed: int) -> Iterator[str]:
+    """Coverage of the interval of one intermediate task's average over nine targets."""
+    yield "| seeds | seeds shift by | all nine | seven without retrieval |"
+    yield "|---" * 4 + "|"
+    for seeds in SEEDS:
+        for shared, own in ((0.0, 0.0), *SHIFTS):
+            study, rng = Study(seeds=seeds, intermediates=1, shared=shared, own=own), np.random.default_rng(seed)
+            held = []
+            for _ in range(draws):
+                baseline, mine = arms_of(study, rng, np.zeros((1, study.targets)))
+                both = [compare(averaged(mine[:count]), averaged(baseline[:count])) for count in (9, 7)]
+                held.append([one is not None and one.low <= 0.0 <= one.high for one in both])
+            shown = " | ".join(f"{100 * value:.1f}" for value in np.mean(held, axis=0))
+            yield f"| {seeds} | {shared:g} and {own:g} | {shown} |"
+
+
+def effects(draws: int, seed: int) -> Iterator[str]:
+    """Coverage of the mixed model's effect, of those that it gives; deviations in the order of `Spread`."""
+    yield "| seeds | deviations by source | `effect_of` | its own z | gives none |"
+    yield "|---" * 5 + "|"
+    for seeds in SEEDS:
+        for deviations in SPREADS:
+            rng = np.random.default_rng(seed)
+            found = [effect_of(observations_of(Spread(seeds, *deviations), rng)) for _ in range(draws)]
+            given = [
+                one for one in found if one.effect is not None and one.low is not None and one.high is not None and one.error
+            ]
+            held = np.mean([one.low <= MEAN <= one.high for one in given])
+            own = np.mean([abs(one.effect - MEAN) <= 1.96 * one.error for one in given])
+            none = 1 - len(given) / draws
+            yield f"| {seeds} | {', '.join(map(str, deviations))} | {100 * held:.1f} | {100 * own:.1f} | {100 * none:.0f} % |"
+
+
+def curse(draws: int, seed: int) -> Iterator[str]:
+    """The mean of the estimated luck in the best of several settings, beside the true mean (noise of one run: 1 point)."""
+    yield "| settings | seeds | settings differ by | true, points | estimated |"
+    yield "|---" * 5 + "|"
+    for settings in (2, 4, 9, 18):
+        for seeds in (2, *SEEDS):
+            for apart in (0.0, 0.5, 2.0):
+                rng, seen = np.random.default_rng(seed), []
+                for _ in range(draws):
+                    dev, worth = dev_scores(settings, seeds, apart, rng)
+                    means = dev.mean(1)
+                    best = means.argmax()
+                    seen.append([means[best] - means.mean() - worth[best] + worth.mean(), optimism(dev)[0]])
+                true, estimated = np.mean(np.array(seen, dtype=np.float64), axis=0)
+                yield f"| {settings} | {seeds} | {apart:g} | {true:.2f} | {estimated:.2f} |"
+
+
+PARTS = {"families": families, "averages": averages, "effects": effects, "curse": curse}
+TIMES = {"families": 1, "averages": 4, "effects": 1, "curse": 4}
+"""Draws of each part, as multiples of what is asked for."""
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    given = parser.parse_args()
+    for name in given.only:
+        draws = given.draws * TIMES[name]
+        print(f"\n## {name}: {draws} draws (synthetic)\n")
+        for line in PARTS[name](draws, given.seed):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
