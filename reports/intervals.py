@@ -1,9 +1,9 @@
-"""Deltas with their intervals, one a line, for the terminal and for a program."""
+"""Deltas and their averages with intervals, one a line, for the terminal and for a program."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,10 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.cells import Pair
+from reports.statistics.averages import AverageDelta
 from reports.statistics.compare import LEVEL, Comparison, Covers
+from reports.statistics.families import Method, adjusted, family_sizes
 
 LEAST_P = 1e-4
 """Smaller p-values are shown as smaller than this."""
+MOST_REASONS = 8
+"""Reasons that are shown one by one."""
 SAYS = {
     Covers.BOTH: "",
     Covers.ITEMS: "about the test items alone: another seed may lie outside",
@@ -25,31 +29,90 @@ SAYS = {
 }
 
 
-def render_intervals(found: Mapping[Pair, Comparison]) -> RenderableType:
-    """A table of all pairs, those with an interval that leaves 0 out in colour."""
+def render_intervals(found: Mapping[Pair, Comparison], averages: Sequence[AverageDelta] = ()) -> RenderableType:
+    """A table of all pairs, then one of the averages; those with an interval that leaves 0 out in colour."""
     if not found:
         return Text("no interval yet: it takes a baseline, and two seeds or the evidence of finished trials")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("model", "intermediate", "target"):
-        table.add_column(name, overflow="fold")
-    for name in ("delta", f"{LEVEL:.0%} interval", "p", "seeds", "items"):
-        table.add_column(name, justify="right")
+    holm, false_share = adjusted(found, Method.HOLM), adjusted(found, Method.BENJAMINI_HOCHBERG)
+    table = _table("model", "intermediate", "target", right=("p", "Holm", "B-H", "seeds", "items"))
     for pair, one in found.items():
-        style = "" if one.low <= 0.0 <= one.high else "green" if one.delta > 0 else "red"
-        row = (f"{one.delta:+.1f}", f"{one.low:+.1f} to {one.high:+.1f}", _p(one.p), str(one.seeds), f"{one.items or ''}")
-        table.add_row(*map(escape, pair), *(Text(text, style) for text in row))
-    return Group(table, *(Text(line, "dim") for line in _notes(found)))
+        row = (*_estimate(one), _p(one.p), _p(holm[pair]), _p(false_share[pair]), str(one.seeds), f"{one.items or ''}")
+        table.add_row(*map(escape, pair), *(Text(text, _style(one)) for text in row))
+    parts: list[RenderableType] = [table, *(Text(line, "dim") for line in _notes(found))]
+    if averages:
+        parts += [Text(), _render_averages(averages), *(Text(line, "dim") for line in _average_notes(averages))]
+    return Group(*parts)
 
 
 def intervals_json(found: Mapping[Pair, Comparison]) -> list[dict[str, Any]]:
-    """The same, an object a pair, floats to six decimals."""
-    rows = [{**pair._asdict(), **asdict(one)} for pair, one in found.items()]
-    return [{name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()} for row in rows]
+    """The pairs, an object each, floats to six decimals; `family` is the model whose deltas p-values are adjusted for."""
+    sizes = family_sizes(found)
+    corrected = {method: adjusted(found, method) for method in Method}
+    return [
+        _rounded(
+            {**pair._asdict(), **asdict(one)}
+            | {f"p_{method}": values[pair] for method, values in corrected.items()}
+            | {"family": pair.model, "family_size": sizes[pair.model]}
+        )
+        for pair, one in found.items()
+    ]
 
 
-def intervals_text(found: Mapping[Pair, Comparison]) -> str:
-    """`intervals_json` as a file's content."""
-    return json.dumps(intervals_json(found), indent=1, ensure_ascii=False) + "\n"
+def averages_json(averages: Sequence[AverageDelta]) -> list[dict[str, Any]]:
+    """The averages, an object each: with an interval, or with what is missing."""
+    rows = []
+    for one in averages:
+        said = {name: value for name, value in asdict(one).items() if name != "found"}
+        rows.append(_rounded({**said, **(asdict(one.found) if one.found else {"delta": None})}))
+    return rows
+
+
+def intervals_text(found: Mapping[Pair, Comparison], averages: Sequence[AverageDelta] = ()) -> str:
+    """Both as a file's content: an object with `pairs` and `averages`."""
+    content = {"pairs": intervals_json(found), "averages": averages_json(averages)}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _render_averages(averages: Sequence[AverageDelta]) -> Table:
+    table = _table("model", "intermediate", "average over", right=("p", "seeds"))
+    for average in averages:
+        over = f"{average.over} ({len(average.targets)})"
+        one = average.found
+        row = (*_estimate(one), _p(one.p), str(one.seeds)) if one else ("…", "", "", "")
+        style = _style(one) if one else "dim"
+        table.add_row(*map(escape, (average.model, average.intermediate, over)), *(Text(text, style) for text in row))
+    return table
+
+
+def _average_notes(averages: Sequence[AverageDelta]) -> Iterator[str]:
+    yield "Averages are over these targets or not given at all: never over fewer. Their p-values are not adjusted."
+    reasons = dict.fromkeys(reason for one in averages for reason in one.missing)
+    for reason in list(reasons)[:MOST_REASONS]:
+        yield f"missing: {reason}"
+    if len(reasons) > MOST_REASONS:
+        yield f"and {len(reasons) - MOST_REASONS} other reasons; --json has them all"
+    yield from dict.fromkeys(one.note for one in averages if one.note)
+
+
+def _table(*names: str, right: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for name in ("delta", f"{LEVEL:.0%} interval", *right):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _estimate(one: Comparison) -> tuple[str, str]:
+    return f"{one.delta:+.1f}", f"{one.low:+.1f} to {one.high:+.1f}"
+
+
+def _style(one: Comparison) -> str:
+    return "" if one.low <= 0.0 <= one.high else "green" if one.delta > 0 else "red"
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _p(value: float) -> str:
@@ -61,4 +124,9 @@ def _notes(found: Mapping[Pair, Comparison]) -> list[str]:
     for pair, one in found.items():
         kinds.setdefault(one.covers, []).append(f"{pair.intermediate} → {pair.target}")
     told = [f"{len(pairs)} of {len(found)} intervals are {SAYS[kind]}" for kind, pairs in kinds.items() if SAYS[kind]]
-    return ["Points above or below no intermediate task. p-values are not adjusted for the number of comparisons.", *told]
+    families = ", ".join(f"{model}: {size}" for model, size in family_sizes(found).items())
+    return [
+        "Points above or below no intermediate task. Intervals and p are of one comparison at a time.",
+        f"Holm and B-H (Benjamini-Hochberg): p adjusted for all deltas of a model's table ({families}).",
+        *told,
+    ]

@@ -193,13 +193,13 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, i
 
 def _show_intervals(folder: Path, as_json: bool) -> None:
     from reports.intervals import intervals_text, render_intervals
-    from sweep.outcome import intervals_of
+    from sweep.certainty import intervals_and_averages
 
-    found = intervals_of(folder, tell=lambda line: warn(f"warning: {line}"))
+    found = intervals_and_averages(folder, tell=lambda line: warn(f"warning: {line}"))
     if as_json:
-        click.echo(intervals_text(found), nl=False)
+        click.echo(intervals_text(*found), nl=False)
     else:
-        _show(render_intervals(found))
+        _show(render_intervals(*found))
 
 
 @main.command()

@@ -95,7 +95,7 @@ def test_launch_keeps_what_intervals_are_made_of(reference: Reference) -> None:
         assert [one.task for one in evidence] == [result.task for result in record.results]
     found = CliRunner().invoke(main, ["table", "--run", str(reference.run), "--intervals", "--json"])
     assert found.exit_code == 0, found.output
-    rows = json.loads(found.stdout)
+    rows = json.loads(found.stdout)["pairs"]
     assert [(row["intermediate"], row["target"]) for row in rows] == [("mini_nli", "mini_udpos"), ("mini_nli", "mini_tatoeba")]
     (table,) = json.loads(tables(reference.run)[1])
     for row in rows:
