@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from sweep.away.verbs import fetch, logs, ui
+from sweep.claims_verb import claims
 from sweep.data_verbs import data as data_verbs
 from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.masking import masked, out_of_sight
@@ -237,6 +238,7 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     ctx.exit(1 if report.failed else 0)
 
 
+main.add_command(claims)
 main.add_command(gc)
 main.add_command(services)
 main.add_command(simulate)

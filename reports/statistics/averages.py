@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 from reports.cells import BASELINE, Cell
 from reports.frame import TransferTable
-from reports.statistics.arms import averaged
 from reports.statistics.compare import LEVEL, Comparison, compare
 from reports.statistics.transfer import Arms
 
@@ -78,7 +77,7 @@ def average_of(
     if said.missing:
         return said
     try:
-        mine, other = (averaged([arms.of(table.cells[row][target]) for target in targets]) for row in (name, against))
+        mine, other = (arms.mean_of([table.cells[row][target] for target in targets]) for row in (name, against))
     except ValueError as error:
         return replace(said, missing=(f"{error}",))
     found = compare(mine, other, level)

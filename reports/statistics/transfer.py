@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
-from reports.statistics.arms import Arm, arm
+from reports.statistics.arms import Arm, arm, averaged
 from reports.statistics.compare import Comparison, compare
 from training.errors import StoreError
 from training.evidence import Evidence, read_evidence
@@ -32,6 +32,7 @@ class Arms:
         self._folder, self._tell = folder, tell
         self._evidence: dict[str, Found] = {}
         self._arms: dict[tuple[str, tuple[str, ...]], Arm] = {}
+        self._means: dict[tuple[tuple[str, tuple[str, ...]], ...], Arm] = {}
 
     def of(self, cell: Cell) -> Arm:
         """The arm of a cell that has a score."""
@@ -39,6 +40,13 @@ class Arms:
         if name not in self._arms:
             self._arms[name] = self._read(cell)
         return self._arms[name]
+
+    def mean_of(self, cells: Sequence[Cell]) -> Arm:
+        """The mean over the targets of cells that have scores; raises ValueError where they have other seeds."""
+        names = tuple((cell.target, cell.trials) for cell in cells)
+        if names not in self._means:
+            self._means[names] = averaged([self.of(cell) for cell in cells])
+        return self._means[names]
 
     def _read(self, cell: Cell) -> Arm:
         evidence = [self._of_trial(trial).get(cell.target) for trial in cell.trials]

@@ -1,0 +1,53 @@
+"""The verb `claims`: what the user's own records say of the study's claims."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from sweep.flags import json_flag, run_flags
+from sweep.options import existing_run
+from sweep.words import print_rich, warn
+
+
+@click.command()
+@run_flags
+@json_flag
+@click.pass_context
+def claims(ctx: click.Context, run: Path | None, grid: str | None, as_json: bool) -> None:
+    """Judge the study's claims by the records of a sweep: supported, contradicted or not decidable.
+
+    Exit code 0: all that can be decided is supported; 1: something is contradicted; 3: nothing can be decided.
+    """
+    folder = existing_run(run, grid)
+    from reports.claims.judge import judge
+    from reports.claims.show import claims_text, exit_code, render_claims
+    from sweep.certainty import seen_in
+    from sweep.outcome import shown
+
+    seen = seen_in(folder, tell=lambda line: warn(f"warning: {line}"))
+    verdicts = judge(seen.tables, seen.arms, seen.records, sources_of(folder))
+    if as_json:
+        click.echo(claims_text(verdicts, shown(folder)), nl=False)
+    else:
+        print_rich(render_claims(verdicts, shown(folder)))
+    ctx.exit(exit_code(verdicts))
+
+
+def sources_of(run: Path) -> Mapping[str, str]:
+    """Model to what the latest launch's grid says it is made from; empty where that can't be read."""
+    from sweep.runfolder import SNAPSHOT
+
+    try:
+        fields = dict(json.loads((run / SNAPSHOT).read_bytes())["fields"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    begin, end = "models.", ".source"
+    return {
+        name.removeprefix(begin).removesuffix(end): str(value)
+        for name, value in fields.items()
+        if name.startswith(begin) and name.endswith(end)
+    }
