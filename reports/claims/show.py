@@ -82,13 +82,13 @@ def _claim(verdict: Verdict) -> Iterator[RenderableType]:
         yield _indented(_question(found))
         measured = [one for one in found.answers if one.delta is not None or not verdict.counts]
         if measured:
-            yield Padding(_numbers(measured), (0, 0, 0, 4))
+            yield Padding(_numbers(measured), (0, 0, 0, 4), expand=False)
     yield from map(_indented, _lacking(verdict.lack))
     yield from (_indented(note, "dim") for note in verdict.notes)
 
 
 def _indented(line: str, style: str = "") -> RenderableType:
-    return Padding(Text(line, style), (0, 0, 0, 3))
+    return Padding(Text(line, style), (0, 0, 0, 3), expand=False)
 
 
 def _to_do(verdicts: Sequence[Verdict], run: str) -> Iterator[str]:
