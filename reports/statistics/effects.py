@@ -53,7 +53,8 @@ class Observation(NamedTuple):
 class Effect:
     """A study-level effect in points with its interval; None, and `why`, where there is none to give.
 
-    `deviations` are standard deviations in points, by source of chance.
+    `deviations` are standard deviations in points, by source of chance; `parts` are the variances in points squared, each with
+    its degrees of freedom, that add up to that of the effect (seeds, seeds and targets, languages).
     """
 
     model: str = ""
@@ -67,6 +68,7 @@ class Effect:
     seeds: int = 0
     observations: int = 0
     deviations: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[tuple[float, int], ...] = ()
     why: str = ""
 
 
@@ -117,13 +119,12 @@ def effect_of(rows: Sequence[Observation], level: float = LEVEL) -> Effect:
     said = Effect(seeds=counts[1], languages=counts[2], observations=len(rows))
     if few:
         return replace(said, why="; ".join(few))
-    design = _Design(rows)
+    design = Design(rows)
     fit = design.fit()
     if fit is None:
         return replace(said, why="the fit did not converge")
     mean, variances = fit
-    least = NOUGHT * max(variances.values())
-    gone = [source for source, value in variances.items() if value <= least]
+    gone = singular(variances)
     if gone:
         return replace(said, why=f"the variance of {', '.join(gone)} is estimated at nought (a singular fit)")
     parts = design.parts(variances)
@@ -135,10 +136,17 @@ def effect_of(rows: Sequence[Observation], level: float = LEVEL) -> Effect:
         low=mean - half,
         high=mean + half,
         deviations={source: math.sqrt(value) for source, value in variances.items()},
+        parts=tuple(parts),
     )
 
 
-class _Design:
+def singular(variances: Mapping[str, float]) -> list[str]:
+    """Sources whose variance was estimated at nought."""
+    least = NOUGHT * max(variances.values())
+    return [source for source, value in variances.items() if value <= least]
+
+
+class Design:
     """Matrices of the model: targets [rows, targets] as sum contrasts, and an indicator [rows, levels] a source of chance."""
 
     def __init__(self, rows: Sequence[Observation]) -> None:
