@@ -2,8 +2,8 @@
 
     python benchmarks/mlflow_ui.py FOLDER [--trials 1000]
 
-Writes records, mirrors them into FOLDER/mlflow.db, mirrors again (nothing to do), and prints the command that opens the page. The scores
-are drawn at random: SYNTHETIC, and marked so in every run.
+Writes records, mirrors them into FOLDER/mlflow.db, mirrors again (nothing to do), and prints the command that opens the page.
+The scores are drawn at random: SYNTHETIC, and marked so in every run.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from pathlib import Path
 
 from sweep.tracking import sync, ui_command
 from tests.reports.builders import record, result
-from training.record import Status, TrialRecord, write_record
+from training.record import Status, TargetResult, TrialRecord, write_record
 
 INTERMEDIATES = ("none", "anli", "mnli", "qqp", "squad_v2", "hellaswag", "ccg", "cosmosqa", "csqa", "siqa", "multi", "mlm")
-LANGUAGES = "ar bg de el en es fr hi ru sw th tr ur vi zh af bn et eu fa fi he hu id it ja jv ka kk ko ml mr ms my nl pt ta te tl yo".split()
+LANGUAGES = (
+    "ar bg de el en es fr hi ru sw th tr ur vi zh af bn et eu fa fi he hu id it ja jv ka kk ko ml mr ms my nl pt ta te tl yo"
+).split()
 TARGETS = {"xnli": 15, "pawsx": 7, "udpos": 33, "panx": 40, "xquad": 11, "mlqa": 7, "tydiqa": 9, "bucc": 5, "tatoeba": 36}
 RETRIEVAL = ("bucc", "tatoeba")
 SEEDS = 3
@@ -30,7 +32,7 @@ BEGUN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def trials(count: int) -> list[TrialRecord]:
-    """At least `count` trials: every pair has as many settings as it takes, two of three stopped early, the rest with three seeds."""
+    """At least `count` trials: two of three settings were stopped early, the others have three seeds."""
     dice = random.Random(0)
     a_round = [(target, name) for target in TARGETS for name in INTERMEDIATES if (target, name) != ("bucc", "none")]
     found: list[TrialRecord] = []
@@ -71,7 +73,7 @@ def _trial(dice: random.Random, name: str, target: str, number: int, seed: int, 
     return replace(made, hyperparameters=kept, results=results, started=started)
 
 
-def _spread(dice: random.Random, target: str, mean: float, languages: list[str]):
+def _spread(dice: random.Random, target: str, mean: float, languages: list[str]) -> TargetResult:
     made = result(target, mean, languages=languages, layer=14 if target in RETRIEVAL else None, synthetic=True)
     scores = {code: {"score": mean + 8 * math.sin(len(code) + ord(code[0])) + dice.gauss(0, 1)} for code in languages}
     return replace(made, languages=scores)
