@@ -235,7 +235,9 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     click.echo(f"look at it with: {ui_command(folder, uri)}")
     for trial, reason in report.failed:
         click.echo(f"failed: {trial}: {masked(reason)}", err=True)
-    ctx.exit(1 if report.failed else 0)
+    if report.page:
+        click.echo(f"not up to date: the sweep's own page (table, picture, views): {report.page}", err=True)
+    ctx.exit(1 if report.failed or report.page else 0)
 
 
 main.add_command(claims)

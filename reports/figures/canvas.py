@@ -126,6 +126,6 @@ def written(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def png(figure: Figure, path: Path) -> None:
-    """Write a picture as pixels, for pages that show no other."""
-    figure.savefig(path, format="png", metadata=_DATELESS["png"])
+def png(figure: Figure, path: Path, dots: float) -> None:
+    """Write a picture as pixels, `dots` an inch, for pages that show no other."""
+    figure.savefig(path, format="png", dpi=dots, metadata=_DATELESS["png"])

@@ -33,6 +33,9 @@ class Mirror(Protocol):
     def finish(self) -> None:
         """The launch is over."""
 
+    def summarise(self) -> None:
+        """Its page is brought to what the run folder says."""
+
 
 class MirrorQueue:
     """Mirrors records one after the other in a thread of its own.
@@ -87,6 +90,15 @@ class MirrorQueue:
                 self._tracker.finish()
             except Exception as error:
                 self._say(_reason(error))
+            else:
+                self._summarise()
+
+    def _summarise(self) -> None:
+        try:
+            self._tracker.summarise()
+        except Exception as error:
+            command = f"sweep sync --run {shlex.quote(str(self._tracker.run_folder))}"
+            self._warn(f"MLflow has the trials, and not yet their table and picture ({_reason(error)}); later: {command}")
 
     def _next(self) -> TrialRecord | None:
         """The next record, None at the end; while none comes, what was missed is tried again."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sweep.masking import masked
 from sweep.tracking import names
+from sweep.tracking.overview import SUMMARY_TAG, Place, is_current, write_overview
 from sweep.tracking.place import (
     artifact_root,
     connect,
@@ -39,6 +40,8 @@ class SyncReport:
     mirrored: tuple[str, ...]
     already: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
+    page: str = ""
+    """Why the sweep's own page (table, picture, views, chosen trials) is not up to date; empty where it is."""
 
 
 class Tracker:
@@ -58,6 +61,7 @@ class Tracker:
         self._file: tuple[int, int] | None = None
         self._experiment_id = ""
         self._parent_id = ""
+        self._page_current = True
 
     def mirror(self, record: TrialRecord) -> bool:
         """Write one record, unless it is there already; returns whether anything was written. Raises TrackingError."""
@@ -66,7 +70,7 @@ class Tracker:
             self._parent_id = self._parent_id or self._find_parent() or self._create_parent(record)
             stale = self._runs_of(record.trial)
             if len(stale) == 1 and self._is_current(stale[0], record):
-                return False
+                return self._renamed(stale[0], record)
             for run in stale:
                 drop_models(self._client, run)
                 self._client.delete_run(run.info.run_id)
@@ -80,7 +84,8 @@ class Tracker:
             self._parent_id = self._parent_id or self._find_parent()
             runs = self._children() if self._parent_id else []
             tags = [run.data.tags for run in runs if run.data.tags.get(PARENT_TAG) == self._parent_id]
-            return {tag[names.TRIAL_TAG]: tag[names.DIGEST_TAG] for tag in tags if names.DIGEST_TAG in tag}
+            whole = [tag for tag in tags if names.DIGEST_TAG in tag and tag.get(names.SCHEME_TAG) == names.SCHEME]
+            return {tag[names.TRIAL_TAG]: tag[names.DIGEST_TAG] for tag in whole}
 
     def finish(self) -> None:
         """Mark the parent run as finished, at the end of its last trial. Raises TrackingError."""
@@ -90,6 +95,24 @@ class Tracker:
             if self._parent_id:
                 ends = [run.info.end_time for run in self._children() if run.info.end_time]
                 self._client.set_terminated(self._parent_id, "FINISHED", max(ends, default=None))
+
+    def summarise(self) -> None:
+        """Bring the parent's note and picture, the chosen trials and the saved views to what the run folder says.
+
+        Nothing is drawn or written where they are so already. Raises UserError (TrackingError, StoreError).
+        """
+        from sweep.tracking.summary import summary_of
+
+        summary = summary_of(self.run_folder)
+        with tracking_errors(self.uri, self.run_folder), one_writer(self.run_folder):
+            self._open()
+            self._parent_id = self._parent_id or self._find_parent()
+            if not self._parent_id:
+                return
+            place = Place(self._client, self._experiment_id, self._parent_id, self._meta.sweep, self._meta.grid)
+            if not is_current(place, summary):
+                write_overview(place, summary, self._children())
+            self._page_current = True
 
     def page(self, server: str = "http://127.0.0.1:5000") -> str:
         """Address of the list of all trials, ordered by target, at a running `mlflow ui`. Raises TrackingError."""
@@ -140,6 +163,7 @@ class Tracker:
         tags = {
             names.RUN_TAG: self._meta.sweep,
             names.KIND_TAG: "sweep",
+            names.PLAIN_KIND_TAG: "sweep",
             "grid": self._meta.grid,
             "mlflow.source.name": "sweep launch",
             "mlflow.note.content": f"Sweep **{self._meta.sweep}** of the grid **{self._meta.grid}**: one run below it a trial.",
@@ -152,21 +176,48 @@ class Tracker:
         tags = run.data.tags
         return bool(tags.get(names.DIGEST_TAG) == _digest(record) and tags.get(PARENT_TAG) == self._parent_id)
 
+    def _renamed(self, run: Any, record: TrialRecord) -> bool:
+        """Give a run of another scheme the names of this one, where it stands: a registered model may point to it."""
+        from mlflow.entities import Param, RunTag
+
+        if run.data.tags.get(names.SCHEME_TAG) == names.SCHEME:
+            return False
+        self._outdate()
+        run_id = run.info.run_id
+        self._client.update_run(run_id, name=names.run_name(record))
+        params = [Param(name, value) for name, value in names.params(record).items() if name not in run.data.params]
+        for some in _batches(params, PARAMS_A_CALL):
+            self._client.log_batch(run_id, params=some)
+        tags = names.tags(record)
+        order = sorted(tags, key=lambda name: name == names.SCHEME_TAG)
+        changed = [RunTag(name, tags[name]) for name in order if run.data.tags.get(name) != tags[name]]
+        for some_tags in _batches(changed, PARAMS_A_CALL):
+            self._client.log_batch(run_id, tags=some_tags)
+        return True
+
+    def _outdate(self) -> None:
+        """Say once that the parent's page is older than its trials."""
+        if self._page_current:
+            self._client.set_tag(self._parent_id, SUMMARY_TAG, "")
+            self._page_current = False
+
     def _write(self, record: TrialRecord) -> None:
         from mlflow.entities import Metric, Param
 
         client = self._client
         client.update_run(self._parent_id, status="RUNNING")
+        self._outdate()
         start, end = names.times(record)
         found_by = {
             names.RUN_TAG: self._meta.sweep,
             names.KIND_TAG: "trial",
             names.TRIAL_TAG: record.trial,
             PARENT_TAG: self._parent_id,
+            names.CHOSEN_TAG: "no",
             "mlflow.source.name": "sweep launch",
         }
         tags = names.tags(record) | found_by
-        run = client.create_run(self._experiment_id, start_time=start, tags=tags, run_name=record.trial)
+        run = client.create_run(self._experiment_id, start_time=start, tags=tags, run_name=names.run_name(record))
         run_id = run.info.run_id
         for pairs in _batches(list(names.params(record).items()), PARAMS_A_CALL):
             client.log_batch(run_id, params=[Param(name, value) for name, value in pairs])
@@ -212,9 +263,16 @@ def sync(run_folder: Path, uri: str | None = None) -> SyncReport:
             (written if tracker.mirror(record) else already).append(record.trial)
         except UserError as error:
             failed.append((record.trial, reason_of(error)))
+    page = ""
     if not failed:
         tracker.finish()
-    return SyncReport(uri=masked(tracker.uri), mirrored=tuple(written), already=tuple(already), failed=tuple(failed))
+        try:
+            tracker.summarise()
+        except UserError as error:
+            page = reason_of(error)
+    return SyncReport(
+        uri=masked(tracker.uri), mirrored=tuple(written), already=tuple(already), failed=tuple(failed), page=masked(page)
+    )
 
 
 def reason_of(error: UserError) -> str:

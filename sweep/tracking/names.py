@@ -9,12 +9,14 @@ the store). A second phase of one role is `<role>2`. A stopped trial has rungs a
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from sweep.tracking.markdown import plain
 from training.record import ENGLISH, PhaseTrace, Status, TrialRecord
 
 NAME_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
@@ -23,6 +25,14 @@ NAME_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
 RUN_TAG, TRIAL_TAG, DIGEST_TAG, KIND_TAG = "sweep.run", "sweep.trial", "sweep.digest", "sweep.kind"
 PHASE_TAG, WEIGHTS_TAG = "sweep.phase", "sweep.weights"
 RUNG_TAG = "stopped_at_rung"
+CHOSEN_TAG, PLAIN_KIND_TAG = "chosen", "kind"
+"""Without a dot, so that a filter needs no quotes: tags.chosen = 'yes'."""
+SCHEME_TAG, SCHEME = "sweep.names", "2"
+"""How runs are named; runs that were mirrored under another scheme are named anew, in place."""
+LOG = "log10_"
+"""What the last part of a learning rate's other name begins with."""
+NAMED_TARGETS = 3
+"""Targets that a run's name gives, before it counts the others."""
 RUN_STATUS = {Status.FINISHED: "FINISHED", Status.STOPPED: "KILLED", Status.PAUSED: "RUNNING", Status.FAILED: "FAILED"}
 """MLflow's word for how a trial ended; it calls killed what was neither finished nor failed."""
 
@@ -47,6 +57,23 @@ def joined(*parts: str) -> str:
     return "/".join(clean(part) for part in parts)[:NAME_LIMIT]
 
 
+def run_name(record: TrialRecord) -> str:
+    """`mnli → xnli #3 s1 (xlmr)`: intermediate task, target, setting, seed and model, the first that differ first."""
+    more = len(record.targets) - NAMED_TARGETS
+    targets = "+".join(record.targets[:NAMED_TARGETS]) + (f" and {more} more" if more > 0 else "")
+    return f"{record.intermediate} → {targets} #{record.number} s{record.seed} ({record.model})"[:NAME_LIMIT]
+
+
+def numeric(record: TrialRecord) -> dict[str, float]:
+    """The searched values by their names; learning rates are there as powers of ten too, which spread along an axis."""
+    values = {clean(name): float(value) for name, value in record.hyperparameters.items()}
+    for name, value in list(values.items()):
+        head, dot, last = name.rpartition(".")
+        if last == "lr" and value > 0:
+            values[f"{head}{dot}{LOG}{last}"] = math.log10(value)
+    return values
+
+
 def params(record: TrialRecord) -> dict[str, str]:
     """What the trial was asked to do: the searched values, where it stands in the grid, and the layer of retrieval."""
     values = {
@@ -56,7 +83,7 @@ def params(record: TrialRecord) -> dict[str, str]:
         "seed": str(record.seed),
         "setting": str(record.number),
     }
-    values |= {clean(name): f"{value:g}" for name, value in record.hyperparameters.items()}
+    values |= {name: f"{value:.4g}" if LOG in name else f"{value:g}" for name, value in numeric(record).items()}
     for result in record.results:
         if result.layer is not None:
             values[f"{clean(result.task)}.layer"] = str(result.layer)
@@ -77,6 +104,8 @@ def tags(record: TrialRecord) -> dict[str, str]:
         "target": ",".join(record.targets),
         "seed": str(record.seed),
         "status": record.status.value,
+        PLAIN_KIND_TAG: "trial",
+        SCHEME_TAG: SCHEME,
         "synthetic": str(any(result.synthetic for result in record.results)).lower(),
         "oracle": ",".join(oracles(record)) or "none",
         "mlflow.note.content": note(record),
@@ -107,14 +136,14 @@ def _provenance(record: TrialRecord) -> Iterator[tuple[str, str]]:
 def note(record: TrialRecord) -> str:
     """The run's description, Markdown."""
     way = [f"{phase.identity.name} ({phase.outcome})" for phase in record.phases]
-    lines = [" → ".join([record.model, *way, "evaluated on " + ", ".join(record.targets)])]
+    lines = [plain(" → ".join([record.model, *way, "evaluated on " + ", ".join(record.targets)]))]
     unclean = {result.task: " (oracle: thresholds from target-language gold)" for result in record.results if result.oracle}
     lines += [
-        f"**{result.task}** {result.mean:.2f} on average{', English included' if ENGLISH in result.languages else ''}"
+        f"**{plain(result.task)}** {result.mean:.2f} on average{', English included' if ENGLISH in result.languages else ''}"
         f"{unclean.get(result.task, '')}"
         for result in record.results
     ]
-    lines += [f"**{record.status.value}**: {record.reason}"] if record.reason else []
+    lines += [f"**{record.status.value}**: {plain(record.reason)}"] if record.reason else []
     if record.status is Status.STOPPED and record.rungs:
         last = record.rungs[-1]
         lines.append(f"**stopped early** at rung {last.rung}, after {last.step} of {last.steps} steps, with {last.score:.2f}")
