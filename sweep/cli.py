@@ -28,6 +28,7 @@ from sweep.options import (
     store_folder,
 )
 from sweep.ranking.verb import rank
+from sweep.report_verb import report
 from sweep.score_verb import score
 from sweep.selecting.verb import select
 from sweep.services.verbs import services
@@ -201,6 +202,9 @@ def _show_intervals(folder: Path, as_json: bool) -> None:
         click.echo(intervals_text(*found), nl=False)
     else:
         _show(render_intervals(*found))
+
+
+main.add_command(report)
 
 
 @main.command()

@@ -32,6 +32,8 @@ def test_help_lists_every_verb_in_the_order_of_use() -> None:
     assert verbs == [*use, "simulate", "score", "select", "rank", "grids", "tasks", "data", "completion"]
     use = ["launch", "plan", "status", "logs", "stop", "resume", "fetch", "ui", "table", "show", "sync", "claims", "gc"]
     assert verbs == [*use, "services", "simulate", "score", "grids", "tasks", "data", "completion"]
+    use = ["launch", "plan", "status", "logs", "stop", "resume", "fetch", "ui", "table", "report", "show", "sync", "gc", "services"]
+    assert verbs == [*use, "simulate", "score", "grids", "tasks", "data", "completion"]
 
 
 @pytest.mark.parametrize("verb", list(main.commands))

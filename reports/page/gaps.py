@@ -1,0 +1,63 @@
+"""What is missing or went wrong: cells that are not complete, failed trials with their reasons, notes on comparability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reports.cells import gave_up
+from reports.frame import TransferTable
+from reports.page.facts import Facts, progress_of
+from reports.page.sections import Section
+from reports.page.words import anchor
+from training.record import Status
+
+MOST = 200
+"""Failed trials that are named one by one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A cell without a score."""
+
+    model: str
+    intermediate: str
+    target: str
+    link: str
+    progress: str
+    reason: str
+    failed: int
+
+
+def gaps_section(facts: Facts) -> Section:
+    """Gaps, failures, notes; says so where there are none."""
+    failed = sorted((record for record in facts.records if record.status is Status.FAILED), key=lambda record: record.trial)
+    values = {
+        "gaps": [gap for table in facts.tables for gap in _gaps(table)],
+        "failed": [(record.trial, "given up" if gave_up(record) else "failed", record.reason) for record in failed[:MOST]],
+        "others": max(0, len(failed) - MOST),
+        "notes": [(table.model, [note for note in table.notes if not _is_failure(note)]) for table in facts.tables],
+        "damaged": facts.damaged,
+    }
+    return Section(anchor="gaps", title="Missing and failed", template="gaps.html", values=values)
+
+
+def _is_failure(note: str) -> bool:
+    """Whether a note of the table is about a trial that the failures list already."""
+    return note.startswith(("failed trial: ", "given up: "))
+
+
+def _gaps(table: TransferTable) -> Iterator[Gap]:
+    for name in table.intermediates:
+        for target in table.targets:
+            cell = table.cells[name][target]
+            if cell.score is None:
+                yield Gap(
+                    model=table.model,
+                    intermediate=name,
+                    target=target,
+                    link=anchor("cell", table.model, name, target),
+                    progress=progress_of(cell),
+                    reason=cell.reason,
+                    failed=cell.failed,
+                )
