@@ -2,7 +2,7 @@
 
 * Codes are ISO 639-1 as XTREME writes them; script codes are ISO 15924.
 * Families are written as in the appendix of XTREME (Hu et al. 2020, arXiv 2003.11080): the branch within Indo-European.
-* `resources` is a band of Wikipedia's size in articles, as the same appendix and XTREME-R's (arXiv 2104.07412) count them in 2020:
+* `resources` is a band of Wikipedia's size in articles in 2020, as that appendix and XTREME-R's (arXiv 2104.07412) count them:
   high from a million, middle from a hundred thousand, low below. **Recalled, not checked against the papers**: Arabic, Chinese,
   Japanese, Portuguese and Ukrainian lie near the million, Bengali and Tagalog near the hundred thousand.
 * The made-up languages of the mini world (`training/world`) are in the table, so that its pages group as real ones do.
@@ -99,7 +99,7 @@ def _read() -> dict[str, Language]:
         found[code] = Language(code, *rest.split("|"))
     for script, codes in _MADE_UP.items():
         for code in codes.split():
-            found[code] = Language(code, "made up", "made up", script, "made up")
+            found[code] = Language(code, code, "made up", script, "made up")
     return found
 
 

@@ -37,11 +37,11 @@ def _importance(settings: Sequence[Sequence[TrialRecord]]) -> Importance:
 
 def _shares(settings: Sequence[Sequence[TrialRecord]], names: Sequence[str]) -> dict[str, float]:
     import optuna
-    from optuna.distributions import FloatDistribution
+    from optuna.distributions import BaseDistribution, FloatDistribution
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     columns = {name: [float(runs[0].hyperparameters[name]) for runs in settings] for name in names}
-    space = {
+    space: dict[str, BaseDistribution] = {
         name: FloatDistribution(min(values), max(values), log=spans_factors(values)) for name, values in columns.items()
     }
     before = optuna.logging.get_verbosity()

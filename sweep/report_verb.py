@@ -21,9 +21,7 @@ PAGE = "report.html"
 
 @click.command()
 @run_flags
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help=f"The page's file; else {PAGE} in the run folder."
-)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help=f"The page's file; else {PAGE} in the run folder.")
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 def report(run: Path | None, grid: str | None, out: Path | None, show: bool) -> None:
     """Write a run folder's report: one HTML page that needs nothing else, also while the sweep runs."""
@@ -46,7 +44,7 @@ def report(run: Path | None, grid: str | None, out: Path | None, show: bool) -> 
 
 
 def facts_of(folder: Path) -> Facts:
-    """What the page of a run folder says; raises UserError where it is none. What can't be read is told, and said on the page."""
+    """What the page of a run folder says; raises UserError where it is none. What can't be read is told and shown."""
     from reports.frame import transfer_tables
     from reports.page.facts import Facts
     from reports.statistics.transfer import interval_of_each

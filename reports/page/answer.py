@@ -91,31 +91,26 @@ def _sized(facts: Facts, table: TransferTable, cell: Cell) -> str:
 
 
 def _counts(verdicts: Counter[Verdict], all_of_them: int) -> str:
-    parts = [
-        f"{verdicts[kind]} {what}"
-        for kind, what in (
-            (Verdict.HELPS, "gains"),
-            (Verdict.HURTS, "losses"),
-            (Verdict.UNDECIDED, "undecided"),
-            (Verdict.UNKNOWN, "without an interval"),
-            (Verdict.MISSING, "not complete"),
-        )
-        if verdicts[kind]
-    ]
+    helps, hurts = verdicts[Verdict.HELPS], verdicts[Verdict.HURTS]
+    parts = [several(helps, "gain")] if helps else []
+    parts += [f"{hurts} loss" + "es" * (hurts > 1)] if hurts else []
+    others = ((Verdict.UNDECIDED, "undecided"), (Verdict.UNKNOWN, "without an interval"), (Verdict.MISSING, "not complete"))
+    parts += [f"{verdicts[kind]} {what}" for kind, what in others if verdicts[kind]]
     return f"Of {several(all_of_them, 'pair')} compared with no intermediate task: {', '.join(parts) or 'none'}."
 
 
 def _averages(table: TransferTable) -> list[str]:
     """The best average over targets, with and without retrieval."""
-    said = []
     kinds = [("all targets", table.averages)]
     kinds += [("targets but retrieval", table.averages_without_retrieval)] if table.retrieval else []
+    said = []
     for what, averages in kinds:
         known = [(one.value, name) for name, one in averages.items() if name != BASELINE and one.value is not None]
         if known:
             value, name = max(known)
-            said.append(f"{name} {signed(value)} over {what}")
-    return [f"Best average: {'; '.join(said)}."] if said else []
+            none_lifts = "none lifts it, least bad is " if value <= 0 else ""
+            said.append(f"over {what}: {none_lifts}{name} {signed(value)}")
+    return [f"Best average {'; '.join(said)}."] if said else []
 
 
 def _best(facts: Facts, table: TransferTable, target: str) -> Best:
@@ -142,7 +137,8 @@ def _cautions(facts: Facts, table: TransferTable, compared: list[Cell]) -> list[
     if found:
         said.append(
             f"Intervals are for one comparison each, not for all at once: of {len(found)} without any effect,"
-            f" about {0.05 * len(found):.1f} would leave 0 out by chance. The best of several is likely to look better than it is."
+            f" about {0.05 * len(found):.1f} would leave 0 out by chance."
+            " The best of several is likely to look better than it is."
         )
     items = sum(one.covers.value == "items alone" for one in found)
     if items:

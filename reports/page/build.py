@@ -60,6 +60,6 @@ def _environment() -> Environment:
         finalize=words.visible,
         auto_reload=False,
     )
-    filters: dict[str, Any] = {name: getattr(words, name) for name in ("number", "signed", "amount", "several", "visible")}
+    filters: dict[str, Any] = {name: getattr(words, name) for name in ("number", "signed", "amount", "several", "breakable")}
     made.filters.update(filters)
     return made

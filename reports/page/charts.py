@@ -22,11 +22,11 @@ ROW, NAME = 20, 84
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """A point; `look` is a class of the style sheet, `says` its tooltip."""
+    """A point; `look` is a class of the style sheet (`cross` draws one). `says` is a tooltip, for ten times the bytes."""
 
     x: float
     y: float
-    says: str
+    says: str = ""
     look: str = "dot"
 
 
@@ -56,11 +56,15 @@ def dots(points: Sequence[Dot], *, says: str, x: str, y: str, zero: bool = False
     """Points; the x axis is by factors where that tells them apart better. `zero` draws the line y = 0."""
     values = [dot.x for dot in points]
     across = scale(values, LEFT, WIDTH - RIGHT, log=spans_factors(values))
-    up = scale((dot.y for dot in points), HEIGHT - BOTTOM, TOP, holds=())
-    if zero:
-        up = scale((*(dot.y for dot in points), 0.0), HEIGHT - BOTTOM, TOP)
+    up = scale([*(dot.y for dot in points), *([0.0] if zero else [])], HEIGHT - BOTTOM, TOP)
     base = [_line("zero", LEFT, up.at(0.0), WIDTH - RIGHT, up.at(0.0))] if zero else []
-    return _chart([*_axes(across, up, x, y), *base, *(_dot(across.at(dot.x), up.at(dot.y), dot) for dot in points)], says)
+    named = [_dot(across.at(dot.x), up.at(dot.y), dot) for dot in points if dot.says]
+    looks = dict.fromkeys(dot.look for dot in points if not dot.says)
+    marks = [
+        _marks(look, [(across.at(dot.x), up.at(dot.y)) for dot in points if dot.look == look and not dot.says])
+        for look in looks
+    ]
+    return _chart([*_axes(across, up, x, y), *base, *marks, *named], says)
 
 
 def bars(rows: Sequence[Bar], *, says: str) -> Markup:
@@ -91,21 +95,27 @@ def _bar(bar: Bar, across: Scale, top: int) -> list[Markup]:
 
 
 def _axes(across: Scale, up: Scale, x: str, y: str) -> list[Markup]:
-    parts = [_line("axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM), _line("axis", LEFT, TOP, LEFT, HEIGHT - BOTTOM)]
+    floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = [_line("axis", LEFT, floor, right, floor), _line("axis", LEFT, TOP, LEFT, floor)]
     for tick in across.ticks():
-        parts.append(_text("tick mid", across.at(tick), HEIGHT - BOTTOM + 14, amount(tick)))
+        parts.append(_text("tick mid", across.at(tick), floor + 14, amount(tick)))
     for tick in up.ticks():
-        parts.append(_line("grid", LEFT, up.at(tick), WIDTH - RIGHT, up.at(tick)))
+        parts.append(_line("grid", LEFT, up.at(tick), right, up.at(tick)))
         parts.append(_text("tick end", LEFT - 5, up.at(tick) + 4, amount(tick)))
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(_text("label mid", middle, HEIGHT - 6, x))
-    parts.append(Markup('<text class="label mid" transform="translate(11 {}) rotate(-90)">{}</text>').format(HEIGHT / 2 - 12, y))
-    return parts
+    parts.append(_text("label mid", (LEFT + right) / 2, HEIGHT - 6, x))
+    turned = '<text class="label mid" transform="translate(11 {}) rotate(-90)">{}</text>'
+    return [*parts, Markup(turned).format(HEIGHT / 2 - 12, visible(y))]
 
 
 def _dot(x: float, y: float, dot: Dot) -> Markup:
     shape = '<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>'
     return Markup(shape).format(dot.look, x, y, 6 if "chosen" in dot.look else 4, visible(dot.says))
+
+
+def _marks(look: str, places: Iterable[tuple[float, float]]) -> Markup:
+    """Many like marks as one path: crosses, or lines of no length whose round ends are dots."""
+    form = "M{:g} {:g}m-3-3l6 6m0-6l-6 6" if look == "cross" else "M{:g} {:g}h0"
+    return Markup('<path class="{}" d="{}"/>').format(f"marks {look}", "".join(form.format(*place) for place in places))
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:

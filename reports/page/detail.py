@@ -15,7 +15,7 @@ from reports.page.language_tables import differences
 from reports.page.phases import curve_plot
 from reports.page.sections import Section
 from reports.page.sensitivity import Sensitivity, Setting, sensitivity_of, settings_of
-from reports.page.words import anchor, english_first, number, signed, span
+from reports.page.words import anchor, english_first, number, several, signed, span
 from training.identity import Role
 from training.record import PhaseTrace, TrialRecord
 
@@ -45,9 +45,8 @@ class Detail:
 
 def detail_section(facts: Facts) -> Section | None:
     """A block a pair, baseline included."""
-    details = [
-        _detail(facts, table, name, target) for table in facts.tables for target in table.targets for name in table.intermediates
-    ]
+    pairs = [(table, name, target) for table in facts.tables for target in table.targets for name in table.intermediates]
+    details = [_detail(facts, *pair) for pair in pairs]
     values = {"details": details}
     return Section(anchor="cells", title="Behind each cell", template="detail.html", values=values) if details else None
 
@@ -99,8 +98,8 @@ def _facts(facts: Facts, pair: Pair, cell: Cell, baseline: Cell | None) -> Itera
         yield "difference", f"{signed(cell.delta, 2)} points"
     found = facts.intervals.get(pair)
     if found:
-        items = f", {found.items:,} test items" if found.items else ""
-        yield "95 % interval", f"{span(found.low, found.high)}; about {found.covers} (seeds: {found.seeds}{items}); p {found.p:.2g}"
+        counts = several(found.seeds, "seed") + (f", {several(found.items, 'test item')}" if found.items else "")
+        yield "95 % interval", f"{span(found.low, found.high)}, about {found.covers} ({counts}); p {found.p:.2g}"
     yield from _choice(cell)
     if cell.layer is not None:
         yield "retrieval", f"layer {cell.layer}, {cell.pooling or 'pooling not known'}"
@@ -153,9 +152,7 @@ def _language_plot(name: str, target: str, cell: Cell, baseline: Cell | None) ->
 def _curves(chosen: Mapping[str, TrialRecord], name: str, target: str) -> Iterator[tuple[str, Markup]]:
     """The chosen setting's training losses: a chart a role, a line a seed."""
     for role in (Role.INTERMEDIATE, Role.TARGET):
-        phases = {
-            phase.key: phase for record in chosen.values() for phase in record.phases if phase.identity.role is role
-        }
+        phases = {phase.key: phase for record in chosen.values() for phase in record.phases if phase.identity.role is role}
         plot = curve_plot(phases, f"Training loss of the {role.value} phase of {name}, then {target}; a line a seed")
         if plot is not None:
             yield f"{role.value} phase, a line a seed", plot

@@ -51,28 +51,16 @@ def phase_section(facts: Facts) -> Section | None:
 
 
 def _shared(facts: Facts, role: Role) -> Shared:
-    needed = different = trained = 0
-    hours_needed = 0.0
-    hours: dict[str, float] = {}
-    seen: set[str] = set()
-    for record in facts.records:
-        for phase in record.phases:
-            if phase.identity.role is not role:
-                continue
-            needed += 1
-            here = facts.hours(record, phase.seconds)
-            hours_needed += here
-            hours[phase.key] = here
-            if phase.outcome == "trained" and phase.key not in seen:
-                seen.add(phase.key)
-    different, trained = len(hours), len(seen)
+    uses = [(record, phase) for record in facts.records for phase in record.phases if phase.identity.role is role]
+    each = [facts.hours(record, phase.seconds) for record, phase in uses]
+    different = {phase.key: hours for (_, phase), hours in zip(uses, each, strict=True)}
     return Shared(
         role=role.value,
-        needed=needed,
-        different=different,
-        trained=trained,
-        hours_needed=hours_needed,
-        hours_different=sum(hours.values()),
+        needed=len(uses),
+        different=len(different),
+        trained=len({phase.key for _, phase in uses if phase.outcome == "trained"}),
+        hours_needed=sum(each),
+        hours_different=sum(different.values()),
     )
 
 

@@ -42,9 +42,9 @@ def _beside(table: TransferTable, one: Published) -> Beside:
             if name != BASELINE and (cell := row[one.target]).score is not None
         ]
         task = max(known)[1] if known else ""
-    cell = table.cells[task][one.target] if task in table.cells else None
-    if cell is None:
+    here = table.cells[task][one.target] if task in table.cells else None
+    if here is None:
         return Beside(known=one, mine="…", task="", split="")
     is_score = one.intermediate in (BASELINE, "best")
-    mine = number(cell.score) if is_score else signed(cell.delta)
-    return Beside(known=one, mine=mine, task=task if one.intermediate == "best" else "", split=cell.split)
+    mine = number(here.score) if is_score else signed(here.delta)
+    return Beside(known=one, mine=mine, task=task if one.intermediate == "best" else "", split=here.split)

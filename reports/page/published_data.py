@@ -1,7 +1,7 @@
 """Numbers that others published for XLM-R Large, to stand beside a user's own; each says where it is from.
 
-* *published*: read in a public codebase that states them (the README of google-research/multilingual-t5): XTREME's test sets, English
-  intermediate-task training with the best intermediate task for each target. NER and QA are F1.
+* *published*: read in a public codebase that states them (the README of google-research/multilingual-t5): XTREME's test sets,
+  English intermediate-task training with the best intermediate task for each target. NER and QA are F1.
 * *recalled*: dev results of arXiv 2005.13013 v2, not checked against the paper. QA is F1 / EM.
 """
 

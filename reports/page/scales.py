@@ -31,7 +31,7 @@ class Scale:
 
 def scale(values: Iterable[float], begin: float, end: float, *, log: bool = False, holds: Sequence[float] = ()) -> Scale:
     """A scale on which all values, and those in `holds`, have room."""
-    found = [value for value in (*values, *holds) if math.isfinite(value)] or [0.0, 1.0]
+    found = [*values, *holds]
     low, high = min(found), max(found)
     if log:
         return Scale(low / 1.1, high * 1.1, begin, end, log=True)

@@ -18,7 +18,7 @@ from training.record import Status, TrialRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One setting: `dev` is its mean English dev score, `how` what became of it, `trials` (seed, name, status) of its trials."""
+    """One setting: `dev` is its mean English dev score, `how` what became of it, `trials` are (seed, name, status)."""
 
     study: str
     number: int
@@ -92,19 +92,15 @@ def sensitivity_of(facts: Facts, settings: Sequence[Setting], pair: Pair) -> Sen
 
 
 def _plot(name: str, settings: Sequence[Setting], pair: Pair) -> Markup:
-    looks = {"chosen": "dot chosen", "stopped early": "dot hollow"}
-    points = [
-        Dot(
-            x=one.values[name],
-            y=one.dev or 0.0,
-            look=looks.get(one.how, "dot"),
-            says=f"setting {one.number}: {amount(one.values[name])}, dev {number(one.dev, 2)}, {one.how}",
-        )
-        for one in settings
-        if name in one.values
-    ]
+    points = [_point(one, name) for one in settings if name in one.values]
     says = f"English dev score by {name}, {pair.intermediate} to {pair.target}; the settings' table has the numbers"
     return dots(points, says=says, x=name, y="English dev score")
+
+
+def _point(one: Setting, name: str) -> Dot:
+    look = {"chosen": "dot chosen", "stopped early": "cross"}.get(one.how, "dot")
+    says = f"chosen: setting {one.number}, {amount(one.values[name])}, dev {one.score}" if one.how == "chosen" else ""
+    return Dot(x=one.values[name], y=one.dev or 0.0, look=look, says=says)
 
 
 def _why_none(scored: Sequence[Setting], varied: Sequence[str]) -> str:

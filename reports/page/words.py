@@ -42,7 +42,13 @@ def amount(value: float) -> str:
     """A small or large number with three digits that matter: 0.0123, 4.56, 1,230."""
     if not value:
         return "0"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", MINUS)
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow column may break where its words end."""
+    parts = re.split(r"(?<=[_./-])(?=.)", str(visible(name)))
+    return Markup("<wbr>").join(parts)
 
 
 def several(count: int, what: str) -> str:

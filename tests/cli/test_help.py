@@ -34,6 +34,8 @@ def test_help_lists_every_verb_in_the_order_of_use() -> None:
     assert verbs == [*use, "services", "simulate", "score", "grids", "tasks", "data", "completion"]
     use = ["launch", "plan", "status", "logs", "stop", "resume", "fetch", "ui", "table", "report", "show", "sync", "gc", "services"]
     assert verbs == [*use, "simulate", "score", "grids", "tasks", "data", "completion"]
+    use = ["launch", "plan", "status", "logs", "stop", "resume", "fetch", "ui", "table", "report", "show", "sync", "gc"]
+    assert verbs == [*use, "services", "simulate", "score", "grids", "tasks", "data", "completion"]
 
 
 @pytest.mark.parametrize("verb", list(main.commands))
@@ -55,6 +57,7 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "module",
     ["sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table", "sweep.selecting.choosing"],
+    ["sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table", "reports.page.build"],
 )
 def test_what_looks_at_a_sweep_imports_nothing_heavy(module: str) -> None:
     """A stop that takes seconds to load comes too late for a short sweep."""

@@ -19,6 +19,11 @@
     there.scrollIntoView();
     if (there.tabIndex === -1) there.focus({ preventScroll: true });
   };
+  const closed = () => document.querySelectorAll("details.printed:not([open])");
+  addEventListener("beforeprint", () => { for (const each of closed()) { each.open = true; each.dataset.shut = ""; } });
+  addEventListener("afterprint", () => {
+    for (const each of document.querySelectorAll("details[data-shut]")) { each.open = false; delete each.dataset.shut; }
+  });
   addEventListener("hashchange", open);
   open();
 })();
