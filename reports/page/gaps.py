@@ -32,19 +32,21 @@ class Gap:
 def gaps_section(facts: Facts) -> Section:
     """Gaps, failures, notes; says so where there are none."""
     failed = sorted((record for record in facts.records if record.status is Status.FAILED), key=lambda record: record.trial)
+    gaps = [gap for table in facts.tables for gap in _gaps(table)]
+    listed = tuple(f": {gap.reason}" for gap in gaps)
     values = {
-        "gaps": [gap for table in facts.tables for gap in _gaps(table)],
+        "gaps": gaps,
         "failed": [(record.trial, "given up" if gave_up(record) else "failed", record.reason) for record in failed[:MOST]],
         "others": max(0, len(failed) - MOST),
-        "notes": [(table.model, [note for note in table.notes if not _is_failure(note)]) for table in facts.tables],
+        "notes": [(table.model, [note for note in table.notes if not _is_listed(note, listed)]) for table in facts.tables],
         "damaged": facts.damaged,
     }
     return Section(anchor="gaps", title="Missing and failed", template="gaps.html", values=values)
 
 
-def _is_failure(note: str) -> bool:
-    """Whether a note of the table is about a trial that the failures list already."""
-    return note.startswith(("failed trial: ", "given up: "))
+def _is_listed(note: str, reasons: tuple[str, ...]) -> bool:
+    """Whether a note of the table says what the lists of failures and of gaps say already."""
+    return note.startswith(("failed trial: ", "given up: ")) or note.endswith(reasons)
 
 
 def _gaps(table: TransferTable) -> Iterator[Gap]:

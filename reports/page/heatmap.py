@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.cells import BASELINE, Cell, Pair
@@ -59,7 +60,7 @@ def _map(facts: Facts, table: TransferTable) -> HeatMap:
         (
             name,
             tuple(tile_of(facts, table.model, table.cells[name][target]) for target in table.targets),
-            tuple(_average(one, name == BASELINE) for one in _averages(table, name)),
+            tuple(_average(one, cells, name == BASELINE) for one, cells in _averages(table, name)),
         )
         for name in table.intermediates
     )
@@ -70,13 +71,18 @@ def _map(facts: Facts, table: TransferTable) -> HeatMap:
         retrieval=table.retrieval,
         averages=("average", "without retrieval") if table.retrieval else ("average",),
         rows=rows,
-        caption=caption_lines(table),
+        caption=tuple(line for line in caption_lines(table) if not line.startswith("Retrieval targets")),
     )
 
 
-def _averages(table: TransferTable, name: str) -> list[Average]:
-    found = [table.averages[name]]
-    return [*found, table.averages_without_retrieval[name]] if table.retrieval else found
+def _averages(table: TransferTable, name: str) -> list[tuple[Average, list[Cell]]]:
+    """The averages of a row, each with the cells that it is of."""
+    row = table.cells[name]
+    found = [(table.averages[name], list(row.values()))]
+    if table.retrieval:
+        trained = [cell for target, cell in row.items() if target not in table.retrieval]
+        found.append((table.averages_without_retrieval[name], trained))
+    return found
 
 
 def tile_of(facts: Facts, model: str, cell: Cell) -> Tile:
@@ -102,10 +108,11 @@ def _flags(cell: Cell, progress: str) -> list[str]:
     return said + ([progress or "fewer settings"] if cell.unequal else [])
 
 
-def _average(one: Average, absolute: bool) -> Tile:
+def _average(one: Average, cells: Sequence[Cell], absolute: bool) -> Tile:
     if one.value is None:
         return Tile(value="…", tint="x", says="a cell is missing")
-    said = f"± {number(one.sd)} over seeds" if one.sd is not None else ""
+    said = f"± {number(one.sd)}" if one.sd is not None else ""
+    flags = ("unequal budgets",) if any(cell.unequal for cell in cells) else ()
     if absolute:
-        return Tile(value=number(one.value), tint="b", says=said)
-    return Tile(value=signed(one.value), tint=tint(one.value), says=said)
+        return Tile(value=number(one.value), tint="b", says=said, flags=flags)
+    return Tile(value=signed(one.value), tint=tint(one.value), says=said, flags=flags)

@@ -46,7 +46,7 @@ def phase_section(facts: Facts) -> Section | None:
     if not any(record.phases for record in facts.records):
         return None
     rows = [row for role in Role if (row := _shared(facts, role)).needed]
-    values = {"rows": rows, "unit": facts.unit, "pretraining": _pretraining(facts.records)}
+    values = {"rows": [*rows, _total(rows)], "unit": facts.unit, "pretraining": _pretraining(facts.records)}
     return Section(anchor="phases", title="Phases shared", template="phases.html", values=values)
 
 
@@ -61,6 +61,17 @@ def _shared(facts: Facts, role: Role) -> Shared:
         trained=len({phase.key for _, phase in uses if phase.outcome == "trained"}),
         hours_needed=sum(each),
         hours_different=sum(different.values()),
+    )
+
+
+def _total(rows: Sequence[Shared]) -> Shared:
+    return Shared(
+        role="in all",
+        needed=sum(row.needed for row in rows),
+        different=sum(row.different for row in rows),
+        trained=sum(row.trained for row in rows),
+        hours_needed=sum(row.hours_needed for row in rows),
+        hours_different=sum(row.hours_different for row in rows),
     )
 
 

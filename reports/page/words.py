@@ -34,8 +34,13 @@ def signed(value: float | None, digits: int = 1) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """An interval in points."""
-    return f"{signed(low)} to {signed(high)}"
+    """An interval in points; an end that is not 0 is not shown as 0, since its side decides what the interval says."""
+    return f"{_end(low)} to {_end(high)}"
+
+
+def _end(value: float) -> str:
+    digits = next((digits for digits in (1, 2, 3) if round(value, digits)), 1)
+    return signed(value, digits)
 
 
 def amount(value: float) -> str:

@@ -19,6 +19,7 @@ from reports.page.language_tables import language_section
 from reports.page.phases import phase_section
 from reports.page.published import published_section
 from reports.page.sections import Section
+from reports.page.words import span
 from tests.reports.builders import record
 from tests.reports.page.facts import facts_of, small_facts
 from training.tasks.registry import ROWS
@@ -78,6 +79,11 @@ def test_cell_tells_value_sign_interval_and_verdict_without_its_colour() -> None
     assert tile.interval == "+3.8 to +6.4"
 
 
+def test_end_of_an_interval_that_is_not_zero_is_not_shown_as_zero() -> None:
+    assert span(-1.14, -0.04) == "−1.1 to −0.04"
+    assert (span(0.0, 0.004), span(-0.5, 12.0)) == ("0.0 to +0.004", "−0.5 to +12.0")
+
+
 def test_collapse_is_flagged() -> None:
     assert tiles(small_facts())["qqp", "panx"].flags == ("collapse",)
 
@@ -98,6 +104,13 @@ def test_average_that_lacks_a_cell_is_not_given() -> None:
     assert averages["mnli"] == "…" and found.averages == ("average", "without retrieval")
 
 
+def test_average_that_an_unequal_budget_enters_is_marked() -> None:
+    expected = Expectation(seeds=(1,), settings={Pair("xlmr", task, "xnli"): 2 for task in ("none", "mnli")})
+    records = [record("none", {"xnli": 60.0}, number=number) for number in (0, 1)] + [record("mnli", {"xnli": 61.0})]
+    (found,) = value(heatmap_section(facts_of(records, expected)), "maps")  # type: ignore[misc]
+    assert [(name, tile.flags) for name, _, (tile,) in found.rows] == [("none", ()), ("mnli", ("unequal budgets",))]
+
+
 @pytest.mark.parametrize(
     ("delta", "name"), [(None, "x"), (0.49, "z"), (-0.5, "n1"), (2.0, "p2"), (-6.0, "n3"), (15.0, "p4"), (-45.0, "n4")]
 )
@@ -109,7 +122,8 @@ def test_failed_trial_is_listed_once_with_its_whole_reason() -> None:
     values = gaps_section(small_facts()).values
     ((trial, how, reason),) = values["failed"]
     assert (trial, how, reason) == ("xlmr-qqp-tatoeba-0-s1", "failed", "the loss was not finite\nat step 12")
-    assert not [note for _, notes in values["notes"] for note in notes if "failed trial" in note]
+    notes = [note for _, notes in values["notes"] for note in notes]
+    assert notes and not [note for note in notes if "failed trial" in note or "no setting has every seed" in note]
     assert {(gap.intermediate, gap.target) for gap in values["gaps"]} == {("mnli", "tatoeba"), ("qqp", "tatoeba")}
 
 
