@@ -1,4 +1,4 @@
-// Every piece of text on the page whose contrast with what lies behind it is too low for WCAG AA: [what, ratio, needed].
+// Text, and marks of charts, whose contrast with what lies behind them is too low for WCAG AA: [what, class, ratio, needed].
 () => {
   const parse = (colour) => (colour.match(/[\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => {
@@ -28,6 +28,13 @@
     const worst = Math.min(...behind(element).map((colours) => ratio(colour, colours)));
     count += 1;
     if (worst < needed) found.push([node.data.trim().slice(0, 40), element.className, worst, needed]);
+  }
+  for (const mark of document.querySelectorAll(".dot, .marks, .line, .bar-p, .bar-n, .axis, .zero, .whisker")) {
+    const style = getComputedStyle(mark), colour = parse(style.stroke === "none" ? style.fill : style.stroke);
+    if (!mark.getClientRects().length) continue;
+    const worst = Math.min(...behind(mark).map((colours) => ratio(colour, colours)));
+    count += 1;
+    if (worst < 3) found.push([mark.tagName, mark.getAttribute("class"), worst, 3]);
   }
   return { count, found };
 }

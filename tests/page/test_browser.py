@@ -20,6 +20,8 @@ pytestmark = needs_browser
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
 CLOSED = "document.querySelectorAll('details:not([open])').length"
+A4 = 720
+"""Its width in pixels of CSS, without the usual margins."""
 MARKS = "document.querySelectorAll('.dot, .marks, .line, .bar-p, .bar-n, .axis, .zero, .whisker').length"
 
 
@@ -131,6 +133,8 @@ def test_print_opens_the_languages_for_its_time_and_hides_what_paper_has_no_use_
         assert page.evaluate("document.querySelectorAll('details.printed[open]').length") == 3
         assert not page.locator("#theme").is_visible() and not page.locator("nav").is_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        page.set_viewport_size({"width": A4, "height": 1000})
+        assert page.evaluate("document.documentElement.scrollWidth") == A4
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert page.evaluate(CLOSED) == closed
         assert len(page.pdf(format="A4")) > 10_000
