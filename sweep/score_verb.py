@@ -14,7 +14,9 @@ _FOLDER = click.Path(path_type=Path)
 @click.command()
 @click.argument("predictions", type=_FOLDER)
 @click.argument("labels", type=_FOLDER)
-@click.option("--benchmark", type=click.Choice(["xtreme", "xtreme-r"]), default="xtreme", help="Whose tasks; else xtreme.")
+@click.option(
+    "--benchmark", type=click.Choice(["xtreme", "xtreme-r", "mini"]), default="xtreme", help="Whose tasks; else xtreme."
+)
 @click.option("--scorer", type=click.Choice(["official", "clean", "both"]), default="both", help="Whose rules; else both.")
 @click.option("--strict", is_flag=True, help="Exit with 2 on anything absent, and on any warning.")
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")

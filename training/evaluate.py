@@ -8,7 +8,7 @@ batches are cut has no part in it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ from training.models.heads import head_name
 from training.passes import Ints, batch_fit, over_rows
 from training.precision import FLOAT32, autocast
 from training.record import ENGLISH, TargetResult
-from training.retrieval import SCHEMES, where_to_look
+from training.retrieval import SCHEMES, Retrieved, where_to_look
 from training.tasks.row import Kind, TaskRow
 from training.vectors import TextVectors
 
@@ -86,8 +86,7 @@ class Evaluator:
 
         Unless for retrieval, that is said before anything is encoded.
         """
-        self.model.to(self.device).eval()
-        self.model.packed = self.runtime.packed
+        self._ready()
         rows = [self.corpus.sources[target.task].row for target in targets]
         groups: dict[tuple[Kind, str], list[_Part]] = {}
         for place, (target, row) in enumerate(zip(targets, rows, strict=True)):
@@ -109,6 +108,30 @@ class Evaluator:
                 )
         return results
 
+    def predictions(self, target: EvaluationIdentity, language: str) -> Any:
+        """Predictions of one language, as the row's metric takes them; the split need carry no gold.
+
+        Not for retrieval (`retrieve`), nor for masked language modelling. Raises DataError where the file does not fit its row.
+        """
+        self._ready()
+        encoded = self.corpus.encoded(target.task, target.split, language, target.data)
+        with torch.inference_mode():
+            ((found, _),) = self._decoded([_Part(0, language, encoded, None)])
+        return found
+
+    def retrieve(self, target: EvaluationIdentity, *, blank: bool = False) -> Retrieved:
+        """What a retrieval target's vectors find in its languages; with `blank` on, the split need carry no gold.
+
+        Raises DataError where gold is needed and missing, ModelError where the model lacks the layer that is asked for.
+        """
+        self._ready()
+        with torch.inference_mode():
+            return self._found(target, blank)
+
+    def _ready(self) -> None:
+        self.model.to(self.device).eval()
+        self.model.packed = self.runtime.packed
+
     def _parts(self, place: int, target: EvaluationIdentity, row: TaskRow) -> list[_Part]:
         parts = []
         for language in target.languages:
@@ -119,15 +142,19 @@ class Evaluator:
 
     def _scored(self, parts: Sequence[_Part]) -> list[Scored]:
         """Scores of each of some parts whose rows share a head, from one pass over all."""
-        values, bounds = self._pass(parts)
-        ends = np.cumsum([0, *(len(part.encoded.features) for part in parts)]).tolist()
         scored = []
-        for part, (start, end) in zip(parts, pairwise(ends), strict=True):
+        for part, (predictions, masked) in zip(parts, self._decoded(parts), strict=True):
             row = part.encoded.row
-            predictions, masked = DECODERS[row.kind](part.encoded, values[bounds[start] : bounds[end]])
             gold = masked if row.kind is Kind.MLM else part.gold
             scored.append((measure(row, part.language, predictions, gold), len(part.encoded.examples)))
         return scored
+
+    def _decoded(self, parts: Sequence[_Part]) -> Iterator[tuple[Any, Any]]:
+        """Predictions of each part, and the gold where masking has made it."""
+        values, bounds = self._pass(parts)
+        ends = np.cumsum([0, *(len(part.encoded.features) for part in parts)]).tolist()
+        for part, (start, end) in zip(parts, pairwise(ends), strict=True):
+            yield DECODERS[part.encoded.row.kind](part.encoded, values[bounds[start] : bounds[end]])
 
     def _pass(self, parts: Sequence[_Part]) -> tuple[NDArray[Any], Ints]:
         """What is kept of the features of all parts, in their order, and where each feature's begins: [features + 1]."""
@@ -150,11 +177,7 @@ class Evaluator:
 
     def _retrieved(self, target: EvaluationIdentity, row: TaskRow) -> Evaluated:
         layer, pooling = where_to_look(self.corpus, target, self.model)
-        encoder = self.corpus.encoder(target.task)
-        vectors = TextVectors(
-            self.model, encoder, self.vocabulary, self.runtime, layer, pooling, self.notes, precision=self.precision
-        )
-        found = SCHEMES[row.reader](self.corpus, target, row, vectors).retrieve()
+        found = self._found(target)
         scored = {
             language: (measure(row, language, predictions, found.gold[language]), found.examples[language])
             for language, predictions in found.predictions.items()
@@ -162,6 +185,21 @@ class Evaluator:
         result, evidence = _evaluated(target, row, scored)
         result = replace(result, layer=layer, pooling=pooling, thresholds=found.thresholds, oracle=found.oracle)
         return Evaluated(result, evidence)
+
+    def _found(self, target: EvaluationIdentity, blank: bool = False) -> Retrieved:
+        layer, pooling = where_to_look(self.corpus, target, self.model)
+        vectors = TextVectors(
+            self.model,
+            self.corpus.encoder(target.task),
+            self.vocabulary,
+            self.runtime,
+            layer,
+            pooling,
+            self.notes,
+            precision=self.precision,
+        )
+        row = self.corpus.sources[target.task].row
+        return SCHEMES[row.reader](self.corpus, target, row, vectors, blank).retrieve()
 
 
 def _context(parts: Iterable[_Part], lengths: Ints, firsts: Ints) -> NDArray[np.bool_]:

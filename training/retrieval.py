@@ -23,6 +23,7 @@ import numpy as np
 from training.data.corpus import Corpus
 from training.data.entities import Entity, candidates_path, read_entities
 from training.data.examples import Bitext, Comparable, Mention, SentenceQuestion
+from training.data.passages import candidate_names
 from training.data.readers import ReadRequest
 from training.errors import DataError
 from training.identity import EvaluationIdentity
@@ -39,7 +40,8 @@ from training.vectors import TextVectors, chosen_layer
 class Retrieved:
     """By language: predictions and gold as the row's metric takes them, and the number of queries.
 
-    `oracle` is true when the predictions depend on target-language gold, through the `thresholds` kept here.
+    `oracle` is true when the predictions depend on target-language gold, through the `thresholds` kept here. `candidates` names
+    what answer sentences are ranked among. Where gold was not needed (`blank`), it may lack what a metric takes.
     """
 
     predictions: Mapping[str, Any]
@@ -47,16 +49,18 @@ class Retrieved:
     examples: Mapping[str, int]
     thresholds: Mapping[str, float] = field(default_factory=dict)
     oracle: bool = False
+    candidates: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Scheme(ABC):
-    """How one kind of retrieval goes about it. Raises DataError where a language has no gold."""
+    """How one kind of retrieval goes about it. Raises DataError where a language has no gold, unless `blank` says it need not."""
 
     corpus: Corpus
     target: EvaluationIdentity
     row: TaskRow
     vectors: TextVectors
+    blank: bool = False
 
     @abstractmethod
     def retrieve(self) -> Retrieved:
@@ -80,11 +84,11 @@ class TranslationPairs(Scheme):
         """The nearest candidate of each query, by cosine."""
         texts: dict[str, Bitext] = {lang: self._only(self.target.split, lang) for lang in self.target.languages}
         for language, bitext in texts.items():
-            if bitext.gold is None:
+            if bitext.gold is None and not self.blank:
                 raise self._no_gold(language)
         return Retrieved(
             predictions=self._nearest(texts),
-            gold={language: list(bitext.gold or ()) for language, bitext in texts.items()},
+            gold={lang: None if bitext.gold is None else list(bitext.gold) for lang, bitext in texts.items()},
             examples={language: len(bitext.queries) for language, bitext in texts.items()},
         )
 
@@ -107,7 +111,7 @@ class Mining(Scheme):
         for language in languages:
             for one in dict.fromkeys((str(Split.DEV), str(split))):
                 texts[one, language] = self._only(one, language)
-                if texts[one, language].gold is None:
+                if texts[one, language].gold is None and (one == Split.DEV or not self.blank):
                     raise self._no_gold(language, one)
         thresholds, predictions = {}, {}
         for language in languages:
@@ -116,11 +120,11 @@ class Mining(Scheme):
             thresholds[language] = _tuned(dev, known)
             found = dev if split == Split.DEV else self._mined(texts[split, language])
             predictions[language] = {pair for pair, value in found if value >= thresholds[language]}
-        golds = {language: texts[split, language].gold or frozenset() for language in languages}
+        golds = {language: texts[split, language].gold for language in languages}
         return Retrieved(
             predictions=predictions,
             gold=golds,
-            examples={language: len(gold) for language, gold in golds.items()},
+            examples={language: len(gold or ()) for language, gold in golds.items()},
             thresholds=thresholds,
             oracle=True,
         )
@@ -163,24 +167,27 @@ class AnswerSentences(Scheme):
         """The 20 nearest sentences of each question among those of all the target's languages."""
         questions: dict[str, list[SentenceQuestion]] = {}
         pool: list[tuple[str, str]] = []
+        names: list[str] = []
         answers: dict[str, set[int]] = {}
         for language in self.target.languages:
             found = self.corpus.examples(self.target.task, self.target.split, language)
             questions[language] = [item for item in found if isinstance(item, SentenceQuestion)]
             starts: dict[str, int] = {}
             for item in questions[language]:
-                if item.gold is None:
+                if item.gold is None and not self.blank:
                     raise self._no_gold(language)
                 if item.passage not in starts:
                     starts[item.passage] = len(pool)
+                    names += candidate_names(item)
                     pool += [(sentence, item.context) for sentence in item.sentences]
-                answers.setdefault(item.id, set()).update(starts[item.passage] + place for place in item.gold)
+                answers.setdefault(item.id, set()).update(starts[item.passage] + place for place in item.gold or ())
         asked = [item for items in questions.values() for item in items]
         rankings = iter(self._rankings([item.question for item in asked], pool))
         return Retrieved(
             predictions={language: list(islice(rankings, len(items))) for language, items in questions.items()},
             gold={language: [answers[item.id] for item in items] for language, items in questions.items()},
             examples={language: len(items) for language, items in questions.items()},
+            candidates=names,
         )
 
     def _rankings(self, queries: list[str], pool: list[tuple[str, str]]) -> list[list[int]]:
@@ -200,7 +207,7 @@ class EntityLinking(Scheme):
         for language in self.target.languages:
             found = self.corpus.examples(self.target.task, self.target.split, language)
             mentions[language] = [item for item in found if isinstance(item, Mention)]
-            if any(item.entity is None for item in mentions[language]):
+            if not self.blank and any(item.entity is None for item in mentions[language]):
                 raise self._no_gold(language)
         everything = [item for items in mentions.values() for item in items]
         rankings = iter(self._rankings(everything))
@@ -231,7 +238,7 @@ class EntityLinking(Scheme):
         return [Entity(name, text) for name, text in {item.entity or "": item.description for item in mentions}.items()]
 
     def _check_known(self, mentions: Sequence[Mention], names: Sequence[str]) -> None:
-        lost = sorted({item.entity or "" for item in mentions} - set(names))
+        lost = sorted({item.entity for item in mentions if item.entity is not None} - set(names))
         if lost:
             shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
             remedy = "fetch mentions, labels and candidates of one release"

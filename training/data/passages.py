@@ -33,6 +33,11 @@ def read_xquad_r(request: ReadRequest) -> list[SentenceQuestion]:
     return findings.settle(reader.questions)
 
 
+def candidate_names(question: SentenceQuestion) -> list[str]:
+    """Names of the sentences of a question's passage, the same for every question on it: `de-12:0`, `de-12:1` and so on."""
+    return [f"{question.passage}:{place}" for place in range(len(question.sentences))]
+
+
 class _Reader:
     """Walks one document, noting faults by their place in it."""
 
