@@ -34,6 +34,7 @@ from sweep.selecting.verb import select
 from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
 from sweep.steer_verbs import gc, resume, status, stop
+from sweep.submit_verb import submit
 from sweep.words import Verbs, complete_trial, listing, warn
 from sweep.words import print_rich as _show
 
@@ -251,6 +252,7 @@ main.add_command(simulate)
 main.add_command(score)
 main.add_command(select)
 main.add_command(rank)
+main.add_command(submit)
 
 
 @main.command()

@@ -22,9 +22,14 @@ PACKAGES = ("ray", "torch", "transformers", "tokenizers", "optuna", "mlflow", "n
 
 def provenance(plan: Plan) -> dict[str, str]:
     """Names and values for a record."""
-    packages = {f"package.{name}": _version(name) for name in PACKAGES}
+    packages = {f"package.{name}": version for name, version in package_versions().items()}
     data = {f"data.{key}": value for key, value in plan.digests.items()}
     return {"code": code_version(), "python": platform.python_version(), "platform": platform.machine(), **packages, **data}
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that have a part in a result."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def _version(name: str) -> str:

@@ -54,7 +54,7 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Scheme(ABC):
-    """How one kind of retrieval goes about it. Raises DataError where a language has no gold, unless `blank` says it need not."""
+    """How one kind of retrieval goes about it. Raises DataError where a language has no gold, unless `blank` is on."""
 
     corpus: Corpus
     target: EvaluationIdentity

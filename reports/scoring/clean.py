@@ -147,11 +147,11 @@ def clean_scores(form: FileForm, predicted: Source, gold: Source, language: str)
     """Score one language; never raises for what the files hold."""
     sides = _Sides(form, predicted, gold, language)
     scores = sides.score()
-    faults = [*_listed(sides.true), *_listed(sides.mine)]
+    faults = [*listed(sides.true), *listed(sides.mine)]
     return Clean(scores=scores, faults=faults, notes=sides.notes)
 
 
-def _listed(findings: Findings) -> list[DataError]:
+def listed(findings: Findings) -> list[DataError]:
     """The faults of one file, at most 20, and how many more there are."""
     if not findings.count:
         return []

@@ -1,0 +1,129 @@
+"""The test sets of a benchmark's tasks: whole, in every language, encoded as the grid encodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweep.options import DATA_VARIABLE
+from training.data.examples import Comparable, Example
+from training.data.loading import DataSource, data_digest, load
+from training.errors import DataError, Faults, UserError
+from training.tasks.benchmarks import Benchmark, BenchmarkTask
+from training.tasks.registry import row as row_of
+from training.tasks.row import Split, TaskRow
+
+if TYPE_CHECKING:
+    from sweep.submission.facts import Facts
+
+TEST = str(Split.TEST)
+MINED = "bucc_tsv"
+"""The reader of rows whose predictions need dev gold."""
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Test sets below a data folder (None: none was given), with what a run's grid changes of the rows (None: nothing)."""
+
+    data: Path | None
+    facts: Facts | None = None
+    _rows: dict[str, TaskRow] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def row(self, name: str) -> TaskRow:
+        """A task's row with the grid's lengths and paths, and all its languages."""
+        if name not in self._rows:
+            self._rows[name] = self._changed(row_of(name))
+        return self._rows[name]
+
+    def source(self, name: str) -> DataSource:
+        """A task's whole data; raises DataError where no data folder was given and the task needs one."""
+        row = self.row(name)
+        return DataSource(row=row, root=self._world if row.synthetic else self._folder)
+
+    def scored(self, name: str) -> DataSource:
+        """The data that a trial of the grid was scored on: with its caps."""
+        change = self.facts.of_task(name) if self.facts else None
+        caps = {str(split): cap for split, cap in change.caps.items()} if change else {}
+        return replace(self.source(name), caps=caps)
+
+    def sources(self, name: str) -> dict[str, DataSource]:
+        """A task's data and that of the row that it learned from, of which nothing is read."""
+        return {one: self.source(one) for one in (name, self.row(name).training_row)}
+
+    def examples(self, task: BenchmarkTask, language: str) -> Sequence[Example]:
+        """The test examples of a language; raises DataError or Faults."""
+        return load(self.source(task.row), TEST, language)
+
+    def digest(self, task: BenchmarkTask, languages: Sequence[str]) -> str:
+        """Digest of the test examples in some languages; raises DataError where a file is missing."""
+        return data_digest(self.source(task.row), TEST, languages)[:16]
+
+    def counted(self, task: BenchmarkTask, faults: list[UserError]) -> dict[str, int]:
+        """Examples of each language whose test set can be read; `faults` gets what is wrong with the others.
+
+        Of a task with a threshold the dev gold is needed, too.
+        """
+        counts: dict[str, int] = {}
+        for language in task.languages:
+            try:
+                counts[language] = sum(map(_size, self.examples(task, language)))
+                if self.row(task.row).reader == MINED:
+                    self._check_dev(task, language)
+            except Faults as found:
+                counts.pop(language, None)
+                faults.extend(found.faults)
+            except DataError as fault:
+                counts.pop(language, None)
+                faults.append(fault)
+        return counts
+
+    def _check_dev(self, task: BenchmarkTask, language: str) -> None:
+        (text,) = load(self.source(task.row), str(Split.DEV), language)
+        if isinstance(text, Comparable) and text.gold is None:
+            remedy = "put its .gold file beside the dev files: the threshold of mined pairs is tuned on it"
+            raise DataError(f"task {task.row} has no dev gold for a language", language, remedy)
+
+    def _changed(self, row: TaskRow) -> TaskRow:
+        if self.facts is None:
+            return row
+        from sweep.sources import with_grid_changes
+
+        change = self.facts.of_task(row.name).model_copy(update={"languages": None})
+        return with_grid_changes(row, change, {})
+
+    @cached_property
+    def _world(self) -> Path:
+        from sweep.sources import mini_world
+
+        return mini_world()
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder = self.data or (self.facts.folder if self.facts else None)
+        remedy = f"give --data FOLDER or set {DATA_VARIABLE}: a folder in XTREME's download layout"
+        if folder is None:
+            raise DataError("test sets are needed, and no data folder was given", "", remedy)
+        if not folder.expanduser().is_dir():
+            raise DataError("the data folder does not exist", folder, remedy)
+        return folder.expanduser().resolve()
+
+
+def _size(example: Example) -> int:
+    return len(example.sentences) if isinstance(example, Comparable) else len(getattr(example, "queries", (1,)))
+
+
+def narrowed(benchmark: Benchmark, targets: Sequence[str]) -> Benchmark:
+    """The mini world's benchmark, of the tasks that a grid has as targets alone: nobody asks for the others."""
+    tasks = {name: task for name, task in benchmark.tasks.items() if task.row in targets}
+    groups = dict(_groups_of(benchmark, tasks))
+    return replace(benchmark, tasks=tasks, groups=groups)
+
+
+def _groups_of(benchmark: Benchmark, tasks: Mapping[str, BenchmarkTask]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, folders in benchmark.groups.items():
+        kept = tuple(folder for folder in folders if folder in tasks)
+        if kept:
+            yield name, kept
