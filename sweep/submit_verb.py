@@ -27,6 +27,7 @@ _BENCHMARK = click.Choice(["xtreme", "xtreme-r", "mini"])
 )
 @click.option("--labels", type=FOLDER, metavar="DIR", help="Gold to score with, a folder a task; else what the test sets hold.")
 @click.option("--zip", "zipped", is_flag=True, help="Pack the folder as well: DIR.zip, the same bytes for the same content.")
+@click.option("--unscored", is_flag=True, help="LAReQA, too, which the official script does not score.")
 @click.option("--check", "checked", type=FOLDER, metavar="DIR", help="Make nothing: check a folder that anybody has made.")
 def submit(
     run: Path | None,
@@ -38,6 +39,7 @@ def submit(
     rule: str,
     labels: Path | None,
     zipped: bool,
+    unscored: bool,
     checked: Path | None,
 ) -> None:
     """Predict the test sets of a benchmark with the best chain for each target, checked for the official script.
@@ -60,7 +62,15 @@ def submit(
     if labels is not None and not labels.is_dir():
         raise UserError("the folder of labels is not there", labels, "name the folder that holds one folder a task")
     wishes = Wishes(
-        run=folder, benchmark=benchmark, out=out, data=place, labels=labels, rule=Rule(rule), partial=partial, zipped=zipped
+        run=folder,
+        benchmark=benchmark,
+        out=out,
+        data=place,
+        labels=labels,
+        rule=Rule(rule),
+        partial=partial,
+        zipped=zipped,
+        unscored=unscored,
     )
     with View() as view:
         done = submit(wishes, warn, view)

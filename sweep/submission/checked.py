@@ -23,9 +23,9 @@ def check_folder(folder: Path, run: Path | None, benchmark: str, data: Path | No
     """
     if not folder.is_dir():
         raise UserError("the folder of predictions is not there", folder, "name the folder that holds one folder a task")
-    known = BENCHMARKS[benchmark]
-    if partial:
-        known = replace(known, tasks={name: task for name, task in known.tasks.items() if (folder / name).is_dir()})
+    tasks = BENCHMARKS[benchmark].tasks.items()
+    wanted = {name: task for name, task in tasks if (folder / name).is_dir() or (task.scored and not partial)}
+    known = replace(BENCHMARKS[benchmark], tasks=wanted)
     if not known.tasks:
         remedy = f"put the files below {', '.join(BENCHMARKS[benchmark].tasks)}, or name another --benchmark"
         raise UserError(f"no task of {benchmark} is in the folder", folder, remedy)

@@ -115,6 +115,11 @@ def _size(example: Example) -> int:
     return len(example.sentences) if isinstance(example, Comparable) else len(getattr(example, "queries", (1,)))
 
 
+def without_unscored(benchmark: Benchmark) -> Benchmark:
+    """A benchmark without the tasks that the official script has no languages for."""
+    return replace(benchmark, tasks={name: task for name, task in benchmark.tasks.items() if task.scored})
+
+
 def narrowed(benchmark: Benchmark, targets: Sequence[str]) -> Benchmark:
     """The mini world's benchmark, of the tasks that a grid has as targets alone: nobody asks for the others."""
     tasks = {name: task for name, task in benchmark.tasks.items() if task.row in targets}

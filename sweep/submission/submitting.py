@@ -23,7 +23,7 @@ from sweep.submission.facts import Facts, facts_of
 from sweep.submission.making import Maker
 from sweep.submission.progress import View
 from sweep.submission.scoring import scored
-from sweep.submission.sources import TaskData, narrowed
+from sweep.submission.sources import TaskData, narrowed, without_unscored
 from training.data.checking import together
 from training.errors import Faults, UserError
 from training.predicting import device_here
@@ -35,7 +35,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """One `sweep submit`: None is what follows from the run folder. `labels` holds gold in a submission's layout."""
+    """One `sweep submit`: None is what follows from the run folder. `labels` holds gold in a submission's layout.
+
+    `unscored` asks for tasks that the official script scores not: where labels hold such a folder, too, it ends with an error.
+    """
 
     run: Path
     benchmark: str | None = None
@@ -45,6 +48,7 @@ class Wishes:
     rule: Rule = Rule.DEV
     partial: bool = False
     zipped: bool = False
+    unscored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +104,13 @@ def _benchmark(wishes: Wishes, facts: Facts) -> Benchmark:
     targets = list(dict.fromkeys(pair.target for pair in facts.mark.pairs))
     synthetic = [target for target in targets if target in MINI.tasks]
     asked = wishes.benchmark or (MINI.name if targets and len(synthetic) == len(targets) else XTREME.name)
-    benchmark = BENCHMARKS[asked]
-    if benchmark is not MINI:
+    benchmark = BENCHMARKS[asked] if wishes.unscored else without_unscored(BENCHMARKS[asked])
+    if asked != MINI.name:
         return benchmark
     if not synthetic:
         remedy = f"its targets are {', '.join(targets)}: choose another --benchmark"
         raise UserError("the run has no target of the mini world", facts.mark.grid, remedy)
-    return narrowed(MINI, synthetic)
+    return narrowed(benchmark, synthetic)
 
 
 def _earlier(out: Path, facts: Facts, benchmark: Benchmark) -> Manifest | None:
@@ -152,7 +156,7 @@ def _begun(facts: Facts, benchmark: Benchmark, rule: Rule, survey: _Survey, befo
         grid=facts.mark.grid,
         rule=str(rule),
         complete=not missing,
-        synthetic=benchmark is not XTREME and all(name in MINI.tasks for name in benchmark.tasks),
+        synthetic=benchmark.name == MINI.name,
         oracle=oracle_in(survey.choices),
         missing=missing,
         versions={"code": code_version(), **package_versions()},

@@ -48,18 +48,18 @@ def write(root: Path, name: str, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def write_bucc(root: Path, split: str, seed: int, shared: int = 8, *, gold: bool = True) -> None:
+def write_bucc(root: Path, split: str, seed: int, shared: int = 8, *, gold: bool = True, language: str = "de") -> None:
     """`shared` sentences that stand on both sides, and as many on each that do not."""
     common = sentences(shared, seed)
-    sides = {"de": common + sentences(shared, seed + 1), "en": sentences(shared, seed + 2) + common}
+    sides = {language: common + sentences(shared, seed + 1), "en": sentences(shared, seed + 2) + common}
     for side, lines in sides.items():
-        write(root, f"bucc2018/de-en.{split}.{side}", "".join(f"{side}-{n}\t{line}\n" for n, line in enumerate(lines)))
+        write(root, f"bucc2018/{language}-en.{split}.{side}", "".join(f"{side}-{n}\t{line}\n" for n, line in enumerate(lines)))
     if gold:
-        pairs = "".join(f"de-{n}\ten-{n + shared}\n" for n in range(shared))
-        write(root, f"bucc2018/de-en.{split}.gold", pairs)
+        pairs = "".join(f"{language}-{n}\ten-{n + shared}\n" for n in range(shared))
+        write(root, f"bucc2018/{language}-en.{split}.gold", pairs)
 
 
-def write_questions(root: Path, language: str, offset: int = 0) -> None:
+def write_questions(root: Path, language: str, *, gold: bool = True) -> None:
     """Three passages of two sentences; a question is a sentence's words, the same in every language."""
     paragraphs = []
     for number in range(3):
@@ -67,7 +67,11 @@ def write_questions(root: Path, language: str, offset: int = 0) -> None:
         context = f"{first} {second}"
         asked = [(f"q{number}", second, len(first) + 1), (f"p{number}", first, 0)]
         qas = [
-            {"id": name, "question": text, "answers": [{"text": text[:3], "answer_start": start}]}
+            {
+                "id": name,
+                "question": text,
+                "answers": [{"text": text[:3] if gold else "", "answer_start": start if gold else 0}],
+            }
             for name, text, start in asked
         ]
         breaks = [[0, len(first)], [len(first) + 1, len(context)]]

@@ -21,6 +21,7 @@ import numpy as np
 from training.data.columns import Columns, FeatureRows, concatenated, gather, label_column
 from training.data.examples import Choices, Example, Mention, Question, Sentences, Tagged, Text
 from training.data.features import Encoded, Feature
+from training.data.squad import WITHHELD
 from training.data.tokens import FIRST, LONGER, SECOND, Encoding, encode_batch, feature_of, token_columns
 from training.data.windows import covering, first_subwords, span_positions, split_overlaps
 from training.errors import DataError
@@ -208,13 +209,14 @@ def _counted(count: int) -> Any:
 
 
 def _windows(encodings: Sequence[Encoding], number: int, question: Question) -> Iterator[Feature]:
-    """The windows of one question; a label is the place of its first answer."""
+    """The windows of one question; a label is the place of its first answer, and of none where gold was taken out."""
+    known = () if question.answers == WITHHELD else question.answers[:1]
     for place, encoding in enumerate(encodings):
         inside = np.asarray([part == 1 for part in encoding.sequence_ids])
         offsets = np.where(inside[:, None], np.asarray(encoding.offsets, dtype=np.int32), np.int32(-1))
         offsets = covering(offsets, question.context, begins=place == 0, ends=place == len(encodings) - 1)
         label = (0, 0)
-        for answer in question.answers[:1]:
+        for answer in known:
             start = answer.start + len(answer.text) - len(answer.text.lstrip())
             label = span_positions(offsets, start, start + len(answer.text.strip()))
         yield feature_of(encoding, number, offsets=offsets, label=label)
