@@ -96,7 +96,7 @@ def _indices(found: Any, examples: Sequence[Example], findings: Findings, source
     (bitext,) = (item for item in examples if isinstance(item, Bitext))
     _count(len(found), len(bitext.queries), "lines", findings)
     for number, place in enumerate(found, 1):
-        if place >= len(bitext.candidates):
+        if len(found) > place >= len(bitext.candidates):  # else it was told already
             remedy = f"write a whole number from 0 to {len(bitext.candidates) - 1}"
             findings.add(number, "the index of no sentence of the other language", place, remedy)
 

@@ -36,6 +36,7 @@ def test_help_lists_every_verb_in_the_order_of_use() -> None:
     assert verbs == [*use, "simulate", "score", "grids", "tasks", "data", "completion"]
     use = ["launch", "plan", "status", "logs", "stop", "resume", "fetch", "ui", "table", "report", "show", "sync", "gc"]
     assert verbs == [*use, "services", "simulate", "score", "grids", "tasks", "data", "completion"]
+    assert verbs == [*use, "simulate", "score", "submit", "grids", "tasks", "data", "completion"]
 
 
 @pytest.mark.parametrize("verb", list(main.commands))

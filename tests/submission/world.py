@@ -86,7 +86,8 @@ def _squad(prefix: str, seed: int, count: int, gold: bool) -> str:
     for number in range(count):
         words = toy.sentence(dice)
         context = " ".join(words)
-        answers = [{"text": words[1], "answer_start": 4}] if gold else BLANK
+        place = int(dice.choice([1, 5]))  # the animal or the place: a model can't know which
+        answers = [{"text": words[place], "answer_start": len(" ".join([*words[:place], ""]))}] if gold else BLANK
         asked = {"id": f"{prefix}{number}", "question": "who ?", "answers": answers}
         articles.append({"title": f"t{number}", "paragraphs": [{"context": context, "qas": [asked]}]})
     return json.dumps({"data": articles})
