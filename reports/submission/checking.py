@@ -11,18 +11,37 @@ from pathlib import Path
 from typing import Any
 
 from reports.scoring.clean import listed
-from reports.scoring.forms import FileForm, Form
+from reports.scoring.forms import FORMS, FileForm, Form
 from reports.scoring.sources import BYTE_ORDER_MARK, Source, find, read, strangers
 from reports.submission.files import predictions_of
+from reports.submission.splits import SplitData
+from training.data.checking import together
 from training.data.examples import Bitext, Comparable, Example, SentenceQuestion, Tagged
 from training.data.passages import candidate_names
 from training.data.request import Findings
-from training.errors import DataError
-from training.tasks.benchmarks import BenchmarkTask
+from training.errors import DataError, UserError
+from training.tasks.benchmarks import Benchmark, BenchmarkTask
 
 Load = Callable[[str], Sequence[Example]]
 """The test examples of a language."""
 _ANEW = "predict it again: sweep submit"
+
+
+def faults_of(
+    folder: Path, benchmark: Benchmark, splits: Callable[[str], SplitData], known: Collection[str] = ()
+) -> list[UserError]:
+    """All faults of a folder; one that concerns every file (no data folder, say) is told once.
+
+    `splits` gives the test set of a row; `known` are folders that may lie there besides.
+    """
+    faults: list[UserError] = []
+    for name, task in benchmark.tasks.items():
+        try:
+            faults += task_faults(folder, task, FORMS[name], splits(task.row).examples)
+        except DataError as fault:
+            faults.append(fault)
+    faults += folder_faults(folder, {*benchmark.tasks, *known}, benchmark.tasks)
+    return together(list({str(fault): fault for fault in faults}.values()))
 
 
 def task_faults(folder: Path, task: BenchmarkTask, form: FileForm, load: Load) -> Iterator[DataError]:

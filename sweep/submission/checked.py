@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
-from functools import partial as bound
 from pathlib import Path
 
-from reports.scoring.forms import FORMS
-from reports.submission.checking import folder_faults, task_faults
+from reports.submission.checking import faults_of
 from sweep.submission.sources import TaskData
-from training.data.checking import together
 from training.errors import Faults, UserError
-from training.tasks.benchmarks import BENCHMARKS, Benchmark
+from training.tasks.benchmarks import BENCHMARKS
 
 
 def check_folder(folder: Path, run: Path | None, benchmark: str, data: Path | None, *, partial: bool = False) -> int:
@@ -29,7 +25,7 @@ def check_folder(folder: Path, run: Path | None, benchmark: str, data: Path | No
     if not known.tasks:
         remedy = f"put the files below {', '.join(BENCHMARKS[benchmark].tasks)}, or name another --benchmark"
         raise UserError(f"no task of {benchmark} is in the folder", folder, remedy)
-    faults = faults_of(folder, known, _task_data(run, data))
+    faults = faults_of(folder, known, _task_data(run, data).split)
     if faults:
         raise Faults(f"the submission {folder}", faults)
     return sum(len(task.languages) for task in known.tasks.values())
@@ -41,15 +37,3 @@ def _task_data(run: Path | None, data: Path | None) -> TaskData:
     from sweep.submission.facts import facts_of
 
     return TaskData(data, facts_of(run))
-
-
-def faults_of(folder: Path, benchmark: Benchmark, data: TaskData, known: Collection[str] = ()) -> list[UserError]:
-    """All faults of a folder; one that concerns every file (no data folder, say) is told once.
-
-    `known` are folders that may lie there besides.
-    """
-    faults: list[UserError] = []
-    for name, task in benchmark.tasks.items():
-        faults += task_faults(folder, task, FORMS[name], bound(data.examples, task))
-    faults += folder_faults(folder, {*benchmark.tasks, *known}, benchmark.tasks)
-    return together(list({str(fault): fault for fault in faults}.values()))

@@ -10,11 +10,12 @@ from typing import Any
 from reports.scoring.forms import FORMS, FileForm, Form
 from reports.submission.files import text_of
 from reports.submission.manifest import FileEntry, Manifest, TaskEntry, sha256_of, write_manifest
+from reports.submission.splits import MINED
 from sweep.sources import cache_folder
 from sweep.submission.choosing import Choice
 from sweep.submission.facts import Facts
 from sweep.submission.progress import View
-from sweep.submission.sources import MINED, TaskData
+from sweep.submission.sources import TaskData
 from training.codec import digest
 from training.identity import Runtime
 from training.predicting import TOGETHER, Asked, Prediction, Predictor, device_here
@@ -78,7 +79,7 @@ class Maker:
         """Rankings of answer sentences by the ids of questions; everything else as it is."""
         if form.form is not Form.CANDIDATES:
             return found.value
-        return dict(zip((item.id for item in self.data.examples(task, found.language)), found.value, strict=True))
+        return dict(zip(self.data.split(task.row).ids(found.language), found.value, strict=True))
 
     def _note(self, folder: str, entry: TaskEntry) -> None:
         self.manifest = replace(self.manifest, tasks={**self.manifest.tasks, folder: entry})
@@ -113,7 +114,7 @@ class Maker:
             criterion=chosen.criterion,
             oracle=chosen.oracle or row.reader == MINED,
             synthetic=row.synthetic,
-            data=self.data.digest(task, languages),
+            data=self.data.split(task.row).digest(languages),
             layer=layer,
             pooling=pooling,
             threshold_from="dev gold of each language" if row.reader == MINED else "",
@@ -124,7 +125,14 @@ class Maker:
     def _file(self, choice: Choice, entry: TaskEntry, language: str) -> FileEntry:
         task, row = choice.task, self.data.row(choice.task.row)
         own = tuple(self.counts[task.folder]) if row.reader in TOGETHER else (language,)
-        said = [BASIS, choice.key, self.data.digest(task, own), row.encoding.max_length, row.encoding.stride, list(row.labels)]
+        said = [
+            BASIS,
+            choice.key,
+            self.data.split(task.row).digest(own),
+            row.encoding.max_length,
+            row.encoding.stride,
+            list(row.labels),
+        ]
         basis = digest([*said, entry.layer, entry.pooling, choice.weights.precision, language])
         name = f"{task.folder}/test-{language}.{task.extension}"
         return FileEntry(file=name, sha256="", examples=self.counts[task.folder][language], basis=basis)

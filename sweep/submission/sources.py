@@ -8,20 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.submission.splits import SplitData
 from sweep.options import DATA_VARIABLE
-from training.data.examples import Comparable, Example
-from training.data.loading import DataSource, data_digest, load
-from training.errors import DataError, Faults, UserError
+from training.data.loading import DataSource
+from training.errors import DataError
 from training.tasks.benchmarks import Benchmark, BenchmarkTask
 from training.tasks.registry import row as row_of
-from training.tasks.row import Split, TaskRow
+from training.tasks.row import TaskRow
 
 if TYPE_CHECKING:
     from sweep.submission.facts import Facts
-
-TEST = str(Split.TEST)
-MINED = "bucc_tsv"
-"""The reader of rows whose predictions need dev gold."""
 
 
 @dataclass(frozen=True)
@@ -38,53 +34,20 @@ class TaskData:
             self._rows[name] = self._changed(row_of(name))
         return self._rows[name]
 
-    def source(self, name: str) -> DataSource:
-        """A task's whole data; raises DataError where no data folder was given and the task needs one."""
-        row = self.row(name)
-        return DataSource(row=row, root=self._world if row.synthetic else self._folder)
-
-    def scored(self, name: str) -> DataSource:
-        """The data that a trial of the grid was scored on: with its caps."""
+    def split(self, name: str) -> SplitData:
+        """A task's test set; raises DataError where no data folder was given and the task needs one."""
+        source = self._source(name)
         change = self.facts.of_task(name) if self.facts else None
         caps = {str(split): cap for split, cap in change.caps.items()} if change else {}
-        return replace(self.source(name), caps=caps)
+        return SplitData(source, replace(source, caps=caps))
 
     def sources(self, name: str) -> dict[str, DataSource]:
         """A task's data and that of the row that it learned from, of which nothing is read."""
-        return {one: self.source(one) for one in (name, self.row(name).training_row)}
+        return {one: self._source(one) for one in (name, self.row(name).training_row)}
 
-    def examples(self, task: BenchmarkTask, language: str) -> Sequence[Example]:
-        """The test examples of a language; raises DataError or Faults."""
-        return load(self.source(task.row), TEST, language)
-
-    def digest(self, task: BenchmarkTask, languages: Sequence[str]) -> str:
-        """Digest of the test examples in some languages; raises DataError where a file is missing."""
-        return data_digest(self.source(task.row), TEST, languages)[:16]
-
-    def counted(self, task: BenchmarkTask, faults: list[UserError]) -> dict[str, int]:
-        """Examples of each language whose test set can be read; `faults` gets what is wrong with the others.
-
-        Of a task with a threshold the dev gold is needed, too.
-        """
-        counts: dict[str, int] = {}
-        for language in task.languages:
-            try:
-                counts[language] = sum(map(_size, self.examples(task, language)))
-                if self.row(task.row).reader == MINED:
-                    self._check_dev(task, language)
-            except Faults as found:
-                counts.pop(language, None)
-                faults.extend(found.faults)
-            except DataError as fault:
-                counts.pop(language, None)
-                faults.append(fault)
-        return counts
-
-    def _check_dev(self, task: BenchmarkTask, language: str) -> None:
-        (text,) = load(self.source(task.row), str(Split.DEV), language)
-        if isinstance(text, Comparable) and text.gold is None:
-            remedy = "put its .gold file beside the dev files: the threshold of mined pairs is tuned on it"
-            raise DataError(f"task {task.row} has no dev gold for a language", language, remedy)
+    def _source(self, name: str) -> DataSource:
+        row = self.row(name)
+        return DataSource(row=row, root=self._world if row.synthetic else self._folder)
 
     def _changed(self, row: TaskRow) -> TaskRow:
         if self.facts is None:
@@ -109,10 +72,6 @@ class TaskData:
         if not folder.expanduser().is_dir():
             raise DataError("the data folder does not exist", folder, remedy)
         return folder.expanduser().resolve()
-
-
-def _size(example: Example) -> int:
-    return len(example.sentences) if isinstance(example, Comparable) else len(getattr(example, "queries", (1,)))
 
 
 def without_unscored(benchmark: Benchmark) -> Benchmark:

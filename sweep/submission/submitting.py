@@ -13,19 +13,19 @@ from pathlib import Path
 from reports.scoring.board import Board
 from reports.scoring.forms import FORMS
 from reports.selection import Rule
+from reports.submission.checking import faults_of
 from reports.submission.manifest import MANIFEST, SCHEMA, Manifest, read_manifest, write_manifest
 from reports.submission.packing import pack
+from reports.submission.scoring import scored
 from sweep.outcome import shown
 from sweep.provenance import code_version, package_versions
-from sweep.submission.checked import faults_of
 from sweep.submission.choosing import Choice, choose, oracle_in
 from sweep.submission.facts import Facts, facts_of
 from sweep.submission.making import Maker
 from sweep.submission.progress import View
-from sweep.submission.scoring import scored
 from sweep.submission.sources import TaskData, narrowed, without_unscored
 from training.data.checking import together
-from training.errors import Faults, UserError
+from training.errors import DataError, Faults, UserError
 from training.predicting import device_here
 from training.tasks.benchmarks import BENCHMARKS, MINI, XTREME, Benchmark
 
@@ -93,7 +93,8 @@ def submit(wishes: Wishes, tell: Tell, view: View) -> Submitted:
     manifest = _begun(facts, benchmark, wishes.rule, survey, before)
     made = Maker(facts=facts, data=data, out=out, counts=survey.counts, view=view, manifest=manifest).make(survey.choices)
     _refuse_faulty(out, _made_part(benchmark, made), data, tell)
-    found = scored(out, made, benchmark, survey.choices, data, wishes.labels)
+    records = {folder: choice.record for folder, choice in survey.choices.items()}
+    found = scored(out, made, benchmark, records, data.split, wishes.labels)
     write_manifest(out, found.manifest)
     archive = pack(out, found.manifest) if wishes.zipped else None
     return Submitted(out=out, manifest=found.manifest, board=found.board, archive=archive, differing=found.differing)
@@ -136,7 +137,11 @@ def _survey(facts: Facts, benchmark: Benchmark, rule: Rule, data: TaskData, tell
     survey = _Survey(choices={}, faults=missing)
     unread: list[UserError] = []
     for folder, choice in choices.items():
-        counts = data.counted(choice.task, unread)
+        try:
+            counts = data.split(choice.task.row).counts(choice.task.languages, unread)
+        except DataError as fault:
+            unread.append(fault)
+            continue
         if counts:
             survey.counts[folder], survey.choices[folder] = counts, choice
     survey.faults += together(list({str(fault): fault for fault in unread}.values()))
@@ -177,7 +182,7 @@ def _made_part(benchmark: Benchmark, made: Manifest) -> Benchmark:
 def _refuse_faulty(out: Path, part: Benchmark, data: TaskData, tell: Tell) -> None:
     """Raise Faults where a file that was just made, or was there, is not what the official script reads."""
     leftover = sorted(name for name in FORMS if name not in part.tasks and (out / name).is_dir())
-    faults = faults_of(out, part, data, leftover)
+    faults = faults_of(out, part, data.split, leftover)
     for name in leftover:
         tell(f"{shown(out / name)} is of an earlier submission into this folder, and no part of this one")
     if faults:

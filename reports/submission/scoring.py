@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ from reports.submission.agreement import Compared, compare
 from reports.submission.files import predictions_of
 from reports.submission.gold import gold_by_language, label_text
 from reports.submission.manifest import Manifest, TaskEntry
-from sweep.submission.choosing import Choice
-from sweep.submission.sources import TEST, TaskData
+from reports.submission.splits import TEST, SplitData
 from training.data.examples import Example
-from training.data.loading import data_digest, load
 from training.data.request import Findings
 from training.errors import UserError
 from training.record import TrialRecord
@@ -36,7 +34,12 @@ class Scored:
 
 
 def scored(
-    out: Path, manifest: Manifest, benchmark: Benchmark, choices: Mapping[str, Choice], data: TaskData, labels: Path | None
+    out: Path,
+    manifest: Manifest,
+    benchmark: Benchmark,
+    records: Mapping[str, TrialRecord],
+    splits: Callable[[str], SplitData],
+    labels: Path | None,
 ) -> Scored:
     """Score every task that has gold: in `labels`, a folder in a submission's layout, else in the test sets themselves."""
     tasks: dict[str, TaskEntry] = {}
@@ -44,8 +47,9 @@ def scored(
     with tempfile.TemporaryDirectory(prefix="sweep-labels-") as made:
         for folder, entry in manifest.tasks.items():
             task = replace(benchmark.tasks[folder], languages=tuple(entry.files))
-            examples = {language: data.examples(task, language) for language in task.languages}
-            found = _agreement(out, task, entry, choices[folder].record, data, examples)
+            data = splits(task.row)
+            examples = {language: data.examples(language) for language in task.languages}
+            found = _agreement(out, task, entry, records[folder], data, examples)
             differing += [folder] if found.differs else []
             tasks[folder] = replace(entry, record=found.says)
             _write_labels(Path(made), task, data, examples, labels)
@@ -56,11 +60,11 @@ def scored(
 
 
 def _write_labels(
-    made: Path, task: BenchmarkTask, data: TaskData, examples: Mapping[str, Sequence[Example]], labels: Path | None
+    made: Path, task: BenchmarkTask, data: SplitData, examples: Mapping[str, Sequence[Example]], labels: Path | None
 ) -> None:
     """Files of labels for one task: copies of those given, else made of the gold in the test sets."""
     given = {language: _given(labels, task, language) for language in task.languages} if labels else {}
-    gold = gold_by_language(data.row(task.row), examples)
+    gold = gold_by_language(data.row, examples)
     for language in task.languages:
         path = made / task.folder / f"test-{language}.{task.extension}"
         known = given.get(language)
@@ -106,7 +110,7 @@ def _agreement(
     task: BenchmarkTask,
     entry: TaskEntry,
     record: TrialRecord,
-    data: TaskData,
+    data: SplitData,
     examples: Mapping[str, Sequence[Example]],
 ) -> Compared:
     """Compare the files with the trial's record; nothing is known where that is of another split or of other data."""
@@ -115,17 +119,15 @@ def _agreement(
         return Compared(says=f"not compared: the record has no score of {task.row}")
     if result.split != TEST:
         return Compared(says=f"not compared: the record is of {result.split}")
-    source = data.scored(task.row)
     languages = tuple(result.languages)
     try:
-        known = data_digest(source, TEST, languages)[:16]
-        if known != record.provenance.get(f"data.{task.row}/scored"):
+        if data.scored_digest(languages) != record.provenance.get(f"data.{task.row}/scored"):
             return Compared(says="not compared: the record is of other test examples")
-        part = {language: load(source, TEST, language) for language in languages}
+        part = {language: data.scored_examples(language) for language in languages}
     except UserError:
         return Compared(says="not compared: the test examples of the record can't be read")
     found = {language: _read_back(out, entry, task, language) for language in task.languages}
-    return compare(data.row(task.row), result, found, examples, part)
+    return compare(data.row, result, found, examples, part)
 
 
 def _read_back(out: Path, entry: TaskEntry, task: BenchmarkTask, language: str) -> Any:
