@@ -165,7 +165,7 @@ def plan(
         print_plan(options, as_json=as_json, gpu=gpu, calibrate=calibrate)
 
 
-for verb in (status, logs, stop, resume, fetch, ui):
+for verb in (rank, status, logs, stop, resume, fetch, ui):
     main.add_command(verb)
 
 
@@ -245,14 +245,8 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     ctx.exit(1 if report.failed or report.page else 0)
 
 
-main.add_command(claims)
-main.add_command(gc)
-main.add_command(services)
-main.add_command(simulate)
-main.add_command(score)
-main.add_command(select)
-main.add_command(rank)
-main.add_command(submit)
+for verb in (claims, select, submit, score, gc, services, simulate):
+    main.add_command(verb)
 
 
 @main.command()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,9 @@ from search_spaces.schema import Intermediate
 from sweep.planning.plan import Plan
 from sweep.ranking.phases import Weights
 from sweep.sources import cache_folder
-from training.data.corpus import Corpus
-from training.data.features import Encoded
-from training.data.loading import data_digest
 from training.identity import Runtime
-from training.models.backbone import load_tokenizer
-from training.models.carry import ChainModel, from_phase, from_pretrained
-from training.phase import vocabulary_of
-from training.record import ENGLISH
-from training.tasks.row import Split
-from training.views import KINDS, View, mean_states, view
+from training.sights import Sights
+from training.views import KINDS, View
 
 SIMILARITY, SIZE = "similarity", "size"
 MEASURES: Mapping[str, Callable[[View], float]] = {
@@ -64,16 +58,18 @@ class Looker:
     """Looks at the tasks of a plan with the weights of one model."""
 
     def __init__(self, plan: Plan, model: str, examples: int) -> None:
-        resolved = plan.models[model]
+        resolved, resources = plan.models[model], plan.grid.resources
         self.plan, self.model, self.examples = plan, model, examples
-        self.folder, self.seed = resolved.folder, resolved.identity.seed
-        self.tokenizer = load_tokenizer(self.folder)
-        digest = resolved.identity.tokenizer
-        self.corpus = Corpus(plan.sources, self.tokenizer, digest, folder=cache_folder() / "encoded")
-        resources = plan.grid.resources
-        self._base: ChainModel | None = None
+        self.sights = Sights(
+            folder=resolved.folder,
+            identity=resolved.identity,
+            sources=plan.sources,
+            runtime=Runtime(device=resources.device, threads=max(1, int(resources.cpu)), packed=resources.packed),
+            examples=examples,
+            samples=SAMPLES,
+            encoded=cache_folder() / "encoded",
+        )
         self._means: dict[str, NDArray[np.float64]] = {}
-        self.runtime = Runtime(device=resources.device, threads=max(1, int(resources.cpu)), packed=resources.packed)
 
     def signals(self, target: str, weights: Mapping[str, Weights], tell: Callable[[str], None]) -> Signals:
         """All signals of a target; `tell` hears what is looked at."""
@@ -82,15 +78,23 @@ class Looker:
         labelled = row.trained and self.plan.sources[row.training_row].row.kind in KINDS
         if not labelled:
             found.missing["all but size"] = f"{target} has no labelled training data"
-        for name, one in weights.items() if labelled else ():
-            tell(f"{target}: states after {name}")
-            self._measure(found, name, self._view(row.training_row, one))
         if labelled and BASELINE in weights:
             tell(f"{target}: similarity of texts")
-            self._similar(found, row.training_row, weights[BASELINE])
-        self._sizes(found)
+            self._similar(found, row.training_row, weights[BASELINE].file)
+        for name, one in weights.items() if labelled else ():
+            tell(f"{target}: states after {name}")
+            self._measure(found, name, self.sights.seen(row.training_row, one.file))
+        for intermediate in self.intermediates:
+            if intermediate.tasks:
+                found.add(SIZE, intermediate.name, float(sum(map(self.sights.size, intermediate.tasks))))
         found.seconds = time.monotonic() - began
         return found
+
+    @cached_property
+    def intermediates(self) -> list[Intermediate]:
+        """The intermediate settings of the model's studies."""
+        known = {study.intermediate.name: study.intermediate for study in self.plan.studies if study.model == self.model}
+        return list(known.values())
 
     def _measure(self, found: Signals, name: str, seen: View) -> None:
         for measure, value in MEASURES.items():
@@ -99,7 +103,7 @@ class Looker:
             except ValueError as error:  # too few examples of a label, say: the others may still tell something
                 found.missing[f"{measure} of {name}"] = str(error)
 
-    def _similar(self, found: Signals, task: str, base: Weights) -> None:
+    def _similar(self, found: Signals, task: str, base: Path | None) -> None:
         own = self._mean(task, base)
         for intermediate in self.intermediates:
             means = [self._mean(name, base) for name in intermediate.tasks]
@@ -108,39 +112,8 @@ class Looker:
                 cosine = own @ other / (np.linalg.norm(own) * np.linalg.norm(other))
                 found.add(SIMILARITY, intermediate.name, float(cosine))
 
-    def _sizes(self, found: Signals) -> None:
-        for intermediate in self.intermediates:
-            if intermediate.tasks:
-                sizes = [len(self._encoded(name, Split.TRAIN)) for name in intermediate.tasks]
-                found.add(SIZE, intermediate.name, float(sum(sizes)))
-
-    @cached_property
-    def intermediates(self) -> list[Intermediate]:
-        """The intermediate settings of the model's studies."""
-        known = {study.intermediate.name: study.intermediate for study in self.plan.studies if study.model == self.model}
-        return list(known.values())
-
-    def _view(self, task: str, weights: Weights) -> View:
-        model = self._chain(weights)
-        vocabulary = vocabulary_of(model, self.tokenizer)
-        encoded = self._encoded(task, Split.TRAIN)
-        return view(model, encoded, vocabulary, self.runtime, examples=self.examples, samples=SAMPLES)
-
-    def _mean(self, task: str, base: Weights) -> NDArray[np.float64]:
-        """The mean states of a task's texts by phase 0; each task is looked at once."""
+    def _mean(self, task: str, base: Path | None) -> NDArray[np.float64]:
+        """The mean state of a task's texts by phase 0; each task is looked at once."""
         if task not in self._means:
-            self._base = self._base or self._chain(base)
-            vocabulary = vocabulary_of(self._base, self.tokenizer)
-            self._means[task] = mean_states(
-                self._base, self._encoded(task, Split.TRAIN), vocabulary, self.runtime, self.examples
-            )
+            self._means[task] = self.sights.mean(task, base)
         return self._means[task]
-
-    def _encoded(self, task: str, split: str) -> Encoded:
-        source = self.plan.sources[task]
-        return self.corpus.encoded(task, split, ENGLISH, data_digest(source, split, [ENGLISH]))
-
-    def _chain(self, weights: Weights) -> ChainModel:
-        if weights.file is None:
-            return from_pretrained(self.folder, [], random=False, model_seed=self.seed, seed=0)[0]
-        return from_phase(self.folder, weights.file, [], seed=0)[0]
