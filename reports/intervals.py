@@ -18,7 +18,7 @@ from reports.statistics.averages import AverageDelta
 from reports.statistics.compare import LEVEL, Comparison, Covers
 from reports.statistics.families import Method, adjusted, family_sizes
 
-LEAST_P = 1e-4
+LEAST_P = 1e-3
 """Smaller p-values are shown as smaller than this."""
 MOST_REASONS = 8
 """Reasons that are shown one by one."""
@@ -34,14 +34,19 @@ def render_intervals(found: Mapping[Pair, Comparison], averages: Sequence[Averag
     if not found:
         return Text("no interval yet: it takes a baseline, and two seeds or the evidence of finished trials")
     holm, false_share = adjusted(found, Method.HOLM), adjusted(found, Method.BENJAMINI_HOCHBERG)
-    table = _table("model", "intermediate", "target", right=("p", "Holm", "B-H", "seeds", "items"))
-    for pair, one in found.items():
-        row = (*_estimate(one), _p(one.p), _p(holm[pair]), _p(false_share[pair]), str(one.seeds), f"{one.items or ''}")
-        table.add_row(*map(escape, pair), *(Text(text, _style(one)) for text in row))
-    parts: list[RenderableType] = [table, *(Text(line, "dim") for line in _notes(found))]
-    if averages:
-        parts += [Text(), _render_averages(averages), *(Text(line, "dim") for line in _average_notes(averages))]
-    return Group(*parts)
+    parts: list[RenderableType] = []
+    for model in family_sizes(found):
+        table = _table("intermediate", "target", right=("p", "Holm", "B-H", "seeds"))
+        for pair, one in found.items():
+            if pair.model == model:
+                row = (*_estimate(one), _p(one.p), _p(holm[pair]), _p(false_share[pair]), str(one.seeds))
+                table.add_row(escape(pair.intermediate), escape(pair.target), *(Text(text, _style(one)) for text in row))
+        parts += [Text(f"\n{model}: deltas", "bold"), table]
+    parts += [Text(line, "dim") for line in _notes(found)]
+    for model in dict.fromkeys(one.model for one in averages):
+        mine = [one for one in averages if one.model == model]
+        parts += [Text(f"\n{model}: averages over targets", "bold"), _render_averages(mine)]
+    return Group(*parts, *(Text(line, "dim") for line in _average_notes(averages)))
 
 
 def intervals_json(found: Mapping[Pair, Comparison]) -> list[dict[str, Any]]:
@@ -74,17 +79,19 @@ def intervals_text(found: Mapping[Pair, Comparison], averages: Sequence[AverageD
 
 
 def _render_averages(averages: Sequence[AverageDelta]) -> Table:
-    table = _table("model", "intermediate", "average over", right=("p", "seeds"))
+    table = _table("intermediate", "average over", right=("p", "seeds"))
     for average in averages:
         over = f"{average.over} ({len(average.targets)})"
         one = average.found
         row = (*_estimate(one), _p(one.p), str(one.seeds)) if one else ("…", "", "", "")
         style = _style(one) if one else "dim"
-        table.add_row(*map(escape, (average.model, average.intermediate, over)), *(Text(text, style) for text in row))
+        table.add_row(escape(average.intermediate), escape(over), *(Text(text, style) for text in row))
     return table
 
 
 def _average_notes(averages: Sequence[AverageDelta]) -> Iterator[str]:
+    if not averages:
+        return
     yield "Averages are over these targets or not given at all: never over fewer. Their p-values are not adjusted."
     reasons = dict.fromkeys(reason for one in averages for reason in one.missing)
     for reason in list(reasons)[:MOST_REASONS]:
@@ -95,11 +102,11 @@ def _average_notes(averages: Sequence[AverageDelta]) -> Iterator[str]:
 
 
 def _table(*names: str, right: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in names:
         table.add_column(name, overflow="fold")
     for name in ("delta", f"{LEVEL:.0%} interval", *right):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -116,7 +123,7 @@ def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _p(value: float) -> str:
-    return f"<{LEAST_P:g}" if value < LEAST_P else f"{value:.4f}"
+    return f"<{LEAST_P:g}" if value < LEAST_P else f"{value:.3f}"
 
 
 def _notes(found: Mapping[Pair, Comparison]) -> list[str]:

@@ -12,7 +12,7 @@ from reports.statistics.averages import AverageDelta, average_of, missing_of
 from reports.statistics.compare import Covers
 from reports.statistics.transfer import Arms
 from training.identity import Role
-from training.record import TrialRecord
+from training.record import Status, TrialRecord
 
 ONE_SEED = "one seed: chance between seeds is unknown"
 
@@ -80,10 +80,10 @@ def grid_entry(tasks: Tasks) -> str:
 
 
 def _tasks_of(table: TransferTable, records: Iterable[TrialRecord]) -> Mapping[str, Tasks]:
-    """What each row trains on before its target, by its records; a row without any is taken by its name."""
+    """What each row trains on before its target, by its finished trials; a row without any is taken by its name."""
     found: dict[str, Tasks] = {BASELINE: NONE}
     for record in records:
-        if record.model == table.model and record.intermediate not in found and record.phases:
+        if record.model == table.model and record.intermediate not in found and record.status is Status.FINISHED:
             found[record.intermediate] = _learned(record)
     return {name: found.get(name, frozenset((name,))) for name in table.intermediates}
 

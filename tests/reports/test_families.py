@@ -52,7 +52,7 @@ def test_method_that_there_is_not_is_an_error() -> None:
 
 
 @given(st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=30))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_adjusted_is_never_below_the_plain_value_nor_above_one(values: list[float]) -> None:
     found = family(*values)
     holm, false_share = (list(adjusted(found, method).values()) for method in Method)
@@ -67,11 +67,11 @@ def test_rows_for_a_program_name_family_and_methods() -> None:
 
 
 def test_holm_claims_little_where_nothing_differs_and_plain_values_do() -> None:
-    """50 tables of 27 deltas; `benchmarks/families.py` draws more and larger ones."""
+    """30 tables of 27 deltas; `benchmarks/families.py` draws more and larger ones."""
     rng, study = np.random.default_rng(2), Study(seeds=5, intermediates=3, items=100)
     plain, holm = [], []
-    for _ in range(50):
+    for _ in range(30):
         found = comparisons_of(arms_of(study, rng, np.zeros((3, 9))))
         plain.append(min(one.p for one in found.values()) < 0.05)
         holm.append(min(adjusted(found, Method.HOLM).values()) < 0.05)
-    assert np.mean(plain) > 0.4 and np.mean(holm) <= 0.12
+    assert np.mean(plain) > 0.4 and np.mean(holm) <= 0.14
