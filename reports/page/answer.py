@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
-from reports.page.facts import Facts, Verdict, progress_of, verdict_of
+from reports.page.facts import Facts, Verdict, fails_adjusted, progress_of, verdict_of
 from reports.page.sections import Section
 from reports.page.words import anchor, several, signed, span
 
@@ -55,7 +55,11 @@ def _answer(facts: Facts, table: TransferTable) -> Answer:
     return Answer(
         model=table.model,
         synthetic=table.synthetic,
-        sentences=(_lead(facts, table, compared), _counts(verdicts, len(compared)), *_averages(table)),
+        sentences=(
+            _lead(facts, table, compared),
+            _counts(verdicts, len(compared), sum(cell.collapsed for cell in compared)),
+            *_averages(table),
+        ),
         best=tuple(_best(facts, table, target) for target in table.targets),
         cautions=tuple(_cautions(facts, table, compared)),
     )
@@ -74,12 +78,18 @@ def _lead(facts: Facts, table: TransferTable, compared: list[Cell]) -> str:
     known = sorted((cell for cell in compared if cell.delta is not None), key=_gain, reverse=True)
     if not known:
         return "No pair can be compared with its baseline yet."
-    sure = [cell for cell in known if verdict_of(cell, _interval(facts, table, cell)) is Verdict.HELPS]
+    sure = [cell for cell in known if _is_sure(facts, table, cell)]
     if sure:
         cell = sure[0]
         return f"{cell.intermediate} helps {cell.target} most: {_sized(facts, table, cell)}."
     cell = known[0]
     return f"No gain is sure: the largest is {cell.intermediate} on {cell.target}, {_sized(facts, table, cell)}."
+
+
+def _is_sure(facts: Facts, table: TransferTable, cell: Cell) -> bool:
+    """Whether a gain stands, also once p-values are adjusted where they are."""
+    verdict = verdict_of(cell, _interval(facts, table, cell))
+    return verdict is Verdict.HELPS and not fails_adjusted(facts, Pair(table.model, cell.intermediate, cell.target), verdict)
 
 
 def _sized(facts: Facts, table: TransferTable, cell: Cell) -> str:
@@ -90,13 +100,14 @@ def _sized(facts: Facts, table: TransferTable, cell: Cell) -> str:
     return f"{signed(cell.delta)} points ({chance})"
 
 
-def _counts(verdicts: Counter[Verdict], all_of_them: int) -> str:
+def _counts(verdicts: Counter[Verdict], all_of_them: int, collapses: int) -> str:
     helps, hurts = verdicts[Verdict.HELPS], verdicts[Verdict.HURTS]
     parts = [several(helps, "gain")] if helps else []
     parts += [f"{hurts} loss" + "es" * (hurts > 1)] if hurts else []
     others = ((Verdict.UNDECIDED, "undecided"), (Verdict.UNKNOWN, "without an interval"), (Verdict.MISSING, "not complete"))
     parts += [f"{verdicts[kind]} {what}" for kind, what in others if verdicts[kind]]
-    return f"Of {several(all_of_them, 'pair')} compared with no intermediate task: {', '.join(parts) or 'none'}."
+    fallen = f" {several(collapses, 'pair')} collapsed." if collapses else ""
+    return f"Of {several(all_of_them, 'pair')} compared with no intermediate task: {', '.join(parts) or 'none'}.{fallen}"
 
 
 def _averages(table: TransferTable) -> list[str]:
@@ -133,13 +144,7 @@ def _best(facts: Facts, table: TransferTable, target: str) -> Best:
 
 def _cautions(facts: Facts, table: TransferTable, compared: list[Cell]) -> list[str]:
     found = [one for cell in compared if (one := _interval(facts, table, cell)) is not None]
-    said = []
-    if found:
-        said.append(
-            f"Intervals are for one comparison each, not for all at once: of {len(found)} without any effect,"
-            f" about {0.05 * len(found):.1f} would leave 0 out by chance."
-            " The best of several is likely to look better than it is."
-        )
+    said = [_of_many(facts, table, compared, len(found))] if found else []
     items = sum(one.covers.value == "items alone" for one in found)
     if items:
         said.append(f"{items} of {len(found)} intervals are about the test items alone: another seed may lie outside of them.")
@@ -149,3 +154,19 @@ def _cautions(facts: Facts, table: TransferTable, compared: list[Cell]) -> list[
     if any(cell.unequal for cell in compared):
         said.append("Some pairs were tuned with fewer settings than others, or are not through; they are marked.")
     return said
+
+
+def _of_many(facts: Facts, table: TransferTable, compared: list[Cell], count: int) -> str:
+    """That many comparisons are made at once, and what is left where p-values were adjusted for it."""
+    best = " The best of several is likely to look better than it is."
+    pairs = [(Pair(table.model, cell.intermediate, cell.target), cell) for cell in compared]
+    decided = [(pair, verdict_of(cell, facts.intervals.get(pair))) for pair, cell in pairs if pair in facts.adjusted]
+    decided = [(pair, verdict) for pair, verdict in decided if verdict in (Verdict.HELPS, Verdict.HURTS)]
+    if facts.adjusted:
+        kept = sum(not fails_adjusted(facts, pair, verdict) for pair, verdict in decided)
+        said = f"{kept} of {len(decided)} gains and losses stand when p-values are adjusted for {several(count, 'comparison')}"
+        return f"{said} ({facts.adjustment}); the others are marked.{best}"
+    return (
+        f"Intervals are for one comparison each, not for all at once: of {count} without any effect,"
+        f" about {0.05 * count:.1f} would leave 0 out by chance.{best}"
+    )

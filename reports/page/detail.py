@@ -100,6 +100,8 @@ def _facts(facts: Facts, pair: Pair, cell: Cell, baseline: Cell | None) -> Itera
     if found:
         counts = several(found.seeds, "seed") + (f", {several(found.items, 'test item')}" if found.items else "")
         yield "95 % interval", f"{span(found.low, found.high)}, about {found.covers} ({counts}); p {found.p:.2g}"
+    if pair in facts.adjusted:
+        yield "p, adjusted for all pairs of the model", f"{facts.adjusted[pair]:.2g} ({facts.adjustment})"
     yield from _choice(cell)
     if cell.layer is not None:
         yield "retrieval", f"layer {cell.layer}, {cell.pooling or 'pooling not known'}"

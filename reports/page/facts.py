@@ -16,6 +16,8 @@ from training.record import TrialRecord
 if TYPE_CHECKING:  # scipy takes a second to load
     from reports.statistics.compare import Comparison
 
+SIGNIFICANT = 0.05
+"""Adjusted p-values below this leave a gain a gain."""
 FEW = 20
 """Settings run to their end below which no importance is computed."""
 
@@ -35,6 +37,9 @@ class Facts:
     `intervals` has the pairs whose chance is known. `trials` is how many the plan foresees at most (0: not known), `waiting`
     how many wait at a rung. `unit` names what a trial's hours are counted in, `shares` how many of them an hour of a trial
     of a study is. `importances` is by study. `damaged` says, a line each, what could not be read.
+
+    `adjusted` holds p-values that are adjusted for all comparisons of a model, and `adjustment` says how. `average_spans` holds
+    intervals of average differences by model, intermediate task, and whether retrieval is among the targets. Both may be empty.
     """
 
     grid: str
@@ -47,6 +52,9 @@ class Facts:
     shares: Mapping[str, float] = field(default_factory=dict)
     importances: Mapping[str, Importance] = field(default_factory=dict)
     damaged: Sequence[str] = ()
+    adjusted: Mapping[Pair, float] = field(default_factory=dict)
+    adjustment: str = ""
+    average_spans: Mapping[tuple[str, str, bool], tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def of_pair(self) -> Mapping[Pair, Sequence[TrialRecord]]:
@@ -89,6 +97,11 @@ def verdict_of(cell: Cell, interval: Comparison | None) -> Verdict:
     if interval.low > 0.0:
         return Verdict.HELPS
     return Verdict.HURTS if interval.high < 0.0 else Verdict.UNDECIDED
+
+
+def fails_adjusted(facts: Facts, pair: Pair, verdict: Verdict) -> bool:
+    """Whether a gain or loss is no longer one once p-values are adjusted for all comparisons."""
+    return verdict in (Verdict.HELPS, Verdict.HURTS) and facts.adjusted.get(pair, 0.0) >= SIGNIFICANT
 
 
 def progress_of(cell: Cell) -> str:

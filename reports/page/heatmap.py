@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import Average, TransferTable
-from reports.page.facts import Facts, Verdict, progress_of, verdict_of
+from reports.page.facts import Facts, Verdict, fails_adjusted, progress_of, verdict_of
 from reports.page.sections import Section
 from reports.page.words import anchor, number, signed, span
 from reports.table import caption_lines
@@ -60,7 +59,7 @@ def _map(facts: Facts, table: TransferTable) -> HeatMap:
         (
             name,
             tuple(tile_of(facts, table.model, table.cells[name][target]) for target in table.targets),
-            tuple(_average(one, cells, name == BASELINE) for one, cells in _averages(table, name)),
+            tuple(_average(one, name == BASELINE) for one in _averages(facts, table, name)),
         )
         for name in table.intermediates
     )
@@ -75,25 +74,39 @@ def _map(facts: Facts, table: TransferTable) -> HeatMap:
     )
 
 
-def _averages(table: TransferTable, name: str) -> list[tuple[Average, list[Cell]]]:
-    """The averages of a row, each with the cells that it is of."""
+@dataclass(frozen=True)
+class _Averaged:
+    """An average of a row, its interval where that is known, and whether a cell of it had a budget of its own."""
+
+    average: Average
+    span: tuple[float, float] | None
+    unequal: bool
+
+
+def _averages(facts: Facts, table: TransferTable, name: str) -> list[_Averaged]:
     row = table.cells[name]
-    found = [(table.averages[name], list(row.values()))]
+    kinds = [(True, table.averages[name], list(row.values()))]
     if table.retrieval:
         trained = [cell for target, cell in row.items() if target not in table.retrieval]
-        found.append((table.averages_without_retrieval[name], trained))
-    return found
+        kinds.append((False, table.averages_without_retrieval[name], trained))
+    spans = facts.average_spans
+    return [
+        _Averaged(one, spans.get((table.model, name, retrieval)), any(cell.unequal for cell in cells))
+        for retrieval, one, cells in kinds
+    ]
 
 
 def tile_of(facts: Facts, model: str, cell: Cell) -> Tile:
     """The tile of a pair."""
-    found = facts.intervals.get(Pair(model, cell.intermediate, cell.target))
+    pair = Pair(model, cell.intermediate, cell.target)
+    found = facts.intervals.get(pair)
     verdict = verdict_of(cell, found)
     link = anchor("cell", model, cell.intermediate, cell.target)
     progress = progress_of(cell)
     if cell.score is None:
         return Tile(value="…", tint="x", says=progress or "not complete", link=link)
-    flags = tuple(_flags(cell, progress))
+    doubts = ("not once adjusted",) if fails_adjusted(facts, pair, verdict) else ()
+    flags = (*_flags(cell, progress), *doubts)
     if verdict is Verdict.BASELINE:
         return Tile(value=number(cell.score), tint="b", says="", link=link, flags=flags)
     if cell.delta is None:
@@ -108,11 +121,13 @@ def _flags(cell: Cell, progress: str) -> list[str]:
     return said + ([progress or "fewer settings"] if cell.unequal else [])
 
 
-def _average(one: Average, cells: Sequence[Cell], absolute: bool) -> Tile:
-    if one.value is None:
+def _average(one: _Averaged, absolute: bool) -> Tile:
+    value = one.average.value
+    if value is None:
         return Tile(value="…", tint="x", says="a cell is missing")
-    said = f"± {number(one.sd)}" if one.sd is not None else ""
-    flags = ("unequal budgets",) if any(cell.unequal for cell in cells) else ()
+    flags = ("unequal budgets",) if one.unequal else ()
+    says = f"± {number(one.average.sd)}" if one.average.sd is not None and one.span is None else ""
     if absolute:
-        return Tile(value=number(one.value), tint="b", says=said, flags=flags)
-    return Tile(value=signed(one.value), tint=tint(one.value), says=said, flags=flags)
+        return Tile(value=number(value), tint="b", says=says, flags=flags)
+    interval = span(*one.span) if one.span else ""
+    return Tile(value=signed(value), tint=tint(value), says=says, interval=interval, flags=flags)

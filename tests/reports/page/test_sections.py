@@ -64,6 +64,10 @@ def test_answer_prefers_a_sure_gain_to_a_larger_one_that_is_not() -> None:
     assert "qqp helps xnli most" in said
 
 
+def test_answer_counts_collapses() -> None:
+    assert "1 loss. 1 pair collapsed." in sentences(pair_of({"none": (60.0, 61.0), "qqp": (20.0, 21.0)}))
+
+
 def test_answer_of_a_single_seed_without_evidence_claims_no_certainty() -> None:
     facts = facts_of([record("none", {"xnli": 60.0}), record("mnli", {"xnli": 66.0})])
     assert "no interval" in sentences(facts) and "helps" not in sentences(facts)
@@ -82,6 +86,25 @@ def test_cell_tells_value_sign_interval_and_verdict_without_its_colour() -> None
 def test_end_of_an_interval_that_is_not_zero_is_not_shown_as_zero() -> None:
     assert span(-1.14, -0.04) == "−1.1 to −0.04"
     assert (span(0.0, 0.004), span(-0.5, 12.0)) == ("0.0 to +0.004", "−0.5 to +12.0")
+
+
+def test_gain_that_adjusted_p_values_do_not_leave_is_marked_and_counted() -> None:
+    pairs = {"xnli": Pair("xlmr", "mnli", "xnli"), "panx": Pair("xlmr", "qqp", "panx")}
+    facts = replace(small_facts(), adjusted={pairs["xnli"]: 0.06, pairs["panx"]: 0.04}, adjustment="Holm")
+    found = tiles(facts)
+    assert found["mnli", "xnli"].flags == ("not once adjusted",) and found["qqp", "panx"].flags == ("collapse",)
+    (answer,) = value(answer_section(facts), "answers")  # type: ignore[misc]
+    assert answer.sentences[0].startswith("No gain is sure: the largest is mnli on xnli")
+    assert "1 of 2 gains and losses stand when p-values are adjusted for 4 comparisons (Holm)" in answer.cautions[0]
+    assert ("p, adjusted for all pairs of the model", "0.06 (Holm)") in _detail(facts, "mnli", "xnli").facts
+
+
+def test_interval_of_an_average_is_shown_where_it_is_known() -> None:
+    facts = replace(small_facts(), average_spans={("xlmr", "mnli", False): (-1.0, 6.5)})
+    (found,) = value(heatmap_section(facts), "maps")  # type: ignore[misc]
+    averages = {name: tile[1] for name, _, tile in found.rows}
+    assert (averages["mnli"].interval, averages["mnli"].says) == ("−1.0 to +6.5", "")
+    assert (averages["qqp"].interval, averages["qqp"].says) == ("", "± 0.7")
 
 
 def test_collapse_is_flagged() -> None:
