@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.cells import gave_up
@@ -10,10 +10,10 @@ from reports.frame import TransferTable
 from reports.page.facts import Facts, progress_of
 from reports.page.sections import Section
 from reports.page.words import anchor
-from training.record import Status
+from training.record import Status, TrialRecord
 
-MOST = 200
-"""Failed trials that are named one by one."""
+MOST, LONGEST = 200, 2000
+"""Lines of a list that are shown, and characters of a reason: ten thousand failed trials with their tracebacks make no page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +36,24 @@ def gaps_section(facts: Facts) -> Section:
     listed = tuple(f": {gap.reason}" for gap in gaps)
     values = {
         "gaps": gaps,
-        "failed": [(record.trial, "given up" if gave_up(record) else "failed", record.reason) for record in failed[:MOST]],
+        "failed": [_failure(record) for record in failed[:MOST]],
         "others": max(0, len(failed) - MOST),
-        "notes": [(table.model, [note for note in table.notes if not _is_listed(note, listed)]) for table in facts.tables],
-        "damaged": facts.damaged,
+        "notes": [
+            (table.model, _few([note for note in table.notes if not _is_listed(note, listed)])) for table in facts.tables
+        ],
+        "damaged": _few(facts.damaged),
     }
     return Section(anchor="gaps", title="Missing and failed", template="gaps.html", values=values)
+
+
+def _failure(record: TrialRecord) -> tuple[str, str, str]:
+    """Trial, how it ended, and why."""
+    reason = record.reason if len(record.reason) <= LONGEST else f"{record.reason[:LONGEST]} … (`sweep show` has all of it)"
+    return record.trial, "given up" if gave_up(record) else "failed", reason
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    return list(lines) if len(lines) <= MOST else [*lines[:MOST], f"and {len(lines) - MOST:,} others"]
 
 
 def _is_listed(note: str, reasons: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from reports.page.answer import answer_section
 from reports.page.cost import cost_section
 from reports.page.detail import detail_section
 from reports.page.facts import Facts, Importance, Verdict
-from reports.page.gaps import gaps_section
+from reports.page.gaps import LONGEST, MOST, gaps_section
 from reports.page.heatmap import Tile, heatmap_section, tint
 from reports.page.language_tables import language_section
 from reports.page.phases import phase_section
@@ -22,6 +22,7 @@ from reports.page.sections import Section
 from reports.page.words import span
 from tests.reports.builders import record
 from tests.reports.page.facts import facts_of, small_facts
+from training.record import Status
 from training.tasks.registry import ROWS
 from training.world.languages import WORLD
 
@@ -148,6 +149,15 @@ def test_failed_trial_is_listed_once_with_its_whole_reason() -> None:
     notes = [note for _, notes in values["notes"] for note in notes]
     assert notes and not [note for note in notes if "failed trial" in note or "no setting has every seed" in note]
     assert {(gap.intermediate, gap.target) for gap in values["gaps"]} == {("mnli", "tatoeba"), ("qqp", "tatoeba")}
+
+
+def test_many_failures_with_long_reasons_make_no_large_page() -> None:
+    reason = "boom " * 10_000
+    failed = [record("mnli", {"xnli": 0.0}, number=number, status=Status.FAILED, reason=reason) for number in range(500)]
+    values = gaps_section(facts_of(failed, damaged=["a record is damaged"] * 500)).values
+    assert (len(values["failed"]), values["others"]) == (MOST, 500 - MOST)
+    assert len(values["damaged"]) == MOST + 1 and values["damaged"][-1] == "and 300 others"
+    assert all(LONGEST < len(said) < LONGEST + 50 for _, _, said in values["failed"])
 
 
 def test_languages_are_grouped_and_english_stays_out_of_groups() -> None:
