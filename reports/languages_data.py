@@ -19,6 +19,8 @@ SOURCE = (
     " articles in 2020 (high: a million and more, middle: a hundred thousand and more, low: fewer), recalled."
 )
 UNKNOWN = "not in the table"
+BANDS = ("high", "middle", "low")
+"""The values of `resources`, in their order."""
 
 
 class Language(NamedTuple):

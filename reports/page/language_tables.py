@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from reports.cells import BASELINE, Cell
 from reports.frame import TransferTable
-from reports.languages_data import SOURCE, Language, language
+from reports.languages_data import BANDS, SOURCE, UNKNOWN, Language, language
 from reports.page.charts import Bar, bars
 from reports.page.facts import Facts
 from reports.page.heatmap import Tile, tint
@@ -56,6 +56,7 @@ class ByLanguage:
     groups: tuple[Group, ...]
     gaps: tuple[tuple[str, str, str, str], ...]
     plot: Markup | None
+    group_plots: tuple[tuple[str, Markup], ...]
     best: str
 
 
@@ -82,6 +83,7 @@ def _block(table: TransferTable, target: str) -> ByLanguage | None:
     codes = sorted({code for cell in cells.values() for code in cell.languages}, key=english_first)
     known = [(cells[name].delta or 0.0, name) for name in names if cells[name].delta is not None]
     best = max(known)[1] if known else ""
+    groups = tuple(_groups(codes, cells, deltas))
     return ByLanguage(
         model=table.model,
         target=target,
@@ -97,9 +99,10 @@ def _block(table: TransferTable, target: str) -> ByLanguage | None:
             )
             for code in codes
         ),
-        groups=tuple(_groups(codes, cells, deltas)),
+        groups=groups,
         gaps=tuple(_gaps(cells)),
         plot=_plot(best, target, deltas[best]) if best else None,
+        group_plots=tuple(_group_plots(best, target, groups, deltas[best])) if best else (),
         best=best,
     )
 
@@ -121,8 +124,13 @@ def _groups(codes: Sequence[str], cells: Mapping[str, Cell], deltas: Mapping[str
         found: dict[str, list[str]] = defaultdict(list)
         for code in others:
             found[getattr(language(code), kind)].append(code)
-        for name in sorted(found) if len(found) > 1 else ():
+        for name in sorted(found, key=_by_size) if len(found) > 1 else ():
             yield _group(kind, name, found[name], cells, deltas)
+
+
+def _by_size(name: str) -> tuple[int, str]:
+    """Bands from high to low, all else by name."""
+    return (BANDS.index(name) if name in BANDS else len(BANDS), name)
 
 
 def _group(
@@ -156,6 +164,16 @@ def _plot(name: str, target: str, deltas: Mapping[str, float]) -> Markup | None:
     return bars(rows, says=f"Points of {name} against no intermediate task on {target}, by language; the table has the numbers")
 
 
+def _group_plots(name: str, target: str, groups: Sequence[Group], deltas: Mapping[str, float]) -> Iterable[tuple[str, Markup]]:
+    """The same as means over groups, a plot a kind."""
+    for kind in GROUPINGS:
+        members = [group for group in groups if group.kind == kind and all(code in deltas for code in group.codes)]
+        rows = [Bar(name=one.name, value=statistics.fmean(deltas[code] for code in one.codes)) for one in members]
+        if rows:
+            says = f"Points of {name} against no intermediate task on {target}, by {kind}; the table has the numbers"
+            yield kind, bars(rows, says=says)
+
+
 def _named(code: str) -> str:
     known = language(code)
-    return code if known.name == code else f"{known.script} {code}"
+    return code if known.script == UNKNOWN else f"{known.script} {code}"

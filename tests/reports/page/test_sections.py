@@ -165,6 +165,7 @@ def test_languages_are_grouped_and_english_stays_out_of_groups() -> None:
     block = next(block for block in blocks if block.target == "xnli")  # type: ignore[attr-defined]
     groups = {(group.kind, group.name): group.codes for group in block.groups}
     assert groups["script", "Latn"] == ("de", "sw") and groups["family", "Afro-Asiatic"] == ("ar",)
+    assert [kind for kind, _ in block.group_plots] == ["family", "script", "resources"]
     assert [row.about.code for row in block.rows] == ["en", "ar", "de", "sw"]
     assert ("none", "67.0", "58.0", "+9.0") in [(name, *map(_whole, rest)) for name, *rest in block.gaps]
 
