@@ -22,8 +22,10 @@ from training.record import TrialRecord
 if TYPE_CHECKING:  # scipy takes a second to load
     from reports.statistics.compare import Comparison
 
-VERSION = "2"
+VERSION = "3"
 """Of what is written; a change writes the summaries of older folders anew."""
+OF_SEEDS = " ± is the standard deviation over seeds."
+"""What the caption of the terminal's table says of its own signs."""
 NAMED, NOTES = 6, 12
 """Differences that are named, each way; and notes on the table that are shown, before the rest is counted."""
 PICTURE, DOTS = "heat-{}.png", 110
@@ -86,7 +88,8 @@ def note_of(summary: Summary, opening: Sequence[str], pictures: Sequence[str]) -
     for place, table in enumerate(summary.tables):
         blocks.append(f"### {plain(table.model)}: intermediate task (rows) to target (columns)")
         blocks += [f"![transfer heat map]({pictures[place]})"] if place < len(pictures) else []
-        blocks += [_table(table, summary.comparisons), *map(plain, caption_lines(table))]
+        caption = " ".join(line.removesuffix(OF_SEEDS) for line in caption_lines(table))
+        blocks += [_table(table, summary.comparisons), f"{plain(caption)} Bold: the 95 % interval leaves 0 out."]
         blocks += _notes(table)
     return _within(blocks)
 

@@ -7,6 +7,7 @@ state as base64 of deflated JSON. A version that reads another form shows the pa
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import zlib
@@ -33,7 +34,8 @@ COLUMNS = 12
 class View:
     """One view: `key` names it in addresses, `title` in the menu.
 
-    `charts` are laid out in sections by their names; with a `group` a bar stands for the average of all runs that share it.
+    `charts` are laid out in sections by their names. With a `group` of parameters a bar stands for the average of the runs that
+    share their values.
     """
 
     key: str
@@ -43,7 +45,7 @@ class View:
     ascending: bool
     columns: Sequence[str]
     charts: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
-    group: Mapping[str, str] | None = None
+    group: Sequence[str] = ()
     shown: str = "SHOW_ALL"
 
     @property
@@ -58,7 +60,8 @@ class View:
         return json.dumps(made, sort_keys=True)
 
     def _state(self) -> dict[str, Any]:
-        sections = [*self.charts, "Model metrics", "System metrics"] if self.charts else []
+        sections = list(self.charts)
+        keys = [{"mode": "param", "groupByData": name} for name in self.group]
         return {
             "searchFilter": self.filter,
             "orderByKey": self.order,
@@ -74,7 +77,7 @@ class View:
             "runsHiddenMode": self.shown,
             "useGroupedValuesInCharts": True,
             "hideEmptyCharts": True,
-            "groupBy": self.group and {"aggregateFunction": "average", "groupByKeys": [self.group]},
+            "groupBy": {"aggregateFunction": "average", "groupByKeys": keys} if keys else None,
             **({"compareRunSections": [_section(name) for name in sections]} if sections else {}),
             **(
                 {"compareRunCharts": [_placed(name, chart) for name, found in self.charts.items() for chart in found]}
@@ -158,7 +161,7 @@ def _of_target(target: str, records: Iterable[TrialRecord], settings: Sequence[s
             _param("seed"),
         ],
         charts={"Average over seeds": average, "Languages": languages},
-        group={"mode": "param", "groupByData": "intermediate"},
+        group=["intermediate", *(["model"] if len({record.model for record in own}) > 1 else [])],
     )
 
 
@@ -198,10 +201,14 @@ def _parallel(settings: Sequence[str]) -> Iterable[dict[str, Any]]:
 
 
 def _section(name: str) -> dict[str, Any]:
-    own = {"uuid": f"sweep {name}", "name": name, "display": True, "isReordered": False, "deleted": False}
-    return {**own, "isGenerated": name.endswith("metrics")}
+    return {"uuid": _id(name), "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
 
 
 def _placed(section: str, chart: dict[str, Any]) -> dict[str, Any]:
-    uuid = f"{section} {chart['type']} {chart.get('metricKey', chart['displayName'])}"
-    return {"uuid": uuid, "metricSectionId": f"sweep {section}", "deleted": False, "isGenerated": False, **chart}
+    own = _id(f"{section} {chart['type']} {chart.get('metricKey', chart['displayName'])}")
+    return {"uuid": own, "metricSectionId": _id(section), "deleted": False, "isGenerated": False, **chart}
+
+
+def _id(text: str) -> str:
+    """An id that is the same each time, of letters and digits, since the page makes selectors of it."""
+    return "s" + hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -42,6 +42,7 @@ class Fake:
 
     def __init__(self, failing: bool = False) -> None:
         self.failing, self.got, self.finished = failing, list[str](), False
+        self.summarised, self.undrawn = False, False
         self.hold = threading.Event()
         self.hold.set()
 
@@ -54,6 +55,11 @@ class Fake:
 
     def finish(self) -> None:
         self.finished = True
+
+    def summarise(self) -> None:
+        self.summarised = True
+        if self.undrawn:
+            raise RuntimeError("no picture of postgresql://sweep:secret@db/mlflow")
 
 
 def test_records_are_mirrored_when_closed(run_folder: Path) -> None:
@@ -91,6 +97,23 @@ def test_any_error_is_kept_from_the_sweep_and_shows_no_password() -> None:
         queue.put(trial)
     assert len(queue.close()) == 3
     assert len(warned) == 1 and "secret" not in warned[0] and "***" in warned[0]
+
+
+def test_page_that_can_not_be_drawn_is_a_warning_after_the_last_trial() -> None:
+    fake, warned = Fake(), list[str]()
+    fake.undrawn = True
+    queue = MirrorQueue(fake, warned.append)
+    queue.put(TRIALS[0])
+    assert queue.close() == () and fake.finished and fake.got == [TRIALS[0].trial]
+    (line,) = warned
+    assert "table and picture" in line and "sweep sync --run runs/all" in line and "secret" not in line
+
+
+def test_page_is_not_touched_while_trials_are_missing() -> None:
+    fake = Fake(failing=True)
+    queue = MirrorQueue(fake, lambda line: None)
+    queue.put(TRIALS[0])
+    assert len(queue.close()) == 1 and not fake.finished and not fake.summarised
 
 
 def test_what_was_missed_is_tried_again_at_the_end() -> None:

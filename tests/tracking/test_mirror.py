@@ -21,12 +21,13 @@ def client_of(folder: Path) -> Any:
 
 
 def runs_of(folder: Path) -> dict[str, Any]:
-    """All live runs by name; two of one name are a failure."""
+    """All live runs by their trial, a sweep's own by its name; two of one trial are a failure."""
     client = client_of(folder)
     experiment = client.get_experiment_by_name("sweep all")
     runs = list(client.search_runs([experiment.experiment_id]))
-    assert len({run.info.run_name for run in runs}) == len(runs)
-    return {run.info.run_name: run for run in runs}
+    found = {run.data.tags.get("sweep.trial", run.info.run_name): run for run in runs}
+    assert len(found) == len(runs)
+    return found
 
 
 def models_of(folder: Path) -> list[Any]:
@@ -200,7 +201,8 @@ def test_two_sweeps_of_one_grid_share_an_experiment_and_keep_their_trials_apart(
     assert open_tracker(run_folder, uri).mirror(trial) and open_tracker(other, uri).mirror(trial)
     client = client_of(run_folder)
     runs = client.search_runs([client.get_experiment_by_name("sweep all").experiment_id])
-    assert sorted(run.info.run_name for run in runs) == sorted([trial.trial] * 2 + ["all-7c41d2", "all-000000"])
+    named = ["mnli → xnli #0 s1 (xlmr)"] * 2 + ["all-7c41d2", "all-000000"]
+    assert sorted(run.info.run_name for run in runs) == sorted(named)
 
 
 def test_trial_whose_parent_was_deleted_gets_a_new_one(run_folder: Path) -> None:
