@@ -10,10 +10,14 @@ _MEANT = re.compile(r"[^\w \-.,:;()=/→±+%…\N{MINUS SIGN}]|_")
 """What Markdown, HTML or a table may read as its own; everything else is itself in both."""
 
 
+def one_line(text: str) -> str:
+    """Text on one line, without marks of direction and controls."""
+    return " ".join("".join(" " if char.isspace() else char for char in text if _visible(char)).split())
+
+
 def plain(text: str) -> str:
-    """One line, its special characters as entities; marks of direction and controls are left out."""
-    line = " ".join("".join(" " if char.isspace() else char for char in text if _visible(char)).split())
-    return _MEANT.sub(lambda found: f"&#{ord(found.group())};", line)
+    """One line, its special characters as entities."""
+    return _MEANT.sub(lambda found: f"&#{ord(found.group())};", one_line(text))
 
 
 def _visible(char: str) -> bool:

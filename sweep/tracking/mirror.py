@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from sweep.masking import masked
 from sweep.tracking import names
-from sweep.tracking.overview import SUMMARY_TAG, Place, is_current, write_overview
 from sweep.tracking.place import (
     artifact_root,
     connect,
@@ -101,6 +100,7 @@ class Tracker:
 
         Nothing is drawn or written where they are so already. Raises UserError (TrackingError, StoreError).
         """
+        from sweep.tracking.overview import Place, is_current, write_overview
         from sweep.tracking.summary import summary_of
 
         summary = summary_of(self.run_folder)
@@ -198,7 +198,7 @@ class Tracker:
     def _outdate(self) -> None:
         """Say once that the parent's page is older than its trials."""
         if self._page_current:
-            self._client.set_tag(self._parent_id, SUMMARY_TAG, "")
+            self._client.set_tag(self._parent_id, names.SUMMARY_TAG, "")
             self._page_current = False
 
     def _write(self, record: TrialRecord) -> None:

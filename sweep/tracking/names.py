@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sweep.tracking.markdown import plain
+from sweep.tracking.markdown import one_line, plain
 from training.record import ENGLISH, PhaseTrace, Status, TrialRecord
 
 NAME_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
@@ -27,6 +27,8 @@ PHASE_TAG, WEIGHTS_TAG = "sweep.phase", "sweep.weights"
 RUNG_TAG = "stopped_at_rung"
 CHOSEN_TAG, PLAIN_KIND_TAG = "chosen", "kind"
 """Without a dot, so that a filter needs no quotes: tags.chosen = 'yes'."""
+SUMMARY_TAG = "sweep.summary"
+"""On a sweep's own run: the digest of what its page was made from."""
 SCHEME_TAG, SCHEME = "sweep.names", "2"
 """How runs are named; runs that were mirrored under another scheme are named anew, in place."""
 LOG = "log10_"
@@ -61,7 +63,7 @@ def run_name(record: TrialRecord) -> str:
     """`mnli → xnli #3 s1 (xlmr)`: intermediate task, target, setting, seed and model, the first that differ first."""
     more = len(record.targets) - NAMED_TARGETS
     targets = "+".join(record.targets[:NAMED_TARGETS]) + (f" and {more} more" if more > 0 else "")
-    return f"{record.intermediate} → {targets} #{record.number} s{record.seed} ({record.model})"[:NAME_LIMIT]
+    return one_line(f"{record.intermediate} → {targets} #{record.number} s{record.seed} ({record.model})")[:NAME_LIMIT]
 
 
 def numeric(record: TrialRecord) -> dict[str, float]:

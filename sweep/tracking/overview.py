@@ -14,7 +14,7 @@ from sweep.tracking.markdown import plain
 from sweep.tracking.summary import Summary, draw, note_of, picture
 from sweep.tracking.views import LIMIT, View, address, views_of
 
-NOTE, SUMMARY_TAG = "mlflow.note.content", "sweep.summary"
+NOTE = "mlflow.note.content"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Place:
 def is_current(place: Place, summary: Summary) -> bool:
     """Whether MLflow says what the run folder does."""
     tags = place.client.get_run(place.parent).data.tags
-    return bool(tags.get(SUMMARY_TAG) == summary.digest)
+    return bool(tags.get(names.SUMMARY_TAG) == summary.digest)
 
 
 def write_overview(place: Place, summary: Summary, trials: Sequence[Any]) -> None:
@@ -46,7 +46,7 @@ def write_overview(place: Place, summary: Summary, trials: Sequence[Any]) -> Non
             place.client.log_artifact(place.parent, str(path))
     pictures = [f"get-artifact?path={quote(picture(one))}&run_uuid={place.parent}" for one in range(len(summary.tables))]
     place.client.set_tag(place.parent, NOTE, note_of(summary, opening(place, summary, views), pictures))
-    place.client.set_tag(place.parent, SUMMARY_TAG, summary.digest)
+    place.client.set_tag(place.parent, names.SUMMARY_TAG, summary.digest)
 
 
 def mark_chosen(client: Any, trials: Sequence[Any], chosen: frozenset[str]) -> None:
