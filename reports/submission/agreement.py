@@ -48,9 +48,7 @@ def compare(row: TaskRow, result: TargetResult, found: Mapping[str, Any], all_of
         language, (here, there) = max(wrong.items(), key=lambda item: abs(item[1][0] - item[1][1]))
         says = f"{len(wrong)} of {len(languages)} languages score otherwise than in the record, {language} most"
         return Compared(says=f"{says}: {here:.4f} against {there:.4f}", differs=True)
-    part = (
-        "" if all(len(scored[one]) == len(all_of[one]) for one in languages) else f" of {_counted(all_of, scored, languages)}"
-    )
+    part = "" if all(len(scored[one]) == len(all_of[one]) for one in languages) else f": {_counted(all_of, scored, languages)}"
     return Compared(says=EQUAL + part)
 
 

@@ -37,7 +37,7 @@ def render(done: Submitted) -> RenderableType:
 
 def _against(entry: TaskEntry) -> str:
     """In a cell: equal, or the words of what was found."""
-    return escape(entry.record.replace(EQUAL, "equal").replace("not compared: ", ""))
+    return escape(entry.record.replace(EQUAL, "equal").replace(" examples a language", "").replace("not compared: ", ""))
 
 
 def _lines(done: Submitted) -> Iterator[tuple[str, str]]:
@@ -46,6 +46,8 @@ def _lines(done: Submitted) -> Iterator[tuple[str, str]]:
         yield SYNTHETIC, "yellow"
     if any(entry.threshold_from for entry in manifest.tasks.values()):
         yield "Pairs are mined above thresholds that were tuned on each language's dev gold.", ""
+    for folder, entry in manifest.tasks.items():
+        yield from ((f"note {folder}: {note}", "") for note in entry.notes)
     for name in done.differing:
         yield f"warning: {name}: {manifest.tasks[name].record}", "yellow"
     yield from _score_lines(done)

@@ -97,7 +97,7 @@ def test_record_of_some_examples_is_compared_with_their_part_of_the_file() -> No
     found = [0, 1, 2, 0, 0, 2, 1, 1, 1]
     result = _result("xnli", found[1:8:2], part)
     same = compare(row("xnli"), result, {"de": found}, {"de": everything}, {"de": part})
-    assert (same.says, same.differs) == (f"{EQUAL} of 4 of 9 examples a language", False)
+    assert (same.says, same.differs) == (f"{EQUAL}: 4 of 9 examples a language", False)
     other = compare(row("xnli"), result, {"de": [0, 2, *found[2:]]}, {"de": everything}, {"de": part})
     assert other.differs and "de most: 75.0000 against 100.0000" in other.says
 
