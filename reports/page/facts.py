@@ -14,7 +14,11 @@ from reports.frame import TransferTable
 from training.record import TrialRecord
 
 if TYPE_CHECKING:  # scipy takes a second to load
+    from reports.claims.verdicts import Verdict as ClaimVerdict
+    from reports.statistics.averages import AverageDelta
     from reports.statistics.compare import Comparison
+    from reports.statistics.curse import Curse
+    from reports.statistics.effects import Effect
 
 SIGNIFICANT = 0.05
 """Adjusted p-values below this leave a gain a gain."""
@@ -40,6 +44,9 @@ class Facts:
 
     `adjusted` holds p-values that are adjusted for all comparisons of a model, and `adjustment` says how. `average_spans` holds
     intervals of average differences by model, intermediate task, and whether retrieval is among the targets. Both may be empty.
+
+    `discovery` holds p-values adjusted for the rate of false discoveries; `averages`, `effects`, `curses` and `claims` are what
+    `reports.statistics` and `reports.claims` make of the same records. They may be empty, too.
     """
 
     grid: str
@@ -55,6 +62,11 @@ class Facts:
     adjusted: Mapping[Pair, float] = field(default_factory=dict)
     adjustment: str = ""
     average_spans: Mapping[tuple[str, str, bool], tuple[float, float]] = field(default_factory=dict)
+    discovery: Mapping[Pair, float] = field(default_factory=dict)
+    averages: Sequence[AverageDelta] = ()
+    effects: Sequence[Effect] = ()
+    curses: Sequence[Curse] = ()
+    claims: Sequence[ClaimVerdict] = ()
 
     @cached_property
     def of_pair(self) -> Mapping[Pair, Sequence[TrialRecord]]:

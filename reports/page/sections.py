@@ -28,6 +28,8 @@ Maker = Callable[[Facts], Section | None]
 def sections() -> tuple[Maker, ...]:
     """What makes the sections of a page, in their order."""
     from reports.page.answer import answer_section
+    from reports.page.certainty import certainty_section
+    from reports.page.claims import claims_section
     from reports.page.cost import cost_section
     from reports.page.detail import detail_section
     from reports.page.gaps import gaps_section
@@ -40,9 +42,11 @@ def sections() -> tuple[Maker, ...]:
     return (
         answer_section,
         heatmap_section,
+        certainty_section,
         language_section,
         cost_section,
         phase_section,
+        claims_section,
         published_section,
         gaps_section,
         detail_section,

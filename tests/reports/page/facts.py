@@ -8,8 +8,9 @@ from pathlib import Path
 
 from reports.cells import Pair
 from reports.frame import Expectation, transfer_tables
+from reports.page.conclusions import concluded
 from reports.page.facts import Facts
-from reports.statistics.transfer import interval_of_each
+from reports.statistics.transfer import Arms
 from tests.reports.builders import phase, record
 from training.identity import Role
 from training.record import Status, TrialRecord
@@ -32,8 +33,8 @@ HOSTILE = (
 def facts_of(records: Sequence[TrialRecord], expected: Expectation | None = None, **more: object) -> Facts:
     """The facts that records give."""
     tables = transfer_tables(records, expected)
-    found = interval_of_each(tables, records, NO_FOLDER, lambda line: None)
-    return replace(Facts(grid="all", tables=tables, records=records, intervals=found), **more)  # type: ignore[arg-type]
+    facts = Facts(grid="all", tables=tables, records=records)
+    return replace(concluded(facts, Arms(records, NO_FOLDER, lambda line: None)), **more)  # type: ignore[arg-type]
 
 
 def small_records() -> list[TrialRecord]:
