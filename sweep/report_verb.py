@@ -23,8 +23,9 @@ PAGE = "report.html"
 @run_flags
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help=f"The page's file; else {PAGE} in the run folder.")
 @click.option("--figures", type=FOLDER, metavar="DIR", help="Write figures (PDF, SVG), LaTeX tables and CSV files there, too.")
+@click.option("--effects", is_flag=True, help="Fit mixed models of any size: minutes, for thousands of languages and seeds.")
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
-def report(run: Path | None, grid: str | None, out: Path | None, figures: Path | None, show: bool) -> None:
+def report(run: Path | None, grid: str | None, out: Path | None, figures: Path | None, effects: bool, show: bool) -> None:
     """Write a run folder's report: one HTML page that needs nothing else, also while the sweep runs."""
     folder = existing_run(run, grid)
     from reports.page.build import render_page
@@ -36,7 +37,7 @@ def report(run: Path | None, grid: str | None, out: Path | None, figures: Path |
         raise UserError("--out names a folder", page, f"name a file: {page / PAGE}")
     if not page.parent.is_dir():
         raise UserError("the folder of --out is not there", page.parent, "make it, or name another file")
-    facts = facts_of(folder)
+    facts = facts_of(folder, all_effects=effects)
     text = render_page(facts).encode()
     write_atomically(page, text)
     click.echo(f"{page}: {len(facts.records):,} records, {len(text) / 1e6:.1f} MB")
@@ -46,9 +47,9 @@ def report(run: Path | None, grid: str | None, out: Path | None, figures: Path |
         click.launch(str(page.absolute()))
 
 
-def facts_of(folder: Path) -> Facts:
+def facts_of(folder: Path, *, all_effects: bool = False) -> Facts:
     """What the page of a run folder says; raises UserError where it is none. What can't be read is told and shown."""
-    from reports.page.conclusions import concluded
+    from reports.page.conclusions import QUICK, concluded
     from reports.page.facts import Facts
     from sweep.certainty import seen_in
     from sweep.claims_verb import sources_of
@@ -75,7 +76,7 @@ def facts_of(folder: Path) -> Facts:
         shares={study: mark.share_of(study) for study in {record.study for record in records}},
         importances=importances(records),
     )
-    return replace(concluded(facts, seen.arms, sources_of(folder)), damaged=tuple(damaged))
+    return replace(concluded(facts, seen.arms, sources_of(folder), None if all_effects else QUICK), damaged=tuple(damaged))
 
 
 def write_figures(folder: Path, out: Path) -> int:

@@ -13,9 +13,15 @@ from reports.statistics.effects import effects_of
 from reports.statistics.families import Method, adjusted
 from reports.statistics.transfer import Arms, interval_of_arms
 
+QUICK = 600
+"""Observations whose mixed model is fitted in about a second."""
 
-def concluded(facts: Facts, arms: Arms, sources: Mapping[str, str] | None = None) -> Facts:
-    """The facts with intervals, averages, effects, luck and claims; `sources` is what each model was made from."""
+
+def concluded(facts: Facts, arms: Arms, sources: Mapping[str, str] | None = None, most: int | None = QUICK) -> Facts:
+    """The facts with intervals, averages, effects, luck and claims; `sources` is what each model was made from.
+
+    Mixed models of more than `most` observations are left out.
+    """
     intervals, averages = interval_of_arms(facts.tables, arms), averages_of(facts.tables, arms)
     spans = {
         (one.model, one.intermediate, one.over != WITHOUT_RETRIEVAL): (one.found.low, one.found.high)
@@ -30,7 +36,7 @@ def concluded(facts: Facts, arms: Arms, sources: Mapping[str, str] | None = None
         average_spans=spans,
         discovery=adjusted(intervals, Method.BENJAMINI_HOCHBERG),
         averages=averages,
-        effects=effects_of(facts.tables, facts.records),
+        effects=effects_of(facts.tables, facts.records, most=most),
         curses=curses_of(facts.tables, facts.records),
         claims=judge(facts.tables, arms, facts.records, sources),
     )

@@ -36,6 +36,7 @@ from training.record import TrialRecord
 SOURCES = ("seed", "seed and target", "language", "language and target")
 REST = "rest"
 LEAST_SEEDS, LEAST_TARGETS, LEAST_LANGUAGES = 2, 2, 3
+TOO_MANY = "{:,} observations, more than {:,}: that would take long"
 NOUGHT = 1e-4
 """A variance below this share of the largest counts as nought."""
 
@@ -72,13 +73,18 @@ class Effect:
     why: str = ""
 
 
-def effects_of(tables: Sequence[TransferTable], records: Iterable[TrialRecord], level: float = LEVEL) -> list[Effect]:
-    """One effect an intermediate task and model, over all targets but retrieval."""
+def effects_of(
+    tables: Sequence[TransferTable], records: Iterable[TrialRecord], level: float = LEVEL, most: int | None = None
+) -> list[Effect]:
+    """One effect an intermediate task and model, over all targets but retrieval.
+
+    A fit takes time with the third power of its observations; with more than `most` of them there is a reason in its place.
+    """
     known = {record.trial: record for record in records}
-    return [found for table in tables for found in _of_table(table, known, level)]
+    return [found for table in tables for found in _of_table(table, known, level, most)]
 
 
-def _of_table(table: TransferTable, known: Mapping[str, TrialRecord], level: float) -> Iterator[Effect]:
+def _of_table(table: TransferTable, known: Mapping[str, TrialRecord], level: float, most: int | None) -> Iterator[Effect]:
     targets = tuple(target for target in table.targets if target not in table.retrieval)
     for name in table.intermediates:
         if name == BASELINE:
@@ -88,7 +94,9 @@ def _of_table(table: TransferTable, known: Mapping[str, TrialRecord], level: flo
             found = Effect(why="; ".join(missing))
         else:
             pairs = [(table.cells[name][target], table.cells[BASELINE][target]) for target in targets]
-            found = effect_of([row for mine, other in pairs for row in _observations(mine, other, known)], level)
+            rows = [row for mine, other in pairs for row in _observations(mine, other, known)]
+            large = most is not None and len(rows) > most
+            found = Effect(observations=len(rows), why=TOO_MANY.format(len(rows), most)) if large else effect_of(rows, level)
         yield replace(found, model=table.model, intermediate=name, targets=targets)
 
 

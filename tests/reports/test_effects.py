@@ -105,3 +105,11 @@ def test_interval_of_the_effect_covers_the_truth_and_the_librarys_own_less_often
     ours = [one.low <= MEAN <= one.high for one in found if one.low is not None and one.high is not None]
     own = [abs((one.effect or 0.0) - MEAN) <= 1.96 * (one.error or 0.0) for one in found]
     assert len(found) > 25 and np.mean(ours) >= 0.85 and np.mean(own) < np.mean(ours)
+
+
+def test_fit_of_more_observations_than_asked_for_is_left_out_with_a_reason() -> None:
+    records = [*row("none", {}, targets=("xnli", "panx")), *row("mnli", {}, targets=("xnli", "panx"))]
+    (found,) = effects_of(transfer_tables(records), records, most=23)
+    assert found.effect is None and found.why.startswith("24 observations, more than 23")
+    (found,) = effects_of(transfer_tables(records), records, most=24)
+    assert "observations" not in found.why
