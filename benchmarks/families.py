@@ -6,12 +6,13 @@
 * effects: the same of the mixed model, beside two other intervals of the same fit, and how often it gives none;
 * curse: the expected luck in a best dev score, estimated and true.
 
-    python benchmarks/families.py [--draws 1000] [--seed 1] [--only families averages effects curse]
+    python benchmarks/families.py [--draws 1000] [--seed 1] [--seeds 3 5] [--only families averages effects curse]
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from reports.statistics.arms import averaged
+from reports.statistics.arms import Floats, averaged
 from reports.statistics.compare import compare
 from reports.statistics.curse import optimism
 from reports.statistics.effects import Observation, effect_of
@@ -37,12 +38,12 @@ TRUE = 0.4
 SPREADS = ((0.5, 0.7, 0.7, 0.7, 1.0), (0.2, 0.7, 0.7, 0.7, 1.0), (1.0, 0.5, 0.3, 0.5, 1.0), (0.3, 0.3, 1.0, 1.0, 1.0))
 
 
-def families(draws: int, seed: int) -> Iterator[str]:
+def families(draws: int, seed: int, counts: Sequence[int]) -> Iterator[str]:
     """Errors of both methods, and what they find of what is there."""
     named = ("any false, unadjusted", "any false, Holm", "false share, BH", "found, Holm", "found, BH")
     yield "| seeds | seeds shift by | pairs that differ | " + " | ".join(named) + " |"
     yield "|---" * 8 + "|"
-    for seeds in SEEDS:
+    for seeds in counts:
         for shared, own in SHIFTS:
             for differ in (0, 27):
                 study = Study(seeds=seeds, shared=shared, own=own)
@@ -66,11 +67,11 @@ def _family_row(study: Study, differ: int, draws: int, rng: np.random.Generator)
     return f"| {study.seeds} | {study.shared:g} and {study.own:g} | {differ} of {len(real)} | " + " | ".join(shown) + " |"
 
 
-def averages(draws: int, seed: int) -> Iterator[str]:
+def averages(draws: int, seed: int, counts: Sequence[int]) -> Iterator[str]:
     """Coverage of the interval of one intermediate task's average over nine targets."""
     yield "| seeds | seeds shift by | all nine | seven without retrieval |"
     yield "|---" * 4 + "|"
-    for seeds in SEEDS:
+    for seeds in counts:
         for shared, own in ((0.0, 0.0), *SHIFTS):
             study, rng = Study(seeds=seeds, intermediates=1, shared=shared, own=own), np.random.default_rng(seed)
             held = []
@@ -82,11 +83,11 @@ def averages(draws: int, seed: int) -> Iterator[str]:
             yield f"| {seeds} | {shared:g} and {own:g} | {shown} |"
 
 
-def effects(draws: int, seed: int) -> Iterator[str]:
+def effects(draws: int, seed: int, counts: Sequence[int]) -> Iterator[str]:
     """Coverage of the mixed model's effect, of those that it gives; deviations in the order of `Spread`."""
     yield "| seeds | deviations by source | `effect_of` | Satterthwaite | its own z | gives none |"
     yield "|---" * 6 + "|"
-    for seeds in SEEDS:
+    for seeds in counts:
         for deviations in SPREADS:
             rng = np.random.default_rng(seed)
             found = [held for _ in range(draws) if (held := _held(observations_of(Spread(seeds, *deviations), rng)))]
@@ -104,21 +105,32 @@ def _held(rows: Sequence[Observation]) -> tuple[bool, bool, bool] | None:
     return found.low <= MEAN <= found.high, bool(away <= stats.t.ppf(0.975, freedom)), away <= stats.norm.ppf(0.975)
 
 
-def curse(draws: int, seed: int) -> Iterator[str]:
-    """The mean of the estimated luck in the best of several settings, beside the true mean (noise of one run: 1 point)."""
-    yield "| settings | seeds | settings differ by | true, points | estimated |"
-    yield "|---" * 5 + "|"
+def curse(draws: int, seed: int, counts: Sequence[int]) -> Iterator[str]:
+    """The mean of the estimated luck in the best of several settings, beside the true mean (noise of one run: 1 point).
+
+    Beside it, what an analysis of variance says: the lead times the share of noise in the variance between settings.
+    """
+    yield "| settings | seeds | settings differ by | true, points | `optimism` | variance shares |"
+    yield "|---" * 6 + "|"
     for settings in (2, 4, 9, 18):
-        for seeds in (2, *SEEDS):
+        for seeds in (2, *counts):
             for apart in (0.0, 0.5, 2.0):
                 rng, seen = np.random.default_rng(seed), []
                 for _ in range(draws):
                     dev, worth = dev_scores(settings, seeds, apart, rng)
                     means = dev.mean(1)
                     best = means.argmax()
-                    seen.append([means[best] - means.mean() - worth[best] + worth.mean(), optimism(dev)[0]])
-                true, estimated = np.mean(np.array(seen, dtype=np.float64), axis=0)
-                yield f"| {settings} | {seeds} | {apart:g} | {true:.2f} | {estimated:.2f} |"
+                    seen.append([means[best] - means.mean() - worth[best] + worth.mean(), optimism(dev)[0], _shrunk(dev)])
+                shown = " | ".join(f"{value:.2f}" for value in np.mean(np.array(seen, dtype=np.float64), axis=0))
+                yield f"| {settings} | {seeds} | {apart:g} | {shown} |"
+
+
+def _shrunk(dev: Floats) -> float:
+    settings, seeds = dev.shape
+    means = dev.mean(1)
+    rest = dev - means[:, None] - dev.mean(0) + dev.mean()
+    noise = float((rest**2).sum()) / ((settings - 1) * (seeds - 1)) / seeds
+    return min(1.0, noise / float(means.var(ddof=1))) * float(means.max() - means.mean())
 
 
 PARTS = {"families": families, "averages": averages, "effects": effects, "curse": curse}
@@ -131,12 +143,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
+    # statsmodels collects garbage at each adjustment, which would take longer than everything else.
+    gc.freeze()
     for name in given.only:
         draws = given.draws * TIMES[name]
         print(f"\n## {name}: {draws} draws (synthetic)\n")
-        for line in PARTS[name](draws, given.seed):
+        for line in PARTS[name](draws, given.seed, given.seeds):
             print(line, flush=True)
 
 

@@ -28,7 +28,7 @@ TRANSLATED = {"mnli": "xnli_all", "squad_v1": "squad_v1_translated", "pawsx": "p
 MODEL = "xlm-roberta-large"
 """How the source of the study's model ends."""
 POINT = 1.0
-"""The smallest effect of interest in points: about the difference between two seeds."""
+"""The smallest effect of interest in points, declared here."""
 DRAMATIC = 10.0
 """What "dramatically" is taken for, in points."""
 
