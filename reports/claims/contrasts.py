@@ -28,6 +28,10 @@ class Desk:
         """The first row of the table that trains on just these tasks; None where there is none."""
         return next((name for name in self.table.intermediates if self._tasks[name] == tasks), None)
 
+    def twins(self, tasks: Tasks) -> tuple[str, ...]:
+        """Further rows that train on the same tasks (mixed in another way, say), which no claim is judged by."""
+        return tuple(name for name in self.table.intermediates if self._tasks[name] == tasks)[1:]
+
     def shown(self, tasks: Tasks) -> str:
         """What the table calls it, or what a grid would."""
         return self.row(tasks) or grid_entry(tasks)
@@ -103,6 +107,9 @@ def caveats(cells: Sequence[Cell]) -> Iterator[str]:
         names = dict.fromkeys(f"{cell.intermediate} → {cell.target}" for cell in those)
         if names:
             yield f"{what}: {_some(list(names))}"
+    labelled = dict.fromkeys(cell.intermediate for cell in scored if cell.labelled)
+    if labelled:
+        yield f"saw labelled data in other languages than English: {_some(list(labelled))}"
     splits: dict[str, list[str]] = {}
     for cell in scored:
         if cell.split:

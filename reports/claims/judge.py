@@ -13,7 +13,7 @@ that is one of several of its claim can contradict it alone, and is widened for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reports.claims.best import best_of_each
 from reports.claims.contrasts import Desk, caveats
@@ -21,7 +21,7 @@ from reports.claims.setup import is_large, judge_setup
 from reports.claims.study import CLAIMS, Claim, Contrast, Question
 from reports.claims.verdicts import Answer, Found, Ruling, Verdict, all_of, together
 from reports.frame import TransferTable
-from reports.statistics.compare import LEVEL, Comparison
+from reports.statistics.compare import LEVEL, Comparison, Covers
 from reports.statistics.transfer import Arms
 from training.record import TrialRecord
 
@@ -59,9 +59,22 @@ def _judge(claim: Claim, desk: Desk, records: Sequence[TrialRecord], source: str
         ruling=all_of(found.ruling for found in questions),
         found=tuple(questions),
         lack=together(answer.lack for found in questions for answer in found.answers),
-        notes=tuple(note for note in (claim.note, _other_model(source), *caveats(used)) if note),
+        notes=tuple(
+            note for note in (claim.note, _other_model(source), *caveats(used), *_limits(claim, desk, questions)) if note
+        ),
         synthetic=desk.table.synthetic,
     )
+
+
+def _limits(claim: Claim, desk: Desk, questions: Sequence[Found]) -> Iterator[str]:
+    """What intervals leave out, and rows that were passed over."""
+    covers = {answer.covers for found in questions for answer in found.answers}
+    if Covers.SEEDS in covers:
+        yield "intervals are about the seeds alone where no evidence of the test items was kept, or not of the same ones"
+    sides = (tasks for question in claim.questions for one in question.contrasts for tasks in (one.mine, one.other))
+    for tasks in dict.fromkeys(sides):
+        if desk.twins(tasks):
+            yield f"{', '.join(desk.twins(tasks))} trains on the same tasks as {desk.row(tasks)}, which is judged"
 
 
 def _other_model(source: str) -> str:

@@ -147,6 +147,13 @@ def test_other_languages_than_the_baseline_keep_a_claim_open(tmp_path: Path) -> 
     assert found.ruling is Ruling.UNDECIDED and "sw in one of them" in found.lack.other[0]
 
 
+def test_rows_that_were_passed_over_and_what_intervals_leave_out_are_named(tmp_path: Path) -> None:
+    twice = row("mnli_again", AS_PUBLISHED, tasks=["mnli"])
+    notes = judged([*row("none", {}), *row("mnli", AS_PUBLISHED), *twice], tmp_path)[1].notes
+    assert "mnli_again trains on the same tasks as mnli, which is judged" in notes
+    assert any("seeds alone" in note for note in notes) and any(note.startswith("scored on test: ") for note in notes)
+
+
 def test_set_up_of_another_model_is_named_and_does_not_count(tmp_path: Path) -> None:
     found = judged(whole_study(), tmp_path, {"xlmr": "FacebookAI/xlm-roberta-base"})
     assert found[7].ruling is Ruling.UNDECIDED and not found[7].counts
