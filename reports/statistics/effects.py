@@ -177,12 +177,14 @@ class Design:
     def fit(self) -> tuple[float, dict[str, float]] | None:
         """The constant, and the variance of each source in points squared; None where REML does not converge."""
         from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+        from threadpoolctl import threadpool_limits
 
         each = list(self.levels.values())
         names = [[[f"{number}" for number in range(one.shape[1])]] for one in each]
         spec = VCSpec(list(SOURCES), names, [[one] for one in each])
         one_group, nothing = np.zeros(len(self.delta)), np.zeros((len(self.delta), 0))
-        with warnings.catch_warnings():
+        # The matrices are small: threads of BLAS wait for each other, which takes 20 times as long on a busy machine.
+        with warnings.catch_warnings(), threadpool_limits(1, "blas"):
             warnings.simplefilter("ignore")
             try:
                 found = MixedLM(self.delta, self.targets, one_group, exog_re=nothing, exog_vc=spec).fit(method=["lbfgs"])
