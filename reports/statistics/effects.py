@@ -8,7 +8,7 @@ contrasts, so the constant is the unweighted mean over targets) and languages an
 fitted by REML with statsmodels' MixedLM. It answers another question than the average over targets: the languages scored stand
 for others like them, so their differences widen the interval. The noise of test items is in (language, target) and the rest.
 
-The model's own interval (z) covers 79 to 97 % with three to five seeds, where 95 % are promised. So the variance of the mean is
+The model's own interval (z) covers 81 to 97 % with three seeds, where 95 % are promised. So the variance of the mean is
 taken apart into its sources, each with degrees of freedom of its own, and half-widths add as squares, as in
 `reports.statistics.compare`; `benchmarks/families.md` says what this covers.
 
