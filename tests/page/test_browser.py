@@ -164,3 +164,14 @@ def test_hostile_names_are_text_and_nothing_runs(browser: Browser, hostile: Path
         assert page.evaluate("typeof window.hit") == "undefined"
         assert page.evaluate("document.scripts.length") == 1 and page.evaluate("document.images.length") == 0
         assert heard.said == [] and heard.requests == [hostile.as_uri()]
+
+
+def test_policy_stops_what_would_get_past_the_escaping(browser: Browser, small: Path, tmp_path: Path) -> None:
+    harm = '<script>window.hit=1</script><img src="http://127.0.0.1:9/x" onerror="window.hit=2"><p style="color:red">x</p>'
+    path = tmp_path / "harmed.html"
+    path.write_text(small.read_text("utf-8").replace("</main>", f"{harm}</main>"), "utf-8")
+    with opened(browser, path) as (page, heard):
+        page.wait_for_function("document.images[0].complete")
+        assert page.evaluate("typeof window.hit") == "undefined"
+        assert not [said for said in heard.said if "Content Security Policy" not in said] and len(heard.said) >= 3
+        assert page.evaluate("getComputedStyle(document.querySelector('main > p')).color") != "rgb(255, 0, 0)"
