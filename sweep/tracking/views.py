@@ -24,6 +24,8 @@ MOST = 30
 """MLflow has room for 40 views in an experiment; the user's own need some of them."""
 LIMIT = 20_000
 """Characters of a view."""
+SETTINGS = "Settings"
+"""The section of charts that need the page's whole width."""
 WIDTH = 320
 """Pixels of the column with a run's name."""
 COLUMNS = 12
@@ -116,7 +118,7 @@ def views_of(records: Sequence[TrialRecord]) -> list[View]:
         order="metrics.`selection/score`",
         ascending=False,
         columns=[*columns, *map(_param, settings), *seeds, _tag("chosen"), _tag("status")],
-        charts={"Settings": list(_parallel(every))},
+        charts={SETTINGS: list(_parallel(every))},
     )
     failed = View(
         key="sweep-unfinished",
@@ -201,7 +203,8 @@ def _parallel(settings: Sequence[str]) -> Iterable[dict[str, Any]]:
 
 
 def _section(name: str) -> dict[str, Any]:
-    return {"uuid": _id(name), "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    made = {"uuid": _id(name), "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    return made | ({"columns": 1} if name == SETTINGS else {})
 
 
 def _placed(section: str, chart: dict[str, Any]) -> dict[str, Any]:

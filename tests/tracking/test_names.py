@@ -35,6 +35,20 @@ def test_metrics_have_stable_names() -> None:
     assert curve == list(trial.phases[1].curve)
 
 
+def test_run_is_named_by_pair_setting_and_seed() -> None:
+    assert names.run_name(record("mnli", {"xnli": 1.0}, number=3, seed=2)) == "mnli → xnli #3 s2 (xlmr)"
+    many = names.run_name(record("none", {f"t{place}": 1.0 for place in range(5)}))
+    assert many == "none → t0+t1+t2 and 2 more #0 s1 (xlmr)"
+    assert len(names.run_name(replace(record("a" * 900, {"x\u202e": 1.0}), model="m"))) == names.NAME_LIMIT
+
+
+def test_learning_rates_are_there_as_powers_of_ten_too() -> None:
+    trial = replace(record("mnli", {"xnli": 1.0}), hyperparameters={"target.lr": 1e-5, "target.epochs": 3, "lr": 0.0})
+    params = names.params(trial)
+    assert (params["target.log10_lr"], params["target.lr"], params["target.epochs"]) == ("-5", "1e-05", "3")
+    assert "log10_lr" not in params
+
+
 def test_second_phase_of_one_role_has_a_number() -> None:
     trial = record("none", {"xcopa": 60.0}, phases=[phase(Role.TARGET, "siqa"), phase(Role.TARGET, "copa")])
     assert [label for label, _ in names.phases(trial)] == ["target", "target2"]
