@@ -1,4 +1,4 @@
-r"""Tables in LaTeX, to be `\input`: rules of booktabs, nothing else is needed.
+"""Tables in LaTeX, to be taken into a page by its command input; rules of booktabs.
 
 Text of users is escaped; what pdflatex has no character for is written as its code point, so that every engine can read it.
 """

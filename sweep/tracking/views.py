@@ -26,8 +26,6 @@ LIMIT = 20_000
 """Characters of a view."""
 SETTINGS = "Settings"
 """The section of charts that need the page's whole width."""
-WIDTH = 320
-"""Pixels of the column with a run's name."""
 COLUMNS = 12
 """With more targets than this their averages are no columns: a table that has to be pushed aside is not read."""
 
@@ -73,7 +71,7 @@ class View:
             "datasetsFilter": [],
             "modelVersionFilter": "All Runs",
             "selectedColumns": list(self.columns),
-            "columnWidths": {"attributes.`Run Name`": WIDTH},
+            "columnWidths": {},
             "columnOrder": [],
             "isAccordionReordered": True,
             "runsHiddenMode": self.shown,
