@@ -6,6 +6,7 @@ Text stays text (TrueType in PDF, text in SVG) and equal pictures are equal byte
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
 from reports.table import SYNTHETIC
 
@@ -113,9 +116,11 @@ def room_for(lines: list[str], *, synthetic: bool) -> float:
     return 0.06 + 0.105 * (len(lines) + synthetic)
 
 
+@functools.cache
 def wide_as(text: str, size: float = SIZE) -> float:
-    """Inches that a text takes at most: letters are about 0.58 of their size wide."""
-    return len(text) * 0.58 * size / 72
+    """Inches that a text takes, as the font says, and a little room."""
+    font = FontProperties(family="DejaVu Sans", size=size)
+    return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]) / 72 + 0.02
 
 
 def written(figure: Figure, folder: Path, name: str) -> list[Path]:

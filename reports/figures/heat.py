@@ -49,32 +49,48 @@ class _Shown:
     missing: bool = False
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Inches left of the cells, of a cell, and above them; columns in a band, and whether their headings lie flat."""
+
+    left: float
+    cell: float
+    head: float
+    each: int
+    flat: bool
+
+
+def _laid_out(labels: list[str], headings: list[str], width: float) -> _Layout:
+    """Cells as wide as there is room for; slanted headings need some of it at the right."""
+    left = 0.1 + max(wide_as(text) for text in labels)
+    longest = max(wide_as(short(heading, LONGEST)) for heading in headings)
+    for flat, right in ((True, 0.1), (False, max(0.1, 0.71 * longest - CELL / 2))):
+        fit = max(1, int((width - left - right - GAP) / CELL))
+        each = math.ceil(len(headings) / math.ceil(len(headings) / fit))
+        cell = min((width - left - right - GAP) / each, 0.8)
+        if flat and longest <= cell:
+            break
+    return _Layout(left, cell, 0.17 if flat else 0.14 + 0.71 * longest, each, flat)
+
+
 def heat_map(sources: Sources, table: TransferTable, width: float) -> Figure:
     """One model's map; what does not fit beside each other is put below, in further rows of columns."""
-    labels = {name: short(name, LONGEST) for name in table.intermediates}
-    left = 0.1 + max(wide_as(text) for text in labels.values())
+    labels = [short(name, LONGEST) for name in table.intermediates]
     columns = columns_of(table)
-    fit = max(1, int((width - left - 0.1) / CELL))
-    bands = math.ceil(len(columns) / fit)
-    each = math.ceil(len(columns) / bands)
-    parts = [columns[start : start + each] for start in range(0, len(columns), each)]
-    cell = min((width - left - 0.1 - GAP) / each, 0.8)
-    headings = [heading for _, heading in columns]
-    head, flat = _head(headings, cell), _fits(headings, cell)
+    layout = _laid_out(labels, [heading for _, heading in columns], width)
+    parts = [columns[start : start + layout.each] for start in range(0, len(columns), layout.each)]
     lines = _lines(sources, table, width)
     foot = room_for(lines, synthetic=table.synthetic) + BAR
-    band = head + ROW * len(labels) + 2 * GAP
+    high = ROW * len(labels) + GAP
+    band = layout.head + high + GAP
     figure = blank(width, foot + band * len(parts))
-    scale = scale_of(table)
     for place, part in enumerate(parts):
         bottom = foot + band * (len(parts) - 1 - place) + GAP
-        axes = axes_at(figure, left, bottom, cell * each + GAP, ROW * len(labels) + GAP)
-        _band(axes, sources, table, part, cell, scale)
-        for row, text in enumerate(labels.values()):
-            y = _y(table, row) - ROW / 2
-            axes.text(-0.05, y, text, ha="right", va="center", fontsize=SIZE)
-        _headings(axes, part, [x + cell / 2 for x in _starts(table, part, cell)], _y(table, 0) + 0.04, flat)
-    _bar(figure, left, foot - 0.16, min(cell * each, 2.2), scale, table)
+        axes = axes_at(figure, layout.left, bottom, layout.cell * layout.each + GAP, high)
+        _band(axes, sources, table, part, layout)
+        for row, text in enumerate(labels):
+            axes.text(-0.05, _y(table, row) - ROW / 2, text, ha="right", va="center", fontsize=SIZE)
+    _bar(figure, layout.left, foot - 0.16, min(layout.cell * layout.each, 2.2), scale_of(table), table)
     noted(figure, lines, synthetic=table.synthetic)
     return figure
 
@@ -114,13 +130,15 @@ def _starts(table: TransferTable, part: list[tuple[str, str]], cell: float) -> l
     return [place * cell + (GAP if key not in table.targets and place else 0.0) for place, (key, _) in enumerate(part)]
 
 
-def _band(axes: Axes, sources: Sources, table: TransferTable, part: list[tuple[str, str]], cell: float, scale: float) -> None:
+def _band(axes: Axes, sources: Sources, table: TransferTable, part: list[tuple[str, str]], layout: _Layout) -> None:
     axes.set_axis_off()
-    axes.set_xlim(0, axes.get_position().width * axes.figure.get_size_inches()[0])  # type: ignore[union-attr]
+    axes.set_xlim(0, layout.cell * layout.each + GAP)
     axes.set_ylim(0, ROW * len(table.intermediates) + GAP)
+    starts, scale = _starts(table, part, layout.cell), scale_of(table)
     for row, name in enumerate(table.intermediates):
-        for (key, _), x in zip(part, _starts(table, part, cell), strict=True):
-            _cell(axes, shown_in(sources, table, name, key), (x, _y(table, row) - ROW), cell, scale)
+        for (key, _), x in zip(part, starts, strict=True):
+            _cell(axes, shown_in(sources, table, name, key), (x, _y(table, row) - ROW), layout.cell, scale)
+    _headings(axes, part, [x + layout.cell / 2 for x in starts], _y(table, 0) + 0.04, layout.flat)
 
 
 def _cell(axes: Axes, shown: _Shown, corner: tuple[float, float], cell: float, scale: float) -> None:
@@ -145,17 +163,6 @@ def _light(colour: tuple[float, ...]) -> bool:
     """Whether black is the ink with more contrast (relative luminance as WCAG 2 has it): either way more than 4.5 to 1."""
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour[:3]]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179
-
-
-def _fits(headings: list[str], cell: float) -> bool:
-    return all(wide_as(short(heading, LONGEST)) <= cell for heading in headings)
-
-
-def _head(headings: list[str], cell: float) -> float:
-    """Inches that headings take: flat where they fit, else slanted."""
-    if _fits(headings, cell):
-        return 0.17
-    return 0.14 + 0.71 * max(wide_as(short(heading, LONGEST)) for heading in headings)
 
 
 def _headings(axes: Axes, part: list[tuple[str, str]], centres: list[float], y: float, flat: bool) -> None:
