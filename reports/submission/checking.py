@@ -41,7 +41,7 @@ def faults_of(
         except DataError as fault:
             faults.append(fault)
     faults += folder_faults(folder, {*benchmark.tasks, *known}, benchmark.tasks)
-    return together(list({str(fault): fault for fault in faults}.values()))
+    return together(list({str(fault): fault for fault in faults}.values()), whole=True)
 
 
 def task_faults(folder: Path, task: BenchmarkTask, form: FileForm, load: Load) -> Iterator[DataError]:

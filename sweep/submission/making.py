@@ -18,6 +18,7 @@ from sweep.submission.progress import View
 from sweep.submission.sources import TaskData
 from training.codec import digest
 from training.identity import Runtime
+from training.memory import release_memory
 from training.predicting import TOGETHER, Asked, Prediction, Predictor, device_here
 from training.storage import write_atomically
 from training.tasks.benchmarks import BenchmarkTask
@@ -74,6 +75,7 @@ class Maker:
             entry = replace(entry, files=_in_order(task, {**entry.files, found.language: noted}))
             self._note(task.folder, entry)
             self.view.done(task.folder, found.language)
+        release_memory()
 
     def _by_id(self, form: FileForm, task: BenchmarkTask, found: Prediction) -> Any:
         """Rankings of answer sentences by the ids of questions; everything else as it is."""

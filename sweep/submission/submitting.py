@@ -144,7 +144,7 @@ def _survey(facts: Facts, benchmark: Benchmark, rule: Rule, data: TaskData, tell
             continue
         if counts:
             survey.counts[folder], survey.choices[folder] = counts, choice
-    survey.faults += together(list({str(fault): fault for fault in unread}.values()))
+    survey.faults += together(list({str(fault): fault for fault in unread}.values()), whole=True)
     return survey
 
 

@@ -40,16 +40,19 @@ def count_examples(needed: Iterable[Needed], sources: Mapping[str, DataSource], 
     return counts
 
 
-def together(faults: Sequence[UserError]) -> list[UserError]:
-    """Faults in their order, the missing files of one task as one fault: how many they are, of what, the first names."""
+def together(faults: Sequence[UserError], *, whole: bool = False) -> list[UserError]:
+    """Faults in their order, the missing files of one task as one fault: how many they are, of what, the first names.
+
+    With `whole` on, to do with fewer languages is no remedy.
+    """
     groups: dict[object, list[UserError]] = {}
     for place, fault in enumerate(faults):
         key = fault.task if isinstance(fault, MissingDataError) else place
         groups.setdefault(key, []).append(fault)
-    return [group[0] if len(group) == 1 else _missing(group) for group in groups.values()]
+    return [group[0] if len(group) == 1 else _missing(group, whole) for group in groups.values()]
 
 
-def _missing(group: Sequence[UserError]) -> UserError:
+def _missing(group: Sequence[UserError], whole: bool) -> UserError:
     found = [fault for fault in group if isinstance(fault, MissingDataError)]
     first, splits = found[0], dict[str, list[str]]()
     for fault in found:
@@ -57,7 +60,7 @@ def _missing(group: Sequence[UserError]) -> UserError:
     what = "; ".join(f"{split}: {_first(languages, 'languages')}" for split, languages in splits.items())
     cause = f"task {first.task} lacks {len(found)} data files ({what})"
     remedy = f"put them below {first.value} or {first.value}/xtreme (as .gz too), or name another data folder"
-    several = any(len(languages) > 1 for languages in splits.values())
+    several = not whole and any(len(languages) > 1 for languages in splits.values())
     remedy += "; or limit the task's `languages` in the grid" if several else ""
     remedy += f"; or fetch them: sweep data prepare {first.task}" if "sweep data prepare" in first.remedy else ""
     return DataError(cause, _first([fault.file for fault in found], "files"), remedy)
