@@ -87,7 +87,8 @@ def _board(out: Path, made: Path, benchmark: Benchmark, manifest: Manifest) -> B
         return None
     kept = {folder: benchmark.tasks[folder] for folder in manifest.tasks if (made / folder).is_dir()}
     groups = {name: folders for name, folders in benchmark.groups.items() if set(folders) <= kept.keys()}
-    return score_folders(out, made, replace(benchmark, tasks=kept, groups=groups), tuple(Scorer))
+    board = score_folders(out, made, replace(benchmark, tasks=kept, groups=groups), tuple(Scorer))
+    return replace(board, messages=tuple(message for message in board.messages if message.task in kept))  # not: other folders
 
 
 def _with_scores(entry: TaskEntry, found: TaskScores | None) -> TaskEntry:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.scoring.board import Level
 from reports.submission.manifest import read_manifest
 from sweep.submission.progress import View
 from sweep.submission.submitting import Submitted, Wishes, submit
@@ -243,6 +244,7 @@ def test_submission_scores_by_labels_that_are_given(
         "xnli": 100.0,
         "pawsx": 100.0,
     }
+    assert done.board is not None and all(message.level is Level.ABSENT for message in done.board.messages)
 
 
 def test_oracle_rule_is_said_in_the_manifest(small: tuple[str, ...], world: World, xtreme: Submitted, tmp_path: Path) -> None:
