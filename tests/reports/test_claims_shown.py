@@ -47,7 +47,7 @@ def test_verdict_is_shown_with_its_numbers_and_the_published_ones(tmp_path: Path
     text = shown(list(judged(whole_study(), tmp_path).values()))
     mean = sum(AS_PUBLISHED.values()) / 9
     assert "arXiv 2005.13013 v2" in text and f"{mean:+.1f}" in text
-    assert "+8.2 (published in the abstract)" in text and "+48.8 (recalled, not checked)" in text
+    assert "+8.2 (published)" in text and "+48.8 (recalled, not checked)" in text
     assert "5 supported, 0 contradicted, 1 not decidable" in text
     assert "add to the grid's intermediates: mnli_mlm: [mnli, xtreme_mlm]" in text
 
