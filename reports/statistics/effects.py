@@ -183,7 +183,7 @@ class Design:
         names = [[[f"{number}" for number in range(one.shape[1])]] for one in each]
         spec = VCSpec(list(SOURCES), names, [[one] for one in each])
         one_group, nothing = np.zeros(len(self.delta)), np.zeros((len(self.delta), 0))
-        # The matrices are small: threads of BLAS wait for each other, which takes 20 times as long on a busy machine.
+        # The matrices are small: threads of BLAS wait for each other, which took ten times as long on a busy machine.
         with warnings.catch_warnings(), threadpool_limits(1, "blas"):
             warnings.simplefilter("ignore")
             try:
