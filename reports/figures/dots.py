@@ -11,7 +11,7 @@ from reports.cells import BASELINE, Pair
 from reports.figures.canvas import COLOURS, GREY, INK, SMALL, wide_as
 from reports.figures.panels import Layout, rows_of
 from reports.figures.plain import short
-from reports.figures.sources import Sources, lifted
+from reports.figures.sources import Sources, chance_of, lifted
 from reports.frame import TransferTable
 from training.record import ENGLISH
 
@@ -29,7 +29,11 @@ def language_dots(sources: Sources, table: TransferTable, target: str) -> Iterat
     codes = sorted(every, key=lambda code: (code != ENGLISH, code))
     oracle = any(table.cells[name][target].oracle for name in [BASELINE, *names])
     notes = [f"{short(table.model, 30)} on {short(target, 30)}: points above or below no intermediate task."]
-    notes += ["Line: 95 % interval; filled: it leaves 0 out."] if sources.by_language else []
+    notes += (
+        [f"Line: 95 % interval{chance_of(sources.by_language.values())}; filled: it leaves 0 out."]
+        if sources.by_language
+        else []
+    )
     notes += ["ORACLE: gold of these languages had a part in it."] if oracle else []
     labels = [short(code, LONGEST) for code in codes]
     left = 0.1 + max(wide_as(text, SMALL) for text in labels)

@@ -27,7 +27,7 @@ from reports.figures.canvas import (
     wide_as,
 )
 from reports.figures.plain import MINUS, short, signed
-from reports.figures.sources import Sources, average_of, columns_of
+from reports.figures.sources import Sources, average_of, chance_of, columns_of
 from reports.frame import TransferTable
 
 CELL = 0.4
@@ -185,8 +185,9 @@ def _lines(sources: Sources, table: TransferTable, width: float) -> list[str]:
     """What has to be known to read it, as short lines."""
     cells = [cell for row in table.cells.values() for cell in row.values()]
     said = [f"Row '{BASELINE}': score in percent. Others: points above or below it."]
-    if any(pair.model == table.model for pair in sources.comparisons):
-        said += ["±: half of the 95 % interval.", f"Bold: {sources.bold_means}."]
+    found = [one for pair, one in sources.comparisons.items() if pair.model == table.model]
+    if found:
+        said += [f"±: half of the 95 % interval{chance_of(found)}.", f"Bold: {sources.bold_means}."]
     said += ["…: not complete."] if any(cell.score is None for cell in cells) else []
     said += [f"!: collapse ({signed(COLLAPSE, 0)} or worse)."] if any(cell.collapsed for cell in cells) else []
     said += ["*: unequal tuning budget."] if any(cell.unequal for cell in cells) else []

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.figures.plain import file_name, seen
-from reports.figures.sources import Sources, average_of, columns_of
+from reports.figures.sources import Sources, average_of, chance_of, columns_of
 from reports.frame import TransferTable
 from reports.table import SYNTHETIC, caption_lines
 from training.record import ENGLISH
@@ -76,9 +76,9 @@ def transfer_latex(sources: Sources) -> str:
 def _transfer(sources: Sources, table: TransferTable, columns: list[tuple[str, str]], place: int | None) -> Iterator[str]:
     caption = [f"{table.model}: transfer from an intermediate task (rows) to a target (columns)."]
     caption += [f"Part {place + 1}."] if place is not None else []
-    yield from _opened(
-        caption, table, [*caption_lines(table), f"Index: half of the 95 % interval. Bold: {sources.bold_means}."]
-    )
+    found = [one for pair, one in sources.comparisons.items() if pair.model == table.model]
+    said = f"Index: half of the 95 % interval{chance_of(found)}. Bold: {sources.bold_means}."
+    yield from _opened(caption, table, [*caption_lines(table), said])
     yield r"\begin{tabular}{l" + "r" * len(columns) + "}"
     yield r"\toprule"
     yield " & ".join(["", *(escaped(heading) for _, heading in columns)]) + r" \\"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reports.cells import BASELINE, Pair
 from reports.figures.by_language import PerLanguage
 from reports.frame import TransferTable
-from reports.statistics.compare import Comparison
+from reports.statistics.compare import Comparison, Covers
 from training.record import TrialRecord
 
 SURE = 0.05
@@ -41,6 +41,12 @@ class Sources:
     def bold_means(self) -> str:
         """What is said by a bold number."""
         return f"adjusted p below {SURE:g}" if self.adjusted else "the 95 % interval leaves 0 out"
+
+
+def chance_of(found: Iterable[Comparison]) -> str:
+    """What intervals are about where that is not both seeds and items, in brackets; nothing where all are about both."""
+    kinds = sorted({one.covers for one in found} - {Covers.BOTH})
+    return f" (about {' or '.join(kinds)})" if kinds else ""
 
 
 def columns_of(table: TransferTable) -> list[tuple[str, str]]:

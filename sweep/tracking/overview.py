@@ -45,6 +45,7 @@ def write_overview(place: Place, summary: Summary, trials: Sequence[Any]) -> Non
         for path in draw(summary, Path(folder)):
             place.client.log_artifact(place.parent, str(path))
     pictures = [f"get-artifact?path={quote(picture(one))}&run_uuid={place.parent}" for one in range(len(summary.tables))]
+    place.client.set_tag(place.parent, names.PLAIN_KIND_TAG, "sweep")
     place.client.set_tag(place.parent, NOTE, note_of(summary, opening(place, summary, views), pictures))
     place.client.set_tag(place.parent, names.SUMMARY_TAG, summary.digest)
 

@@ -22,7 +22,7 @@ from training.record import TrialRecord
 if TYPE_CHECKING:  # scipy takes a second to load
     from reports.statistics.compare import Comparison
 
-VERSION = "3"
+VERSION = "4"
 """Of what is written; a change writes the summaries of older folders anew."""
 OF_SEEDS = " ± is the standard deviation over seeds."
 """What the caption of the terminal's table says of its own signs."""
@@ -116,12 +116,22 @@ def _answer(table: TransferTable, comparisons: Mapping[Pair, Comparison]) -> Ite
     sure.sort(key=lambda item: -abs(item[1].delta))
     up = [item for item in sure if item[1].delta > 0]
     down = [item for item in sure if item[1].delta < 0]
-    said = [f"{of}: {len(sure)} of {len(known)} differences from no intermediate task have a 95 % interval that leaves 0 out."]
+    said = [
+        f"{of}: {len(sure)} of {len(known)} differences from no intermediate task have a 95 % interval"
+        f"{_chance(known)} that leaves 0 out; not adjusted for their number."
+    ]
     for word, found in (("Higher", up), ("Lower", down)):
         if found:
             rest = f", and {len(found) - NAMED} more" if len(found) > NAMED else ""
             said.append(f"**{word}**: " + ", ".join(_named(pair, one) for pair, one in found[:NAMED]) + rest + ".")
     yield " ".join(said)
+
+
+def _chance(known: Mapping[Pair, Comparison]) -> str:
+    """What intervals are about where that is less than seeds and items."""
+    from reports.figures.sources import chance_of
+
+    return chance_of(known.values())
 
 
 def _named(pair: Pair, one: Comparison) -> str:
