@@ -23,8 +23,7 @@ from sweep.words import print_lines
 from training.errors import UserError
 from training.record import Status, TrialRecord
 
-if TYPE_CHECKING:  # torch and scipy take seconds to load
-    from reports.statistics.compare import Comparison
+if TYPE_CHECKING:  # torch takes seconds to load
     from sweep.planning.plan import Plan
 
 MOST_FAILED = 10
@@ -79,14 +78,6 @@ def tables_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> lis
     `tell` is given a line for each record that is damaged, and so left out.
     """
     return transfer_tables(*_seen(run, tell))
-
-
-def intervals_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> dict[Pair, Comparison]:
-    """The deltas of a run folder's tables with their intervals; otherwise as `tables_of`. Evidence that is damaged is told."""
-    from reports.statistics.transfer import interval_of_each
-
-    records, expected = _seen(run, tell)
-    return interval_of_each(transfer_tables(records, expected), records, run, tell)
 
 
 def _seen(run: Path, tell: Callable[[str], None]) -> tuple[list[TrialRecord], Expectation]:
