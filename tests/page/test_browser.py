@@ -103,7 +103,7 @@ def test_first_stop_of_the_keyboard_skips_to_the_report(browser: Browser, small:
     with opened(browser, small) as (page, _):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.getAttribute('href')") == "#main"
-        assert page.locator(".skip").bounding_box()["x"] >= 0  # type: ignore[index]
+        assert page.locator(".skip").bounding_box()["x"] >= 0
 
 
 def test_cell_opens_what_lies_behind_it_without_script(browser: Browser, small: Path) -> None:

@@ -71,7 +71,7 @@ def test_targets_weigh_the_same_whatever_their_number_of_languages() -> None:
     ],
 )
 def test_too_little_to_fit_gives_a_reason(keep: object, why: str) -> None:
-    found = effect_of([row for row in usual() if keep(row)])  # type: ignore[operator]
+    found = effect_of([row for row in usual() if keep(row)])
     assert found.effect is None and found.low is None and why in found.why
 
 

@@ -96,7 +96,7 @@ def launched_without_ray(text: str, run: Path, data: Path) -> None:
     write_mark(run, mark_of(plan, open_run(run, grid.name)))
     write_snapshot(plan)
     for study in plan.studies:
-        setting = {name: axis.values[0] for name, axis in study.axes.items()}  # type: ignore[union-attr]
+        setting = {name: axis.values[0] for name, axis in study.axes.items()}
         name = trial_name(study, 0, 1, plan.chain(study, setting, 1))
         config = {"trial": name, "study": study.label, "number": 0, "seed": 1, "setting": setting, "asked": time.time()}
         report = run_leg(plan, config)
@@ -105,7 +105,7 @@ def launched_without_ray(text: str, run: Path, data: Path) -> None:
 
 def submitted(world: World, out: Path, **wishes: object) -> Submitted:
     """`sweep submit` in this process, what it tells being a failure."""
-    asked = Wishes(**{"run": world.run, "out": out, "data": world.data, **wishes})  # type: ignore[arg-type]
+    asked = Wishes(**{"run": world.run, "out": out, "data": world.data, **wishes})
     with View() as view:
         return submit(asked, lambda line: pytest.fail(line), view)
 

@@ -19,7 +19,7 @@ def _trials(count: int, **more: object) -> list[TrialRecord]:
     made = []
     for number in range(count):
         rate, epochs = 10 ** dice.uniform(-6, -4), float(dice.randint(1, 5))
-        found = record("mnli", {"xnli": 60.0}, number=number, selected=90 - 1e6 * abs(rate - 2e-5), **more)  # type: ignore[arg-type]
+        found = record("mnli", {"xnli": 60.0}, number=number, selected=90 - 1e6 * abs(rate - 2e-5), **more)
         made.append(replace(found, hyperparameters={"target.lr": rate, "target.epochs": epochs, "batch": 32}))
     return made
 

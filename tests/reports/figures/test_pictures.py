@@ -53,7 +53,7 @@ def test_every_kind_of_picture_is_there_at_its_width_with_its_text(files: dict[s
     assert names == kinds | {"languages-xlmr-xnli", "languages-xlmr-tatoeba"}
     assert all(f"{name}.pdf" in files for name in names)
     for name in names:
-        width = float(re.search(rb'width="([\d.]+)pt"', files[f"{name}.svg"])[1]) / 72  # type: ignore[index]
+        width = float(re.search(rb'width="([\d.]+)pt"', files[f"{name}.svg"])[1]) / 72
         assert width == pytest.approx(COLUMN) or width == pytest.approx(PAGE), name
         assert "SYNTHETIC data (mini world)" in texts(files[f"{name}.svg"]), name
 

@@ -89,7 +89,7 @@ def test_more_targets_than_a_page_is_wide_go_into_further_tables() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 @pytest.mark.parametrize("records", [small(), hostile()], ids=["small", "hostile"])
 def test_tables_are_read_by_pdflatex(tmp_path: Path, records: list[object]) -> None:
-    found = sources(records)  # type: ignore[arg-type]
+    found = sources(records)
     (tmp_path / "transfer.tex").write_text(transfer_latex(found), "utf-8")
     (tmp_path / "languages.tex").write_text(languages_latex(found), "utf-8")
     (tmp_path / "page.tex").write_text(DOCUMENT, "utf-8")

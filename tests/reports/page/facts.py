@@ -34,7 +34,7 @@ def facts_of(records: Sequence[TrialRecord], expected: Expectation | None = None
     """The facts that records give."""
     tables = transfer_tables(records, expected)
     facts = Facts(grid="all", tables=tables, records=records)
-    return replace(concluded(facts, Arms(records, NO_FOLDER, lambda line: None)), **more)  # type: ignore[arg-type]
+    return replace(concluded(facts, Arms(records, NO_FOLDER, lambda line: None)), **more)
 
 
 def small_records() -> list[TrialRecord]:

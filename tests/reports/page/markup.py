@@ -40,7 +40,7 @@ class _Reader(HTMLParser):
                 self.seen.addresses.append(value or "")
             if name.startswith("on") or name == "style":
                 self.seen.handlers.append(f"{tag} {name}={value}")
-        if tag not in VOID and not self.get_starttag_text().endswith("/>"):  # type: ignore[union-attr]
+        if tag not in VOID and not self.get_starttag_text().endswith("/>"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -95,7 +95,7 @@ def test_section_of_another_kind_stands_where_the_list_has_it(page: str) -> None
 
 
 def _provenance(facts: Facts) -> dict[str, object]:
-    return dict(sections()[-1](facts).values)  # type: ignore[union-attr]
+    return dict(sections()[-1](facts).values)
 
 
 def test_page_of_no_record_says_so() -> None:

@@ -33,12 +33,12 @@ def value(section: Section | None, name: str) -> object:
 
 
 def sentences(facts: Facts) -> str:
-    (answer,) = value(answer_section(facts), "answers")  # type: ignore[misc]
+    (answer,) = value(answer_section(facts), "answers")
     return " ".join(answer.sentences)
 
 
 def tiles(facts: Facts) -> dict[tuple[str, str], Tile]:
-    (found,) = value(heatmap_section(facts), "maps")  # type: ignore[misc]
+    (found,) = value(heatmap_section(facts), "maps")
     return {(name, target): tile for name, row, _ in found.rows for target, tile in zip(found.targets, row, strict=True)}
 
 
@@ -94,7 +94,7 @@ def test_gain_that_adjusted_p_values_do_not_leave_is_marked_and_counted() -> Non
     facts = replace(small_facts(), adjusted={pairs["xnli"]: 0.06, pairs["panx"]: 0.04}, adjustment="Holm")
     found = tiles(facts)
     assert found["mnli", "xnli"].flags == ("not once adjusted",) and found["qqp", "panx"].flags == ("collapse",)
-    (answer,) = value(answer_section(facts), "answers")  # type: ignore[misc]
+    (answer,) = value(answer_section(facts), "answers")
     assert answer.sentences[0].startswith("No gain is sure: the largest is mnli on xnli")
     assert "1 of 2 gains and losses stand when p-values are adjusted for 4 comparisons (Holm)" in answer.cautions[0]
     assert ("p, adjusted for all pairs of the model", "0.06 (Holm)") in _detail(facts, "mnli", "xnli").facts
@@ -102,7 +102,7 @@ def test_gain_that_adjusted_p_values_do_not_leave_is_marked_and_counted() -> Non
 
 def test_interval_of_an_average_is_shown_where_it_is_known() -> None:
     facts = replace(small_facts(), average_spans={("xlmr", "mnli", False): (-1.0, 6.5)})
-    (found,) = value(heatmap_section(facts), "maps")  # type: ignore[misc]
+    (found,) = value(heatmap_section(facts), "maps")
     averages = {name: tile[1] for name, _, tile in found.rows}
     assert (averages["mnli"].interval, averages["mnli"].says) == ("−1.0 to +6.5", "")
     assert (averages["qqp"].interval, averages["qqp"].says) == ("", "± 0.7")
@@ -123,7 +123,7 @@ def test_incomplete_cell_says_how_far_it_is() -> None:
 
 
 def test_average_that_lacks_a_cell_is_not_given() -> None:
-    (found,) = value(heatmap_section(small_facts()), "maps")  # type: ignore[misc]
+    (found,) = value(heatmap_section(small_facts()), "maps")
     averages = {name: tile[0].value for name, _, tile in found.rows}
     assert averages["mnli"] == "…" and found.averages == ("average", "without retrieval")
 
@@ -131,7 +131,7 @@ def test_average_that_lacks_a_cell_is_not_given() -> None:
 def test_average_that_an_unequal_budget_enters_is_marked() -> None:
     expected = Expectation(seeds=(1,), settings={Pair("xlmr", task, "xnli"): 2 for task in ("none", "mnli")})
     records = [record("none", {"xnli": 60.0}, number=number) for number in (0, 1)] + [record("mnli", {"xnli": 61.0})]
-    (found,) = value(heatmap_section(facts_of(records, expected)), "maps")  # type: ignore[misc]
+    (found,) = value(heatmap_section(facts_of(records, expected)), "maps")
     assert [(name, tile.flags) for name, _, (tile,) in found.rows] == [("none", ()), ("mnli", ("unequal budgets",))]
 
 
@@ -162,7 +162,7 @@ def test_many_failures_with_long_reasons_make_no_large_page() -> None:
 
 def test_languages_are_grouped_and_english_stays_out_of_groups() -> None:
     blocks = value(language_section(small_facts()), "blocks")
-    block = next(block for block in blocks if block.target == "xnli")  # type: ignore[attr-defined]
+    block = next(block for block in blocks if block.target == "xnli")
     groups = {(group.kind, group.name): group.codes for group in block.groups}
     assert groups["script", "Latn"] == ("de", "sw") and groups["family", "Afro-Asiatic"] == ("ar",)
     assert [kind for kind, _ in block.group_plots] == ["family", "script", "resources"]
@@ -187,7 +187,7 @@ def test_scripts_of_made_up_languages_are_those_of_the_world() -> None:
 
 
 def test_hours_saved_are_those_of_phases_that_were_needed_again() -> None:
-    rows = {row.role: row for row in value(phase_section(small_facts()), "rows")}  # type: ignore[attr-defined]
+    rows = {row.role: row for row in value(phase_section(small_facts()), "rows")}
     intermediate = rows["intermediate"]
     assert (intermediate.needed, intermediate.different) == (19, 9)
     assert intermediate.saved == pytest.approx(10 * 12.5 / 3600)
@@ -195,7 +195,7 @@ def test_hours_saved_are_those_of_phases_that_were_needed_again() -> None:
 
 
 def test_cost_counts_a_phase_of_a_pair_once_and_leaves_pretraining_out() -> None:
-    (costs,) = value(cost_section(small_facts()), "costs")  # type: ignore[misc]
+    (costs,) = value(cost_section(small_facts()), "costs")
     row = next(row for row in costs.rows if (row.intermediate, row.target) == ("mnli", "xnli"))
     assert row.trials == 4
     assert row.alone == pytest.approx(8 * 12.5 / 3600)
@@ -206,11 +206,11 @@ def test_hours_count_the_share_of_a_gpu_that_a_study_has() -> None:
     facts = small_facts()
     half = replace(facts, shares={one.study: 0.5 for one in facts.records})
     whole = value(phase_section(facts), "rows")
-    assert [row.hours_needed / 2 for row in whole] == [row.hours_needed for row in value(phase_section(half), "rows")]  # type: ignore[attr-defined]
+    assert [row.hours_needed / 2 for row in whole] == [row.hours_needed for row in value(phase_section(half), "rows")]
 
 
 def test_published_numbers_stand_beside_targets_of_the_study_alone() -> None:
-    ((_, rows),) = value(published_section(small_facts()), "models")  # type: ignore[misc]
+    ((_, rows),) = value(published_section(small_facts()), "models")
     assert {row.known.target for row in rows} == {"xnli", "panx", "tatoeba"}
     assert {row.known.trust for row in rows} == {"published", "recalled"} and all(row.known.source for row in rows)
     best = next(row for row in rows if (row.known.target, row.known.intermediate) == ("xnli", "best"))
@@ -228,9 +228,9 @@ def test_importance_is_shown_where_there_is_one_and_its_absence_explained() -> N
     assert (found.says, found.importances) == ("", (("intermediate.lr", "75 %"), ("target.lr", "25 %")))
 
 
-def _detail(facts: Facts, name: str, target: str):  # type: ignore[no-untyped-def]
+def _detail(facts: Facts, name: str, target: str):
     found = value(detail_section(facts), "details")
-    return next(one for one in found if (one.intermediate, one.target) == (name, target))  # type: ignore[attr-defined]
+    return next(one for one in found if (one.intermediate, one.target) == (name, target))
 
 
 def test_settings_of_a_cell_have_the_chosen_one_first() -> None:
