@@ -46,7 +46,7 @@ def _judged(verdict: Verdict) -> Judged:
         ruling=verdict.ruling,
         questions=questions,
         missing=(*missing, *lack.other),
-        notes=verdict.notes,
+        notes=tuple(note.removesuffix(".") for note in verdict.notes),
     )
 
 
