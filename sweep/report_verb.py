@@ -51,6 +51,7 @@ def facts_of(folder: Path, *, all_effects: bool = False) -> Facts:
     """What the page of a run folder says; raises UserError where it is none. What can't be read is told and shown."""
     from reports.page.conclusions import QUICK, concluded
     from reports.page.facts import Facts
+    from reports.ranking.keeping import kept_signals
     from sweep.certainty import seen_in
     from sweep.claims_verb import sources_of
     from sweep.importance import importances
@@ -75,6 +76,7 @@ def facts_of(folder: Path, *, all_effects: bool = False) -> Facts:
         unit=mark.unit,
         shares={study: mark.share_of(study) for study in {record.study for record in records}},
         importances=importances(records),
+        signals=kept_signals(folder),
     )
     return replace(concluded(facts, seen.arms, sources_of(folder), None if all_effects else QUICK), damaged=tuple(damaged))
 

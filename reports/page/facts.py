@@ -15,6 +15,7 @@ from training.record import TrialRecord
 
 if TYPE_CHECKING:  # scipy takes a second to load
     from reports.claims.verdicts import Verdict as ClaimVerdict
+    from reports.ranking.judging import Signals
     from reports.statistics.averages import AverageDelta
     from reports.statistics.compare import Comparison
     from reports.statistics.curse import Curse
@@ -46,7 +47,7 @@ class Facts:
     intervals of average differences by model, intermediate task, and whether retrieval is among the targets. Both may be empty.
 
     `discovery` holds p-values adjusted for the rate of false discoveries; `averages`, `effects`, `curses` and `claims` are what
-    `reports.statistics` and `reports.claims` make of the same records. They may be empty, too.
+    `reports.statistics` and `reports.claims` make of the same records. They may be empty, too. `signals` are those of rankings.
     """
 
     grid: str
@@ -67,6 +68,7 @@ class Facts:
     effects: Sequence[Effect] = ()
     curses: Sequence[Curse] = ()
     claims: Sequence[ClaimVerdict] = ()
+    signals: Sequence[Signals] = ()
 
     @cached_property
     def of_pair(self) -> Mapping[Pair, Sequence[TrialRecord]]:

@@ -38,6 +38,7 @@ def sections() -> tuple[Maker, ...]:
     from reports.page.phases import phase_section
     from reports.page.provenance import provenance_section
     from reports.page.published import published_section
+    from reports.page.rankers import rankers_section
 
     return (
         answer_section,
@@ -45,6 +46,7 @@ def sections() -> tuple[Maker, ...]:
         certainty_section,
         language_section,
         cost_section,
+        rankers_section,
         phase_section,
         claims_section,
         published_section,

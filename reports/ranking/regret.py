@@ -11,6 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
+from reports.statistics.curse import rank_correlation as spearman
+
 
 def regret(ranked: Sequence[str], scores: Mapping[str, float], k: int) -> float:
     """Regret of trying the first `k` of a ranking of names; names without a score are passed over.
@@ -35,12 +37,6 @@ def chance_regret(scores: Mapping[str, float], k: int) -> float:
 
 def rank_correlation(criteria: Mapping[str, float], scores: Mapping[str, float]) -> float | None:
     """Spearman's correlation of criteria and scores; None below three tasks, or where either is constant."""
-    from scipy.stats import rankdata
-
     shared = sorted(criteria.keys() & scores.keys())
-    if len(shared) < 3:
-        return None
-    first, second = (rankdata([values[name] for name in shared]) for values in (criteria, scores))
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return None
-    return float(np.corrcoef(first, second)[0, 1])
+    first, second = (np.array([values[name] for name in shared]) for values in (criteria, scores))
+    return spearman(first, second)

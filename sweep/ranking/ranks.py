@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from reports.frame import transfer_tables
+from reports.ranking.judging import Ranking, ranking
+from reports.ranking.keeping import keep_signals
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, expectation_of
 from sweep.ranking.phases import weights_of
 from sweep.ranking.signals import Looker
-from sweep.ranking.standing import Ranking, ranking
 from sweep.runfolder import MARK, read_mark
 from training.errors import UserError
 
@@ -35,4 +36,6 @@ def rankings(
             signals = looker.signals(target, weights, tell or (lambda line: None))
             signals.missing |= {f"signals of {name}": why for name, why in missing.items()}
             found.append(ranking(signals, table))
+    if begun:
+        keep_signals(plan.run, [one.signals for one in found])
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.cells import BASELINE
+from reports.ranking.judging import Signals
 from reports.ranking.measures import h_score, logme, probe
 from search_spaces.schema import Intermediate
 from sweep.planning.plan import Plan
@@ -27,31 +27,8 @@ MEASURES: Mapping[str, Callable[[View], float]] = {
     "h_score": lambda seen: h_score(seen.features, seen.labels),
     "probe": lambda seen: probe(seen.features, seen.labels, seen.groups),
 }
-MEANS = {
-    "logme": "evidence of a Bayesian linear model on the target's labels, states of the intermediate phase (arXiv 2102.11005)",
-    "h_score": "spread of those states between labels, with a shrunk covariance (arXiv 2110.06893)",
-    "probe": "accuracy of a logistic regression on them over five folds",
-    SIMILARITY: "cosine of the mean states of both tasks' texts, phase 0 (arXiv 2005.00770)",
-    SIZE: "examples of the intermediate task: the ranking to beat",
-}
 SAMPLES = 4000
 """The most labelled states (words, tokens) that are looked at."""
-
-
-@dataclass
-class Signals:
-    """Of one target and one model: `values[measure][intermediate]`, why others have none, and what it took."""
-
-    model: str
-    target: str
-    values: dict[str, dict[str, float]] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    examples: int = 0
-
-    def add(self, measure: str, intermediate: str, value: float) -> None:
-        """Keep one value."""
-        self.values.setdefault(measure, {})[intermediate] = value
 
 
 class Looker:
@@ -73,7 +50,7 @@ class Looker:
 
     def signals(self, target: str, weights: Mapping[str, Weights], tell: Callable[[str], None]) -> Signals:
         """All signals of a target; `tell` hears what is looked at."""
-        found, began = Signals(self.model, target, examples=self.examples), time.monotonic()
+        found, began = Signals(model=self.model, target=target, examples=self.examples), time.monotonic()
         row = self.plan.sources[target].row
         labelled = row.trained and self.plan.sources[row.training_row].row.kind in KINDS
         if not labelled:

@@ -13,7 +13,7 @@ from sweep.options import LaunchOptions, data_folder, model_folders, store_folde
 from sweep.words import listing, print_rich, warn
 
 if TYPE_CHECKING:
-    from sweep.ranking.standing import Ranking
+    from reports.ranking.judging import Ranking
 
 
 @click.command()
@@ -41,7 +41,7 @@ def rank(
         return
     for one in found:
         _show(one)
-    from sweep.ranking.signals import MEANS
+    from reports.ranking.judging import MEANS
 
     click.echo()
     for measure in dict.fromkeys(measure for one in found for measure in one.signals.values):

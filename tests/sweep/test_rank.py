@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from reports.frame import transfer_tables
+from reports.ranking.judging import Signals, ranking
+from reports.ranking.keeping import kept_signals
 from sweep.cli import main
-from sweep.ranking.signals import Signals
-from sweep.ranking.standing import ranking
 from tests.reports.builders import record
 from tests.sweep.conftest import Reference
 
@@ -40,8 +40,11 @@ def test_finished_phases_are_looked_at_and_the_same_again(
         assert tags["values"][measure]["none"] != tags["values"][measure]["mini_nli"]
     assert tags["values"]["similarity"].keys() == {"mini_nli"} and 0 < tags["values"]["similarity"]["mini_nli"] <= 1
     assert tags["values"]["size"] == {"mini_nli": 96.0} and tags["seconds"] > 0
+    kept = {one.target: one for one in kept_signals(reference.run)}
+    assert kept["mini_udpos"].values == tags["values"] and kept["mini_tatoeba"].values.keys() == {"size"}
     again = of(json.loads(ranked(cache, reference.run, monkeypatch, "--json", "--target", "mini_udpos")[1]), "mini_udpos")
     assert again["values"] == tags["values"]
+    assert {one.target for one in kept_signals(reference.run)} == {"mini_udpos", "mini_tatoeba"}
 
 
 def test_target_without_labels_and_tasks_without_a_phase_are_named(
@@ -71,7 +74,7 @@ def test_target_that_the_grid_has_not_is_refused(cache: Path, tmp_path: Path, mo
 def test_measure_is_judged_by_the_finished_pairs_alone() -> None:
     scores = {"none": 70.0, "mnli": 80.0, "qqp": 40.0, "squad_v2": 60.0}
     table = transfer_tables([record(name, {"xnli": score}) for name, score in scores.items()])[0]
-    signals = Signals("xlmr", "xnli")
+    signals = Signals(model="xlmr", target="xnli")
     for name, value in {"none": 9.0, "qqp": 3.0, "squad_v2": 2.0, "mnli": 1.0, "ccg": 8.0}.items():
         signals.add("logme", name, value)
     found = ranking(signals, table)
@@ -83,7 +86,7 @@ def test_measure_is_judged_by_the_finished_pairs_alone() -> None:
 
 
 def test_nothing_is_judged_without_two_finished_pairs() -> None:
-    signals = Signals("xlmr", "xnli")
+    signals = Signals(model="xlmr", target="xnli")
     signals.add("size", "mnli", 3.0)
     table = transfer_tables([record("mnli", {"xnli": 80.0})])[0]
     assert not ranking(signals, table).judged and not ranking(signals, None).judged

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from reports.page.certainty import certainty_section
 from reports.page.claims import claims_section
+from reports.page.rankers import rankers_section
+from reports.ranking.judging import Signals
+from tests.reports.builders import record
 from tests.reports.full_study import AS_PUBLISHED, row, whole_study
 from tests.reports.page.facts import facts_of
 
@@ -52,3 +55,17 @@ def test_claims_that_nothing_was_run_for_say_what_is_missing() -> None:
 def test_page_of_nothing_has_neither_section() -> None:
     facts = facts_of([])
     assert certainty_section(facts) is None and claims_section(facts) is None
+
+
+def test_rankings_stand_beside_what_was_run_and_what_chance_gives() -> None:
+    signals = Signals(model="xlmr", target="xnli", seconds=2.0)
+    for name, value in {"mnli": 1.0, "qqp": 3.0, "ccg": 2.0}.items():
+        signals.add("logme", name, value)
+    scores = {"none": 70.0, "mnli": 80.0, "qqp": 40.0, "ccg": 60.0}
+    facts = facts_of([record(name, {"xnli": score}) for name, score in scores.items()], signals=[signals])
+    section = rankers_section(facts)
+    assert section is not None
+    ((_, (line,)),) = section.values["models"]
+    assert line.order == ("qqp", "ccg", "mnli")
+    assert line.cells == ("50.0", "25.0", "…", "…", "\N{MINUS SIGN}1.00", "3", "2")
+    assert rankers_section(facts_of([])) is None

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from reports.cells import BASELINE
 from reports.frame import TransferTable
 from reports.ranking.regret import chance_regret, rank_correlation, regret
-from sweep.ranking.signals import Signals
 
 AT = (1, 3)
 """How many tasks would be tried, for regret."""
+MEANS = {
+    "logme": "evidence of a Bayesian linear model on the target's labels, states of the intermediate phase (arXiv 2102.11005)",
+    "h_score": "spread of those states between labels, with a shrunk covariance (arXiv 2110.06893)",
+    "probe": "accuracy of a logistic regression on them over five folds",
+    "similarity": "cosine of the mean states of both tasks' texts, phase 0 (arXiv 2005.00770)",
+    "size": "examples of the intermediate task: the ranking to beat",
+}
+
+
+@dataclass(kw_only=True)
+class Signals:
+    """Of one target and one model: `values[measure][intermediate]`, why others have none, and what it took in seconds."""
+
+    model: str
+    target: str
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    examples: int = 0
+
+    def add(self, measure: str, intermediate: str, value: float) -> None:
+        """Keep one value."""
+        self.values.setdefault(measure, {})[intermediate] = value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +59,8 @@ class Ranking:
     def payload(self) -> dict[str, Any]:
         """All of it, for a program."""
         found = self.signals
-        return {
-            "model": found.model,
-            "target": found.target,
-            "values": found.values,
-            "orders": {measure: list(order) for measure, order in self.orders.items()},
-            "missing": found.missing,
-            "seconds": round(found.seconds, 3),
-            "examples": found.examples,
-            "judged": [vars(one) for one in self.judged],
-        }
+        orders = {measure: list(order) for measure, order in self.orders.items()}
+        return {**asdict(found), "orders": orders, "judged": [asdict(one) for one in self.judged]}
 
 
 def ranking(signals: Signals, table: TransferTable | None) -> Ranking:
