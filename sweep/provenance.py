@@ -27,6 +27,21 @@ def provenance(plan: Plan) -> dict[str, str]:
     return {"code": code_version(), "python": platform.python_version(), "platform": platform.machine(), **packages, **data}
 
 
+@functools.cache
+def device_model(device: str) -> str:
+    """What the hardware behind a torch device is called, with a GPU's memory; `cpu` where the system does not say."""
+    if device.partition(":")[0] != "cpu":
+        from training.fitting import device_name
+
+        return device_name(device)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return " ".join(value.split())
+    return platform.processor() or "cpu"
+
+
 def package_versions() -> dict[str, str]:
     """Versions of the packages that have a part in a result."""
     return {name: _version(name) for name in PACKAGES}

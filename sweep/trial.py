@@ -16,7 +16,7 @@ from typing import Any
 from sweep.masking import masked
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
-from sweep.provenance import provenance
+from sweep.provenance import device_model, provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError
@@ -260,7 +260,10 @@ def _record(
         reason=masked(reason),
         started=paused.started if paused else datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
         timing=timing,
-        provenance=provenance(plan) | _held(plan, task) | _damage(outcome, paused),
+        provenance=provenance(plan)
+        | {"device": device_model(job.runtime.device)}
+        | _held(plan, task)
+        | _damage(outcome, paused),
     )
 
 
