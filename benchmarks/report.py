@@ -23,7 +23,7 @@ import numpy as np
 
 from reports.languages_data import LANGUAGES
 from reports.page.build import render_page
-from sweep.report_verb import facts_of
+from sweep.reporting import facts_of
 from sweep.runfolder import PairMark, RunMark, write_mark
 from tests.reports.builders import phase, record
 from training.evidence import Evidence, write_evidence
@@ -141,7 +141,7 @@ def main() -> None:
         count = make_run(folder, given.settings)
         size = sum(path.stat().st_size for path in (folder / "records").iterdir()) / 1e6
         print(f"{count:,} trials, {len(INTERMEDIATES) * len(TARGETS)} cells, {len(CODES)} languages, {size:.0f} MB of records")
-        facts = timed("records, tables, intervals, importances", lambda: facts_of(folder))
+        facts = timed("records, tables, intervals, importances", lambda: facts_of(folder, print))
         text = timed("the page", lambda: render_page(facts))
         print(f"{len(text.encode()) / 1e6:.1f} MB; {len(facts.intervals)} intervals, {len(facts.importances)} importances")
 

@@ -75,6 +75,13 @@ def _of_folder(stack: contextlib.ExitStack, run: Path) -> Opened:
         found = stack.enter_context(served(run))
         opened.pages.append(("MLflow", found.address))
         opened.ways.append(found)
+    from sweep.reporting import write_fresh_page
+    from training.errors import UserError
+
+    try:
+        write_fresh_page(run, opened.remarks.append)
+    except UserError as fault:
+        opened.remarks.append(f"there is no report of it: {masked(str(fault)).splitlines()[0]}")
     opened.pages += [(page.stem, page.resolve().as_uri()) for page in sorted(run.glob("*.html"))]
     return opened
 
@@ -91,6 +98,7 @@ def _of_cluster(stack: contextlib.ExitStack, place: Place) -> Opened:
         else:
             opened.remarks.append(f"{name} does not answer at port {remote} of the head; {_instead(name, place)}")
     opened.remarks += [TOKEN] if any(name == "Ray" for name, _ in opened.pages) else []
+    opened.remarks.append(f"the report, of what has come here: sweep fetch --on {place.on}, then sweep ui --run FOLDER")
     return opened
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from sweep.away.pages import show_pages
+from sweep.away.place import Kind, Place
 from sweep.cli import main
 from sweep.runfolder import PairMark, RunMark, write_mark
 from tests.reports.page.facts import small_records
@@ -41,6 +44,31 @@ def test_report_writes_one_page_and_says_where(run: Path, tmp_path: Path) -> Non
     assert result.stdout.startswith(f"{tmp_path / 'page.html'}: 28 records")
     text = (tmp_path / "page.html").read_text("utf-8")
     assert "mnli helps xnli most" in text and "28 trials" in text
+
+
+def test_pages_of_a_run_folder_have_a_report_of_its_latest_record(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.org")
+    page = run / "report.html"
+    assert show_pages(Place(kind=Kind.HERE, on="local"), run, None, browser=False) == 0
+    assert f"report: {page.as_uri()}" in capsys.readouterr().out
+    before = page.stat().st_mtime_ns
+    assert show_pages(Place(kind=Kind.HERE, on="local"), run, None, browser=False) == 0
+    assert page.stat().st_mtime_ns == before
+    later = page.stat().st_mtime + 10
+    os.utime(run / "records", (later, later))
+    assert show_pages(Place(kind=Kind.HERE, on="local"), run, None, browser=False) == 0
+    assert page.stat().st_mtime_ns > before
+
+
+def test_folder_that_has_no_report_is_told_and_mlflow_is_opened_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.org")
+    assert show_pages(Place(kind=Kind.HERE, on="local"), tmp_path, None, browser=False) == 0
+    said = capsys.readouterr().out
+    assert "MLflow: https://mlflow.example.org" in said and "there is no report of it" in said
 
 
 def test_report_without_out_lies_in_the_run_folder_and_twice_is_the_same(run: Path) -> None:
