@@ -66,6 +66,7 @@ def test_rows_for_a_program_name_family_and_methods() -> None:
     assert (first["p_holm"], first["p_benjamini_hochberg"]) == (0.02, 0.02)
 
 
+@pytest.mark.slow
 def test_holm_claims_little_where_nothing_differs_and_plain_values_do() -> None:
     """30 tables of 27 deltas; `benchmarks/families.py` draws more and larger ones."""
     rng, study = np.random.default_rng(2), Study(seeds=5, intermediates=3, items=100)
