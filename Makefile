@@ -24,7 +24,7 @@ test: $(READY)
 
 # pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)
-	@$(BIN)/python -m pytest -q -m "slow and not cluster" || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q --durations=20 -m "slow and not cluster" || [ $$? -eq 5 ]
 
 test-cluster: $(READY)
 	@$(BIN)/python -m pytest -q -m cluster || [ $$? -eq 5 ]
