@@ -20,11 +20,11 @@ demo: $(READY)
 	@$(BIN)/sweep launch --grid demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -m "not slow and not cluster"
+	@$(BIN)/python -m pytest -q -m "not slow and not cluster" --durations=15
 
 # pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)
-	@$(BIN)/python -m pytest -q --durations=20 -m "slow and not cluster" || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q -m "slow and not cluster" --durations=20 || [ $$? -eq 5 ]
 
 test-cluster: $(READY)
 	@$(BIN)/python -m pytest -q -m cluster || [ $$? -eq 5 ]
