@@ -82,5 +82,5 @@ def _check(folder: Path, run: Path | None, benchmark: str | None, data: Path | N
     from sweep.amounts import several
     from sweep.submission.checked import check_folder
 
-    count = check_folder(folder, run, benchmark or "xtreme", data, partial=partial)
+    count = check_folder(folder, run, benchmark, data, partial=partial)
     click.echo(f"{several(count, 'file')}, all as the test sets want them")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-EXIT_USER_ERROR = 2
+EXIT_USER_ERROR, EXIT_INTERRUPTED = 2, 130
 
 
 class Verbs(click.Group):
@@ -52,6 +52,9 @@ class Verbs(click.Group):
         except UserError as error:
             warn(f"error: {error}")
             ctx.exit(EXIT_USER_ERROR)
+        except KeyboardInterrupt:
+            warn("\ninterrupted: what was finished is kept; to go on, give the same command again")
+            ctx.exit(EXIT_INTERRUPTED)
 
 
 def listing(*columns: str) -> Table:

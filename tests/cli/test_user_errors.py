@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from sweep.cli import main
 from sweep.options import LaunchOptions, data_folder, existing_run, model_folders, run_folder_of
+from sweep.words import Verbs
 from training.errors import UserError
 
 
@@ -93,3 +95,17 @@ def test_only_run_folder_is_read_without_naming_it(tmp_path: Path) -> None:
 
 def test_model_folders_are_read_by_name(tmp_path: Path) -> None:
     assert model_folders([f"xlmr={tmp_path}"]) == {"xlmr": str(tmp_path)}
+
+
+def test_interrupt_is_told_with_what_to_do_and_leaves_as_one() -> None:
+    @click.group(cls=Verbs)
+    def tool() -> None:
+        """A tool."""
+
+    @tool.command()
+    def work() -> None:
+        """Work for long."""
+        raise KeyboardInterrupt
+
+    result = CliRunner().invoke(tool, ["work"])
+    assert result.exit_code == 130 and "give the same command again" in result.stderr and "Aborted" not in result.output
