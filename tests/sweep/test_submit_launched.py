@@ -30,5 +30,8 @@ def test_submission_of_a_launched_sweep_agrees_with_its_records(
         "mini_udpos": 9,
         "mini_tatoeba": 8,
     }
-    checked = CliRunner().invoke(main, ["submit", "--check", str(out), "--benchmark", "mini", "--partial"])
-    assert checked.exit_code == 0, checked.output
+    checked = CliRunner().invoke(main, ["submit", "--check", str(out)])
+    assert checked.exit_code == 0 and "17 files" in checked.output
+    next((out / "mini_tatoeba").iterdir()).unlink()
+    checked = CliRunner().invoke(main, ["submit", "--check", str(out)])
+    assert checked.exit_code == 2 and "1 fault in the submission" in checked.output
