@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class ModelFacts:
     """A model of the grid: `parameters` counts all of them (0: not known), `family` is one of `training.models.family`.
 
-    `pretraining` is `multilingual` or `english`: what phase 0 saw, as the grid says. `group` is the grid's own label (empty: none).
+    `pretraining` is `multilingual` or `english`: what phase 0 saw, as the grid says. `group` is the grid's own label, or empty.
     """
 
     name: str
@@ -24,8 +24,9 @@ class ModelFacts:
 class IntermediateFacts:
     """An intermediate setting: its tasks in order (none: the baseline), their kinds, and the languages of its training data.
 
-    `examples` is how many different training examples the phase has (0: not known), `budget` how many the grid asked for (0: all
-    there are). `series` is what the grid calls the settings that differ in size alone, or belong to one random order of tasks.
+    `examples` is how many different training examples the phase has (0: not known), `budget` how many the grid asked for (0:
+    all there are). `series` is what the grid calls the settings that differ in size alone, or belong to one random order of
+    tasks.
     """
 
     name: str
