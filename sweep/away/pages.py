@@ -24,7 +24,8 @@ from sweep.away.serving import PORT, answers, served
 from sweep.away.tunnel import Way, dashboard_port, free_port, head_of, way
 from sweep.masking import masked
 from sweep.options import existing_run
-from sweep.tracking import default_uri
+from sweep.tracking import default_uri, open_tracker
+from training.errors import UserError
 
 LOOK = 0.5
 """Seconds between two looks at whether what was opened is still open."""
@@ -73,10 +74,9 @@ def _of_folder(stack: contextlib.ExitStack, run: Path) -> Opened:
         opened.pages.append(("MLflow", _without_login(uri)))
     else:
         found = stack.enter_context(served(run))
-        opened.pages.append(("MLflow", found.address))
+        opened.pages.append(("MLflow", _list_of_trials(run, found.address)))
         opened.ways.append(found)
     from sweep.reporting import write_fresh_page
-    from training.errors import UserError
 
     try:
         write_fresh_page(run, opened.remarks.append)
@@ -84,6 +84,13 @@ def _of_folder(stack: contextlib.ExitStack, run: Path) -> Opened:
         opened.remarks.append(f"there is no report of it: {masked(str(fault)).splitlines()[0]}")
     opened.pages += [(page.stem, page.resolve().as_uri()) for page in sorted(run.glob("*.html"))]
     return opened
+
+
+def _list_of_trials(run: Path, server: str) -> str:
+    """The page of the sweep's trials at a server: a new browser would begin on another. The server where there is none."""
+    with contextlib.suppress(UserError):
+        return open_tracker(run).page(server)
+    return server
 
 
 def _of_cluster(stack: contextlib.ExitStack, place: Place) -> Opened:

@@ -19,8 +19,8 @@ from sweep.amounts import several, size
 from sweep.gc.finding import Item, items_of, tokenised
 from sweep.gc.needs import Keep, needs_of
 from sweep.gc.users import User, forget_user, store_lock, users_of
+from sweep.options import cache_folder
 from sweep.runfolder import is_held, store_of
-from sweep.sources import cache_folder
 from training.claims import claim, is_claimed
 from training.errors import PhaseBusyError, UserError
 from training.leftovers import REMOVING

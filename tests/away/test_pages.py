@@ -25,7 +25,7 @@ from sweep.away.pages import has_browser, show_pages
 from sweep.away.place import Kind, Place
 from sweep.away.serving import answers
 from sweep.cli import main
-from sweep.tracking.place import connect
+from sweep.tracking import open_tracker
 from tests.sweep.launches import begin, end_session, eventually, processes
 from training.errors import UserError
 
@@ -176,25 +176,27 @@ def test_browser_is_opened_only_where_there_is_one(monkeypatch: pytest.MonkeyPat
 def test_ui_of_a_run_folder_serves_its_runs_and_leaves_nothing(tmp_path: Path) -> None:
     run, seen = tmp_path / "run", tmp_path / "seen"
     run.mkdir()
-    connect(f"sqlite:///{run}/mlflow.db").create_experiment("sweep mine")
+    (run / "sweep.json").write_text(json.dumps({"schema": 1, "sweep": "mine-7c41d2", "grid": "mine"}))
+    made = open_tracker(run).page()
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
     browser.chmod(0o755)
     looking = begin(tmp_path / "cache", tmp_path / "log", "ui", "--run", run, BROWSER=f"{browser} %s")
     try:
         eventually(lambda: "Ctrl-C closes it" in looking.said or looking.process.poll() is not None, "the page", 120)
-        (address,) = re.findall(r"^MLflow: (http://127\.0\.0\.1:\d+)$", looking.said, re.MULTILINE)
-        assert answers(address)
+        (shown,) = re.findall(r"^MLflow: (http://127\.0\.0\.1:.*)$", looking.said, re.MULTILINE)
+        address, _, page = shown.partition("/#/")
+        assert answers(address) and page == made.partition("/#/")[2] and page.startswith("experiments/")
         wish = urllib.request.Request(
             f"{address}/api/2.0/mlflow/experiments/search", b'{"max_results": 10}', {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(wish, timeout=30) as reply:
             assert "sweep mine" in {each["name"] for each in json.load(reply)["experiments"]}
         eventually(seen.is_file, "the browser", 10)
-        assert seen.read_text().strip() == address
+        assert any(line in (shown, (run / "report.html").as_uri()) for line in seen.read_text().split())
         looking.interrupt()
         assert looking.wait() == 0, looking.said
         eventually(lambda: not answers(address, seconds=1), "the end of the server", 10)
     finally:
         end_session(looking)
-    assert sorted(path.name for path in run.iterdir()) == ["mlflow.db"]
+    assert sorted(path.name for path in run.iterdir()) == ["mlflow.db", "report.html", "sweep.json"]

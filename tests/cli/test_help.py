@@ -53,7 +53,7 @@ def test_help_imports_nothing_heavy() -> None:
     "module",
     [
         *("sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table"),
-        *("sweep.selecting.choosing", "reports.page.build"),
+        *("sweep.selecting.choosing", "reports.page.build", "sweep.gc.removal"),
     ],
 )
 def test_what_looks_at_a_sweep_imports_nothing_heavy(module: str) -> None:

@@ -21,21 +21,20 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
-
-import tokenizers
-import transformers
+from typing import TYPE_CHECKING, Any
 
 from training.behind import ENCODED, Behind, forgive
 from training.claims import claim, set_aside
 from training.codec import canonical, digest, from_payload
 from training.data.columns import Columns
-from training.data.encode import Block
 from training.data.mapped import ColumnsWriter, read_columns
 from training.errors import Faults, StorageFullError, StoreError
 from training.fetching import bring_folder
 from training.storage import storage_errors
 from training.tasks.row import TaskRow
+
+if TYPE_CHECKING:  # with the tokenizers' library, which takes a second to load
+    from training.data.encode import Block
 
 ENCODING_VERSION = 1
 """Raised when a change of code (readers included) changes the features of the same data."""
@@ -90,6 +89,9 @@ def row_digest(row: TaskRow) -> str:
 
 def library_of(tokenizer: Any) -> str:
     """The code that runs a tokenizer: its class and the versions of its libraries."""
+    import tokenizers
+    import transformers
+
     return f"{type(tokenizer).__name__}, tokenizers {tokenizers.__version__}, transformers {transformers.__version__}"
 
 
