@@ -29,6 +29,8 @@ FOLDERS = {"records": ".json", "rungs": ".json", EVIDENCE: ".safetensors"}
 """Folders below a run folder, and the ending of the files that travel."""
 FILES = ("*.json", "*.db", "*.csv", "*.md", "*.txt")
 NOT = frozenset({"stop.json", "launch.json", MANIFEST})
+MOST = 4 << 30
+"""Bytes of the largest file that is taken: each is held in memory once."""
 BUSY = 30.0
 """Seconds that a database has to let itself be copied."""
 
@@ -136,13 +138,16 @@ def find_bundle(stream: IO[bytes]) -> IO[bytes]:
 def unpack(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file of a tar, the manifest first.
 
-    Raises StoreError on a name that a run folder has no use for, or that leads out of it.
+    Raises StoreError on a name that a run folder has no use for, or that leads out of it, and on more than `MOST` bytes.
     """
     with tarfile.open(fileobj=stream, mode="r:gz") as archive:
         for member in archive:
             taken = archive.extractfile(member) if member.isreg() else None
             if taken is None or not is_ours(member.name):
                 raise StoreError("the cluster sent what no run folder has", member.name[:200], "is it a cluster of yours?")
+            if member.size > MOST:
+                remedy = "bring it with the cluster's own rsync (`ray rsync-down`)"
+                raise StoreError(f"{member.name} is too large to be fetched", f"{member.size:,} bytes", remedy)
             yield member.name, taken.read()
 
 

@@ -9,10 +9,12 @@ import logging
 import os
 import re
 import shlex
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sweep.masking import masked
 from training.errors import UserError
@@ -20,6 +22,10 @@ from training.errors import UserError
 META_SCHEMA = 1
 SQLITE = "sqlite:///"
 DATABASE, ARTIFACTS, LOCK = "mlflow.db", "mlflow-artifacts", ".mlflow.lock"
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Where a database listens unless its address says otherwise."""
+REACHING = 10.0
+"""Seconds that its host has to answer."""
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -92,6 +98,20 @@ def database_file(uri: str) -> tuple[int, int] | None:
     return (seen.st_dev, seen.st_ino) if seen is not None else None
 
 
+def knock(uri: str) -> None:
+    """Raises OSError where nobody listens at the host of a database's address; MLflow itself would try for minutes.
+
+    An address without a host and a port of its own (a file, a socket, a cloud's) is left to MLflow.
+    """
+    place = urlsplit(uri)
+    port = place.port or PORTS.get(place.scheme.partition("+")[0], 0)
+    if place.hostname and port and not _is_server(uri):
+        try:
+            socket.create_connection((place.hostname, port), timeout=REACHING).close()
+        except OSError as error:
+            raise OSError(f"{place.hostname} port {port}: {error.strerror or error}") from error
+
+
 def ui_command(run_folder: Path, uri: str | None = None, port: int = 5000) -> str:
     """The shell command that opens the MLflow page of a run folder, on this machine only."""
     where = uri or default_uri(run_folder)
@@ -101,9 +121,13 @@ def ui_command(run_folder: Path, uri: str | None = None, port: int = 5000) -> st
 
 
 def connect(uri: str) -> Any:
-    """An MLflow client that keeps quiet; nothing is sent yet, except that a database is made where there is none."""
+    """An MLflow client that keeps quiet; nothing is sent yet, except that a database is made where there is none.
+
+    Raises OSError where nobody listens at a database's address.
+    """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    knock(uri)
     import mlflow
 
     for name in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool"):

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pytest
 
-from sweep.away import fetching
+from sweep.away import bundle, fetching
 from sweep.away.bundle import find_bundle, is_ours, listing, pack_to, unpack
 from sweep.away.cluster import Job
 from sweep.away.fetching import FETCHED, Fetched, fetch
@@ -168,3 +168,16 @@ def test_name_that_leads_out_of_a_run_folder_or_is_no_part_of_one_is_refused(nam
     stream.seek(0)
     with pytest.raises(StoreError, match="no run folder has"):
         list(unpack(stream))
+
+
+def test_file_that_would_not_fit_into_memory_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "MOST", 99)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        info = tarfile.TarInfo("records/a.json")
+        info.size = 100
+        archive.addfile(info, io.BytesIO(bytes(100)))
+    stream.seek(0)
+    with pytest.raises(StoreError, match=r"records/a\.json is too large to be fetched") as fault:
+        list(unpack(stream))
+    assert fault.value.value == "100 bytes"

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from sweep.masking import masked
-from sweep.tracking import default_uri, read_meta, ui_command
+from sweep.tracking import TrackingError, default_uri, open_tracker, read_meta, ui_command
 from training.errors import UserError
 
 
@@ -63,3 +65,14 @@ def test_sweep_is_named_after_its_grid(tmp_path: Path) -> None:
     for sweep, name in (("all-7c41d2", "all-7c41d2"), ("7c41d2", "all 7c41d2")):
         (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "sweep": sweep, "grid": "all"}))
         assert read_meta(tmp_path).name == name
+
+
+def test_database_whose_host_does_not_answer_is_told_at_once_without_its_password(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "sweep": "mine-7c41d2", "grid": "mine"}))
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]  # nobody listens there
+        began = time.monotonic()
+        with pytest.raises(TrackingError, match=f"127.0.0.1 port {port}: Connection refused") as fault:
+            open_tracker(tmp_path, f"postgresql+psycopg://sweep:hunter2@127.0.0.1:{port}/mlflow").page()
+    assert time.monotonic() - began < 60 and "hunter2" not in str(fault.value)
