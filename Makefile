@@ -19,8 +19,10 @@ help:
 demo: $(READY)
 	@$(BIN)/sweep launch --grid demo
 
+# Tests that start a Ray of their own come after the others, one at a time: several would take each other's time.
 test: $(READY)
-	@$(BIN)/python -m pytest -q -m "not slow and not cluster" --durations=15
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not slow and not cluster and not ray" --durations=15
+	@$(BIN)/python -m pytest -q -m "ray and not slow and not cluster" --durations=5
 
 # pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)

@@ -17,7 +17,7 @@ HEAVY = ("ray", "torch", "transformers", "mlflow", "optuna", "datasets", "pydant
 
 
 def _output(*words: str) -> str:
-    result = CliRunner().invoke(main, list(words))
+    result = CliRunner(env={"COLUMNS": None}).invoke(main, list(words))
     assert result.exit_code == 0, result.output
     return result.output
 

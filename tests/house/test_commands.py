@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TARGETS = {
     "demo": "sweep launch --grid demo",
-    "test": 'pytest -q -m "not slow and not cluster"',
+    "test": '-m "not slow and not cluster and not ray"',
     "test-slow": 'pytest -q -m "slow and not cluster"',
     "test-cluster": "pytest -q -m cluster",
     "lint": "ruff check",
