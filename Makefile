@@ -26,7 +26,8 @@ test: $(READY)
 
 # pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)
-	@$(BIN)/python -m pytest -q -m "slow and not cluster" --durations=20 || [ $$? -eq 5 ]
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "slow and not cluster and not ray" --durations=10 || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q -m "slow and ray and not cluster" --durations=15 || [ $$? -eq 5 ]
 
 test-cluster: $(READY)
 	@$(BIN)/python -m pytest -q -m cluster || [ $$? -eq 5 ]

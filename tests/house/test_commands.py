@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 TARGETS = {
     "demo": "sweep launch --grid demo",
     "test": '-m "not slow and not cluster and not ray"',
-    "test-slow": 'pytest -q -m "slow and not cluster"',
+    "test-slow": '-m "slow and not cluster and not ray"',
     "test-cluster": "pytest -q -m cluster",
     "lint": "ruff check",
     "audit": "cluster/audit.py",
