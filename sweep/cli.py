@@ -14,7 +14,7 @@ import click
 
 from sweep.away.verbs import fetch, logs, ui
 from sweep.claims_verb import claims
-from sweep.data_verbs import data as data_verbs
+from sweep.data.verbs import data as data_verbs
 from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.masking import masked, out_of_sight
 from sweep.options import (

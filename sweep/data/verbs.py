@@ -62,7 +62,7 @@ def data() -> None:
 @_json_option
 def list_tasks(data: Path | None, as_json: bool) -> None:
     """List the tasks' data: where it comes from, licence, languages, and what of it is in the data folder."""
-    from sweep.data_overview import overview, overview_table
+    from sweep.data.overview import overview, overview_table
 
     found = overview(data_folder(data))
     if as_json:
@@ -78,8 +78,8 @@ def list_tasks(data: Path | None, as_json: bool) -> None:
 @_json_option
 def show(task: str, data: Path | None, grid: str | None, as_json: bool) -> None:
     """Show one TASK's data: source, splits and languages with rows and labels, lengths, findings, an example."""
-    from sweep.data_overview import rows_of
-    from sweep.data_show import render_task, task_payload
+    from sweep.data.overview import rows_of
+    from sweep.data.show import render_task, task_payload
 
     (row,) = rows_of([task], grid)
     payload = task_payload(row, data_folder(data))
@@ -109,8 +109,8 @@ def prepare(
 
     Without a task or a grid: the native files of every task that has some in the folder; nothing is fetched.
     """
-    from sweep.data_overview import refuse_synthetic, rows_here, rows_of
-    from sweep.data_progress import PrepareView
+    from sweep.data.overview import refuse_synthetic, rows_here, rows_of
+    from sweep.data.progress import PrepareView
     from training.data.manifest import Origin
     from training.data.prepare import Wish, prepare
 
@@ -137,7 +137,7 @@ def prepare(
 @click.pass_context
 def verify(ctx: click.Context, tasks: tuple[str, ...], data: Path | None, grid: str | None, as_json: bool) -> None:
     """Compute again what the manifests of TASKs (all, without any) say, and name every difference; exits with 2 on one."""
-    from sweep.data_overview import verify_tasks
+    from sweep.data.overview import verify_tasks
 
     found = verify_tasks(tasks, grid, _needed_folder(data))
     different = [difference for item in found for difference in item.differences]

@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from sweep.data_overview import task_overview
+from sweep.data.overview import task_overview
 from training.codec import to_payload
 from training.data.checking import first_example
 from training.data.known_issues import reason_of
