@@ -45,4 +45,4 @@ def contrastive_loss(model: ChainModel, batch: MicroBatch) -> Tensor:
 
 
 def _vectors(model: ChainModel, packed: Pack) -> Tensor:
-    return pooled(model.encode(packed), packed, MEAN)
+    return pooled(model.encode(packed), packed, MEAN, model.family)

@@ -4,9 +4,9 @@
 |---|---|
 | classification | the class of each row |
 | multiple choice | the score of each ending |
-| tagging | the tag of each first sub-word |
+| tagging | the tag of each word's first sub-word (of a decoder: its last) |
 | span extraction | the start and end logits of each token, of which `training.answers` takes the best spans |
-| masked language modelling | (predicted, gold) of each masked token |
+| masked language modelling | (predicted, gold) of each masked token, or of a decoder of each token but the first |
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.answers import answers
-from training.data.batches import gold_places, mask_tokens
+from training.data.batches import asked_tokens, gold_places
 from training.data.columns import columns_of
 from training.data.examples import Tagged
 from training.data.features import Encoded, Feature
@@ -51,7 +51,7 @@ def reduced(
         return head(hidden.index_select(0, chosen)).argmax(-1), sizes
     if row.kind is Kind.SPAN:
         return packed.as_given(head(hidden).float()), packed.lengths
-    logits: Tensor = head(hidden.index_select(0, packed.firsts)).float()
+    logits: Tensor = head(model.of_rows(hidden, packed)).float()
     return (logits[:, 0] if row.kind is Kind.CHOICE else logits.argmax(-1)), None
 
 
@@ -60,7 +60,7 @@ def _masked(
 ) -> tuple[Tensor, Ints]:
     """(predicted, gold) ids at masked places; what is masked follows from an example's number in its split."""
     dice = (np.random.default_rng([feature.example, MASK_SEED]) for feature in batch)
-    changed, golds = mask_tokens(batch, vocabulary.mask, vocabulary.size, dice)
+    changed, golds = asked_tokens(batch, vocabulary, dice)
     packed = pack(changed, vocabulary, device)
     rows, places, labels = gold_places(golds)
     states = model.encode(packed).index_select(0, packed.at(rows, places))

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from training.contrast import contrastive_loss
-from training.data.batches import TokenGold, gold_places, mask_tokens, tag_gold
+from training.data.batches import TokenGold, asked_tokens, gold_places, tag_gold
 from training.data.features import Feature
 from training.data.packs import Pack, Vocabulary, moved, pack
 from training.identity import Mixing
@@ -86,7 +86,7 @@ def _by_token(
     """Micro-batches of a task whose gold is of single tokens."""
     golds: Sequence[TokenGold]
     if row.kind is Kind.MLM:
-        features, golds = mask_tokens(features, vocabulary.mask, vocabulary.size, repeat(generator), mask_rate)
+        features, golds = asked_tokens(features, vocabulary, repeat(generator), mask_rate)
     else:
         golds = [tag_gold(feature) for feature in features]
     count = max(sum(len(gold) for gold in golds), 1)
@@ -115,7 +115,7 @@ def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch) -> Tensor:
     elif row.kind is Kind.SPAN:
         return _span_loss(packed.by_row(head(hidden).float(), torch.finfo(torch.float32).min), batch)
     else:
-        logits = head(hidden.index_select(0, packed.firsts)).view(len(batch.labels), -1)
+        logits = head(model.of_rows(hidden, packed)).view(len(batch.labels), -1)
     return cross_entropy(logits.float(), batch.labels, reduction="sum") / batch.count
 
 

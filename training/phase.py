@@ -28,7 +28,9 @@ from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
 from training.models.compact import WordTable, active_tokens, word_embedding
 from training.models.encoding import takes_packs
+from training.models.family import Family
 from training.models.graphs import Graphs
+from training.models.tokenizer import mask_of
 from training.optimiser import allocate_moments, build_optimiser, decay_left
 from training.precision import BFLOAT16
 from training.resume import Checkpoints, Notice, Trunk
@@ -87,12 +89,12 @@ def _lengths(encoded: Encoded) -> list[int]:
 
 def vocabulary_of(model: ChainModel, tokenizer: Any) -> Vocabulary:
     """What batches need to know of a model and its tokenizer."""
-    mask = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id
     return Vocabulary(
         pad=int(tokenizer.pad_token_id),
-        mask=int(mask),
+        mask=mask_of(tokenizer, model.family),
         size=int(model.backbone.config.vocab_size),
         types=int(getattr(model.backbone.config, "type_vocab_size", 1)) > 1,
+        causal=model.family is Family.DECODER,
     )
 
 

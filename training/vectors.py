@@ -59,9 +59,8 @@ class TextVectors:
         """
         numbers = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         distinct = list(numbers)
-        vectors = np.zeros((len(distinct), int(self.model.backbone.config.hidden_size)), dtype=np.float32)
-        for start in range(0, len(distinct), BLOCK):
-            vectors[start : start + BLOCK] = self._block(distinct[start : start + BLOCK])
+        blocks = [self._block(distinct[start : start + BLOCK]) for start in range(0, len(distinct), BLOCK)]
+        vectors = np.concatenate(blocks) if blocks else np.zeros((0, self.model.embeddings.shape[1]), dtype=np.float32)
         if len(distinct) == len(texts):
             return vectors
         return vectors[np.fromiter((numbers[text] for text in texts), np.int64, len(texts))]
@@ -73,7 +72,8 @@ class TextVectors:
         def forward(places: Ints) -> tuple[Tensor, None]:
             packed = pack([features[place] for place in places.tolist()], self.vocabulary, device)
             with autocast(device, self.precision):
-                return pooled(self.model.encode(packed, self.layer), packed, self.pooling), None
+                states = self.model.encode(packed, self.layer)
+                return pooled(states, packed, self.pooling, self.model.family), None
 
         vectors: Floats = over_rows(lengths_of(features), batch_fit(self.runtime, "texts", self.notes), forward)[0]
         return vectors

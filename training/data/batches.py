@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.data.columns import FeatureRows
 from training.data.features import IGNORED, Encoded, Feature
+from training.data.packs import Vocabulary
 
 Ints = NDArray[np.int64]
 _NONE: Ints = np.zeros(0, dtype=np.int64)
@@ -41,7 +42,7 @@ class TokenGold:
 
 
 def tag_gold(feature: Feature) -> TokenGold:
-    """Gold tags of a row's first sub-words, without those that have none."""
+    """Gold tags of a row's words, each at one of its sub-words, without those that have none."""
     if feature.positions is None or feature.tags is None:
         return TokenGold(_NONE, _NONE)
     known = feature.tags != IGNORED
@@ -54,6 +55,20 @@ def gold_places(golds: Sequence[TokenGold]) -> tuple[Ints, Ints, Ints]:
     places = np.concatenate([gold.places for gold in golds]) if golds else _NONE
     labels = np.concatenate([gold.labels for gold in golds]) if golds else _NONE
     return rows, places, labels
+
+
+def asked_tokens(
+    features: Sequence[Feature], vocabulary: Vocabulary, generators: Iterable[np.random.Generator], rate: float = 0.15
+) -> tuple[list[Feature], list[TokenGold]]:
+    """Features with the tokens that are to be predicted of them: masked ones, or where tokens see no later ones each next one."""
+    if vocabulary.causal:
+        return list(features), [_next_tokens(feature) for feature in features]
+    return mask_tokens(features, vocabulary.mask, vocabulary.size, generators, rate)
+
+
+def _next_tokens(feature: Feature) -> TokenGold:
+    """At each place but the last, the token that comes next."""
+    return TokenGold(np.arange(len(feature) - 1), feature.ids[1:].astype(np.int64))
 
 
 def mask_tokens(

@@ -22,8 +22,8 @@ from training.data.columns import Columns, FeatureRows, concatenated, gather, la
 from training.data.examples import Choices, Example, Mention, Question, Sentences, Tagged, Text
 from training.data.features import Encoded, Feature
 from training.data.squad import WITHHELD
-from training.data.tokens import FIRST, LONGER, SECOND, Encoding, encode_batch, feature_of, token_columns
-from training.data.windows import covering, first_subwords, span_positions, split_overlaps
+from training.data.tokens import FIRST, LONGER, SECOND, Encoding, encode_batch, feature_of, is_causal, token_columns, wants_spaces
+from training.data.windows import covering, first_subwords, last_subwords, span_positions, split_overlaps
 from training.errors import DataError
 from training.tasks.row import Kind, TaskRow
 
@@ -183,17 +183,22 @@ class Encoder:
     def _tagged(self, examples: Sequence[Example]) -> list[Feature]:
         chosen = [item for item in examples if isinstance(item, Tagged)]
         words = self._visible([item.words for item in chosen])
+        if wants_spaces(self.tokenizer):
+            words = [[word if not place else f" {word}" for place, word in enumerate(each)] for each in words]
         encoded = encode_batch(self.tokenizer, words, LONGER, self.max_length, stride=self.stride, words=True)
-        features: list[Feature] = []
+        causal, features = is_causal(self.tokenizer), list[Feature]()
         for number, first in enumerate(encoded):
             tags = chosen[number].tags
-            windows = [_sentence_window(encoding, number, tags) for encoding in (first, *first.overflowing)]
-            features += split_overlaps(windows)
+            windows = [_sentence_window(encoding, number, tags, causal) for encoding in (first, *first.overflowing)]
+            features += split_overlaps(windows, causal=causal)
         return features
 
     def _visible(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """Words that a tokenizer turns into nothing (control characters, say) become its unknown token, so each has a place."""
-        unknown = self.tokenizer.unk_token
+        """Words that a tokenizer turns into nothing (control characters, say) become its unknown token, so each has a place.
+
+        A tokenizer without one (byte-level) gives its padding.
+        """
+        unknown = self.tokenizer.unk_token or self.tokenizer.pad_token
         distinct = sorted({word for words in sentences for word in words})
         seen = {
             word
@@ -222,8 +227,8 @@ def _windows(encodings: Sequence[Encoding], number: int, question: Question) -> 
         yield feature_of(encoding, number, offsets=offsets, label=label)
 
 
-def _sentence_window(encoding: Encoding, number: int, tags: Sequence[int] | None) -> Feature:
-    positions, words = first_subwords(encoding.word_ids)
+def _sentence_window(encoding: Encoding, number: int, tags: Sequence[int] | None, causal: bool) -> Feature:
+    positions, words = (last_subwords if causal else first_subwords)(encoding.word_ids)
     marks = None if tags is None else np.asarray([tags[word] for word in words], dtype=np.int32)
     return feature_of(encoding, number, positions=positions, words=words, tags=marks)
 

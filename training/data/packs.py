@@ -22,12 +22,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What packs need to know of the tokenizer and the encoder."""
+    """What packs need to know of the tokenizer and the encoder; `causal` is on where tokens see what is before them alone."""
 
     pad: int
     mask: int
     size: int
     types: bool
+    causal: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,11 @@ class Pack:
         """[tokens]: the row of each token, in the order that rows were given in."""
         order = np.argsort(self.starts, kind="stable")
         return moved(np.repeat(order, self.lengths[order]), self.ids.device)
+
+    @cached_property
+    def lasts(self) -> Tensor:
+        """[rows]: where each row's last token is."""
+        return moved(self.starts + self.lengths - 1, self.ids.device)
 
     def at(self, rows: Ints, places: Ints) -> Tensor:
         """[n]: where the tokens at `places` of `rows` are in the pack."""

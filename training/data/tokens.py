@@ -23,6 +23,28 @@ WHOLE = TruncationStrategy.DO_NOT_TRUNCATE
 LONGER = TruncationStrategy.LONGEST_FIRST
 FIRST = TruncationStrategy.ONLY_FIRST
 SECOND = TruncationStrategy.ONLY_SECOND
+CAUSAL = "sweep_causal"
+"""Set on the tokenizer of a model whose tokens see what is before them alone (`training.models.tokenizer`)."""
+
+
+def is_causal(tokenizer: Any) -> bool:
+    """Whether a word is to be looked at where it ends."""
+    return bool(getattr(tokenizer, CAUSAL, False))
+
+
+def wants_spaces(tokenizer: Any) -> bool:
+    """Whether the words of a sentence need the spaces before them, to have the tokens that they have in running text.
+
+    A byte-level tokenizer keeps a space as part of the word after it, and of words that come one by one it sees none.
+    """
+
+    def tokens(words: Any) -> list[str]:
+        (found,) = encode_batch(tokenizer, [words], words=not isinstance(words, str), special=False)
+        named: list[str] = found.tokens
+        return named
+
+    running = tokens("a a")
+    return tokens(["a", "a"]) != running and tokens(["a", " a"]) == running
 
 
 def encode_batch(

@@ -1,4 +1,4 @@
-"""Places inside windows: first sub-words of words, answers, and which of several windows a word is predicted in."""
+"""Places inside windows: first or last sub-words of words, answers, and which of several windows a word is predicted in."""
 
 from __future__ import annotations
 
@@ -28,18 +28,31 @@ def first_subwords(word_ids: Sequence[int | None]) -> tuple[Ints, Ints]:
     return np.asarray(places, dtype=np.int32), np.asarray(numbers, dtype=np.int32)
 
 
-def split_overlaps(windows: Sequence[Feature]) -> list[Feature]:
+def last_subwords(word_ids: Sequence[int | None]) -> tuple[Ints, Ints]:
+    """Positions of each word's last sub-word in a window, and the words' numbers, as `first_subwords` gives them.
+
+    At the right edge of a window that is not the last it may be the middle of a word: `split_overlaps` sees to that.
+    """
+    places, numbers = first_subwords(word_ids[::-1])
+    return (len(word_ids) - 1 - places)[::-1].astype(np.int32), numbers[::-1]
+
+
+def split_overlaps(windows: Sequence[Feature], *, causal: bool = False) -> list[Feature]:
     """Give each word that several windows of a sentence show to the one where it stands farthest from an edge.
 
     The first of equals has it, so the rest of a word at a left edge, one place from it, never wins over the word's beginning.
+    `causal` windows, whose tokens see what is before them, give it to the one that shows most before it and surely its end.
     """
     if len(windows) == 1:
         return list(windows)
     best: dict[int, tuple[int, int]] = {}
     for index, window in enumerate(windows):
         assert window.positions is not None and window.words is not None
+        cut = window.words[-1:].tolist() if causal and window is not windows[-1] else []
         for position, word in zip(window.positions.tolist(), window.words.tolist(), strict=True):
             room = min(position, len(window) - 1 - position)
+            if causal:
+                room = -1 if word in cut else position
             if word not in best or room > best[word][0]:
                 best[word] = (room, index)
     kept = []

@@ -66,7 +66,7 @@ def set_attention_dropout(backbone: nn.Module, rate: float) -> None:
     for module in backbone.modules():
         if not type(module).__name__.endswith("Attention"):
             continue
-        for name in ("dropout", "attention_dropout"):
+        for name in ("dropout", "attention_dropout", "attn_dropout"):
             own = getattr(module, name, None)
             if isinstance(own, nn.Dropout):
                 own.p = rate

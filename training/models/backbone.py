@@ -1,4 +1,4 @@
-"""Phase 0: finding, naming and loading a published multilingual encoder.
+"""Phase 0: finding, naming and loading a published model: an encoder, a decoder, or the encoder of an encoder-decoder.
 
 A model is a folder with `config.json`, a fast tokenizer and weights in safetensors, wherever it comes from: a local folder, a
 folder inside an installed Python package (`package:NAME/SUB/FOLDER`), or a hub repository at a pinned revision. A folder
@@ -25,6 +25,9 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from training.errors import ModelError
 from training.identity import ModelIdentity
+from training.models.family import Family, family_of, position_limit
+from training.models.halves import NAMES, check_words, encoder_class
+from training.models.tokenizer import fit_tokenizer, reading_of
 from training.tasks.row import TaskRow
 
 TOKENIZER_FILES = (
@@ -126,11 +129,13 @@ def identify(name: str, folder: Path, seed: int = 0, *, pretrained: bool = True)
         for key, value in config.items()
         if key not in ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
     }
-    text = json.dumps(kept, sort_keys=True)
+    reading = reading_of(folder, family_of(config))
+    text = json.dumps(kept, sort_keys=True) + reading
+    tokenizer = _digest_files(tokenizer_files)
     return ModelIdentity(
         name=name,
         config=hashlib.sha256(text.encode()).hexdigest()[:16],
-        tokenizer=_digest_files(tokenizer_files),
+        tokenizer=hashlib.sha256((tokenizer + reading).encode()).hexdigest()[:16] if reading else tokenizer,
         weights=weights,
         seed=0 if pretrained else seed,
     )
@@ -156,7 +161,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def load_tokenizer(folder: Path) -> Any:
     """The folder's tokenizer; raises ModelError when it can't be loaded or lacks what training needs.
 
-    That is character offsets (tagging, span extraction), a padding token and an unknown token. The last two are kept, as long
+    That is character offsets (tagging, span extraction), and `models.tokenizer` says what else. The last two are kept, as long
     as their files stay as they are: a vocabulary of 250,000 takes seconds to read, and each chain of a process asks for it.
     """
     names = ("config.json", *TOKENIZER_FILES)
@@ -170,13 +175,7 @@ def _kept_tokenizer(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> A
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise ModelError(f"the tokenizer can't be loaded ({error})", folder, "give a folder with tokenizer.json") from error
-    if not getattr(tokenizer, "is_fast", False):
-        remedy = "use a fast tokenizer (a tokenizer.json): words and answers are found in the text by offsets"
-        raise ModelError("the tokenizer gives no character offsets", type(tokenizer).__name__, remedy)
-    for name in ("pad_token", "unk_token"):
-        if getattr(tokenizer, name, None) is None:
-            raise ModelError(f"the tokenizer names no {name}", folder, f"name its {name} in tokenizer_config.json")
-    tokenizer.truncation_side = "right"
+    fit_tokenizer(tokenizer, folder, family_of(read_config(folder)))
     return tokenizer
 
 
@@ -187,9 +186,7 @@ def check_fit(folder: Path, tokenizer: Any, rows: Iterable[TaskRow]) -> None:
     if 0 < size < len(tokenizer):
         remedy = "give the model the tokenizer that belongs to it"
         raise ModelError("the tokenizer has tokens that the model does not know", f"{len(tokenizer)} against {size}", remedy)
-    longest = int(config.get("max_position_embeddings", 0))
-    if "roberta" in str(config["model_type"]):
-        longest -= int(config.get("pad_token_id", 1)) + 1  # its positions start after the padding's
+    longest = position_limit(config)
     for row in rows:
         if 0 < longest < row.encoding.max_length:
             seen = f"{row.encoding.max_length} tokens against {longest}"
@@ -197,7 +194,7 @@ def check_fit(folder: Path, tokenizer: Any, rows: Iterable[TaskRow]) -> None:
 
 
 def build_backbone(folder: Path, seed: int, *, drawn: bool = True) -> Any:
-    """The encoder of `folder`'s config with random weights drawn from `seed`.
+    """The model of `folder`'s config with random weights drawn from `seed`, in float32 whatever it was published in.
 
     With `drawn` off the weights are whatever was in memory, for a caller that overwrites each of them (to draw 560 million
     takes 7 s).
@@ -206,23 +203,29 @@ def build_backbone(folder: Path, seed: int, *, drawn: bool = True) -> Any:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model's config.json can't be used ({error})", folder, _KNOWN_REMEDY) from error
-    torch.manual_seed(seed)
     make: Any = AutoModel.from_config
+    if family_of(config.to_dict()) is Family.ENCODER_DECODER:
+        half, config = encoder_class(config)
+        make = half._from_config
+    torch.manual_seed(seed)
     with contextlib.nullcontext() if drawn else no_init_weights():
-        return _without_pooler(lambda **options: make(config, **options))
+        return _without_pooler(lambda **options: _ready(make(config, dtype=torch.float32, **options)))
 
 
 def load_backbone(folder: Path) -> LoadedBackbone:
-    """The encoder of `folder` with its published weights, in float32; raises ModelError when they don't fit its config."""
+    """The model of `folder` with its published weights, in float32; raises ModelError when they don't fit its config."""
+    family = family_of(read_config(folder))
+    make, given = _published(folder, family)
 
     def load(**options: Any) -> Any:
-        return AutoModel.from_pretrained(
+        return make.from_pretrained(
             str(folder),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
             dtype=torch.float32,
+            **given,
             **options,
         )
 
@@ -242,9 +245,11 @@ def load_backbone(folder: Path) -> LoadedBackbone:
         raise ModelError(
             "no tensor of the pretrained weights fits the model", folder, "check that config.json and weights belong together"
         )
+    if family is Family.ENCODER_DECODER:
+        check_words(model, missing, folder)
     _own(model)
     return LoadedBackbone(
-        model=model, carried=carried, unused=tuple(sorted(map(str, info["unexpected_keys"]))), missing=missing
+        model=_ready(model), carried=carried, unused=tuple(sorted(map(str, info["unexpected_keys"]))), missing=missing
     )
 
 
@@ -255,6 +260,24 @@ def _own(model: Any) -> None:
     """
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()
+
+
+def _published(folder: Path, family: Family) -> tuple[Any, dict[str, Any]]:
+    """The class that loads a model's weights, and what it has to be told."""
+    if family is not Family.ENCODER_DECODER:
+        return AutoModel, {}
+    try:
+        half, config = encoder_class(AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the model's config.json can't be used ({error})", folder, _KNOWN_REMEDY) from error
+    return half, {"config": config, "key_mapping": NAMES}
+
+
+def _ready(model: Any) -> Any:
+    """A model that keeps no keys and values for later tokens: nothing is generated."""
+    if getattr(model.config, "use_cache", False):
+        model.config.use_cache = False
+    return model
 
 
 def _without_pooler(load: Any) -> Any:

@@ -16,14 +16,16 @@ from training.data.packs import Pack
 from training.errors import ModelError, PhaseLostError
 from training.models.backbone import build_backbone, load_backbone
 from training.models.encoding import encode
+from training.models.family import family_of_model, width_of
 from training.models.graphs import Graphs
 from training.models.heads import build_head, head_name
+from training.models.pooling import row_states
 from training.record import CarryReport
 from training.tasks.row import Kind, TaskRow
 
 
 class ChainModel(nn.Module):
-    """An encoder and the heads of one phase. Tensor names are `backbone.*` and `heads.<head>.*`.
+    """An encoder (or a decoder) and the heads of one phase. Tensor names are `backbone.*` and `heads.<head>.*`.
 
     With `packed` off, packs are padded for the encoder even where it could take them as they are. `graphs` are replayed in
     training, where there are any.
@@ -35,12 +37,17 @@ class ChainModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.packed = True
         self.graphs: Graphs | None = None
+        self.family = family_of_model(backbone)
 
     def encode(self, pack: Pack, layer: int | None = None) -> Tensor:
         """States of a pack's tokens, [tokens, width]: the last, or those after `layer` layers (0: the embeddings)."""
         if self.graphs is not None and layer is None and torch.is_grad_enabled():
             return self.graphs.encode(pack)
         return encode(self.backbone, pack, layer, packed=self.packed)
+
+    def of_rows(self, hidden: Tensor, pack: Pack) -> Tensor:
+        """What heads see of each row, [rows, width], of the states of a pack's tokens."""
+        return row_states(hidden, pack, self.family)
 
     @property
     def layers(self) -> int:
@@ -54,14 +61,16 @@ class ChainModel(nn.Module):
         return weight
 
 
-def _heads(rows: Iterable[TaskRow], config: Any, seed: int) -> dict[str, nn.Module]:
+def _heads(rows: Iterable[TaskRow], backbone: Any, seed: int) -> dict[str, nn.Module]:
+    config, family = backbone.config, family_of_model(backbone)
+    width, embedding = width_of(config), int(backbone.get_input_embeddings().weight.shape[1])
     heads: dict[str, nn.Module] = {}
     for row in rows:
         name = head_name(row)
         if row.kind is Kind.RETRIEVAL or name in heads:
             continue
         torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big"))
-        heads[name] = build_head(row, config.hidden_size, config.vocab_size, _dropout(config))
+        heads[name] = build_head(row, width, config.vocab_size, _dropout(config), family, embedding)
     return heads
 
 
@@ -77,10 +86,10 @@ def from_pretrained(
     """A phase's model on top of a published model (or, with `random`, of its untrained configuration)."""
     if random:
         backbone = build_backbone(folder, model_seed)
-        model = ChainModel(backbone, _heads(rows, backbone.config, seed))
+        model = ChainModel(backbone, _heads(rows, backbone, seed))
         return model, CarryReport(carried=0, initialised=tuple(sorted(model.state_dict())))
     loaded = load_backbone(folder)
-    model = ChainModel(loaded.model, _heads(rows, loaded.model.config, seed))
+    model = ChainModel(loaded.model, _heads(rows, loaded.model, seed))
     new = tuple(
         sorted(
             [f"backbone.{name}" for name in loaded.missing] + [name for name in model.state_dict() if name.startswith("heads.")]
@@ -92,7 +101,7 @@ def from_pretrained(
 def without_weights(folder: Path, rows: Iterable[TaskRow]) -> ChainModel:
     """A phase's model with whatever was in memory for weights: each of them is given by somebody else."""
     backbone = build_backbone(folder, 0, drawn=False)
-    return ChainModel(backbone, _heads(rows, backbone.config, 0))
+    return ChainModel(backbone, _heads(rows, backbone, 0))
 
 
 def from_phase(
@@ -104,7 +113,7 @@ def from_phase(
     PhaseLostError when its weights can't be read.
     """
     backbone = build_backbone(folder, 0, drawn=False)
-    model = ChainModel(backbone, _heads(rows, backbone.config, seed))
+    model = ChainModel(backbone, _heads(rows, backbone, seed))
     try:
         parent = load_file(str(weights))
     except (SafetensorError, OSError) as error:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from training.models.family import Family
 from training.tasks.row import Kind, TaskRow
 
 
 class SentenceHead(nn.Module):
-    """Sentence classification: dense, tanh, linear on a row's first token."""
+    """Sentence classification: dense, tanh, linear on the state that stands for a row (`pooling.row_states`)."""
 
     def __init__(self, width: int, labels: int, dropout: float) -> None:
         super().__init__()
         self.dense, self.out, self.dropout = nn.Linear(width, width), nn.Linear(width, labels), nn.Dropout(dropout)
 
-    def forward(self, firsts: Tensor) -> Tensor:
-        """Logits of each row, [rows, labels], from its first token's state; `firsts` is [rows, width]."""
-        states = torch.tanh(self.dense(self.dropout(firsts)))
+    def forward(self, rows: Tensor) -> Tensor:
+        """Logits of each row, [rows, labels]; `rows` is [rows, width]."""
+        states = torch.tanh(self.dense(self.dropout(rows)))
         logits: Tensor = self.out(self.dropout(states))
         return logits
 
@@ -59,21 +60,38 @@ class SpanHead(nn.Module):
 
 
 class MaskedHead(nn.Module):
-    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings."""
+    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings, which may have another width."""
 
-    def __init__(self, width: int, vocabulary: int) -> None:
+    def __init__(self, width: int, vocabulary: int, embedding: int) -> None:
         super().__init__()
-        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width)
+        self.dense, self.norm = nn.Linear(width, embedding), nn.LayerNorm(embedding)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
-        """Logits at masked tokens, [masked, vocabulary]: `states` is [masked, width], `embeddings` [vocabulary, width]."""
+        """Logits at masked tokens, [masked, vocabulary]: `states` is [masked, width], `embeddings` [vocabulary, embedding]."""
         states = self.norm(nn.functional.gelu(self.dense(states)))
         return nn.functional.linear(states, embeddings, self.bias)
 
 
-def build_head(row: TaskRow, width: int, vocabulary: int, dropout: float) -> nn.Module:
-    """The head of a task, with weights drawn as BERT does (normal, 0.02); torch's generator must be seeded by the caller."""
+class NextHead(nn.Module):
+    """Next-token prediction of a decoder: its own word embeddings, as a decoder that ties them was published."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
+        """Logits of the tokens after some, [tokens, vocabulary]: `states` is [tokens, width], `embeddings` [vocabulary, width]."""
+        return nn.functional.linear(states, embeddings, self.bias)
+
+
+def build_head(
+    row: TaskRow, width: int, vocabulary: int, dropout: float, family: Family = Family.ENCODER, embedding: int = 0
+) -> nn.Module:
+    """The head of a task, with weights drawn as BERT does (normal, 0.02); torch's generator must be seeded by the caller.
+
+    `embedding` is the width of the word embeddings where it is not that of the states (0).
+    """
     head: nn.Module
     if row.kind is Kind.CLASSIFICATION:
         head = SentenceHead(width, len(row.labels), dropout)
@@ -84,7 +102,7 @@ def build_head(row: TaskRow, width: int, vocabulary: int, dropout: float) -> nn.
     elif row.kind is Kind.SPAN:
         head = SpanHead(width)
     elif row.kind is Kind.MLM:
-        head = MaskedHead(width, vocabulary)
+        head = NextHead(vocabulary) if family is Family.DECODER else MaskedHead(width, vocabulary, embedding or width)
     else:
         raise ValueError(f"{row.kind} has no head")
     for module in head.modules():
