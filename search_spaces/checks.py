@@ -11,7 +11,7 @@ from typing import Any
 
 from search_spaces.document import Document, Fault, Path
 from search_spaces.schema import NONE
-from search_spaces.sources import SourceKind, package_place, source_kind
+from search_spaces.sources import MINI_MODELS, SourceKind, mini_model, package_place, source_kind
 from training.tasks.row import Kind, Split, TaskRow
 
 Rows = Mapping[str, TaskRow]
@@ -124,6 +124,9 @@ def _source_faults(document: Document, path: Path, model: Any) -> Iterator[Fault
     place, kind = (*path, "source"), source_kind(source)
     if kind is SourceKind.PACKAGE and not all(part.isidentifier() for part in package_place(source)[0].split(".")):
         yield document.fault(place, "no Python package has this name", source, "write package:<python package>/<folder in it>")
+    if kind is SourceKind.MINI_WORLD and "/" in source and mini_model(source) not in MINI_MODELS:
+        remedy = nearest(mini_model(source), MINI_MODELS, "models of the mini world, beside mini_world itself")
+        yield document.fault(place, "the mini world has no such model", source, remedy)
     if kind is SourceKind.HUB and (source.count("/") != 1 or not all(source.split("/"))):
         forms = "mini_world, a folder (starts with . / or ~), package:<python package>/<folder in it>, or a hub name org/name"
         yield document.fault(place, "not a source of a model", source, f"write {forms}")

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import training.world.languages
 from search_spaces.schema import Data, Grid
-from search_spaces.sources import SourceKind
+from search_spaces.sources import MINI_MODELS, SourceKind, mini_model, source_kind
 from sweep.options import CACHE_VARIABLE as CACHE_VARIABLE
 from sweep.options import DATA_VARIABLE
 from sweep.options import cache_folder as cache_folder
 from training.data.loading import DataSource
 from training.data.supertags import with_labels
-from training.errors import DataError, Faults, UserError
+from training.errors import DataError, Faults, ModelError, UserError
 from training.identity import ModelIdentity
 from training.models.backbone import identify, resolve_folder
 from training.tasks.row import TaskRow
@@ -33,12 +33,11 @@ class ResolvedModel:
 
 
 def mini_world() -> Path:
-    """Folder of the mini world with its untrained model in `model/`; made when it is not there (synthetic, a few seconds).
+    """Folder of the mini world; made when it is not there (synthetic, a few seconds).
 
     It is named by a digest of the code that makes it, so that another version of the project never takes it for its own.
     """
     from training.world.files import write_world
-    from training.world.model import model_config, train_tokenizer
 
     folder = cache_folder() / f"mini_world-{_world_code()}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -46,11 +45,21 @@ def mini_world() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "SYNTHETIC").is_file():
             write_world(folder)
-        model = folder / "model"
-        if not (model / "config.json").is_file():
-            tokenizer = train_tokenizer(folder)
-            tokenizer.save_pretrained(str(model))
-            model_config(len(tokenizer)).save_pretrained(str(model))
+    return folder
+
+
+def mini_model_folder(name: str) -> Path:
+    """Folder of an untrained model of the mini world (empty: its own): configuration and tokenizer, made when it is not there."""
+    from training.world.model import MODELS, train_tokenizer
+
+    world, made = mini_world(), MODELS[name]
+    folder = world / "-".join(filter(None, ("model", name)))
+    with (world.parent / ".mini_world.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "config.json").is_file():
+            tokenizer = train_tokenizer(world, made.corpus)
+            tokenizer.save_pretrained(str(folder))
+            made.config(len(tokenizer)).save_pretrained(str(folder))
     return folder
 
 
@@ -73,7 +82,7 @@ def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, Resolv
     for name, model in grid.models.items():
         try:
             source = overrides.get(name, model.source)
-            folder = mini_world() / "model" if source == SourceKind.MINI_WORLD else resolve_folder(source, model.revision)
+            folder = _folder(source, model.revision)
             seed = model.pretrain.seed if model.pretrain else 0
             found[name] = ResolvedModel(folder=folder, identity=identify(name, folder, seed, pretrained=model.pretrain is None))
         except UserError as fault:
@@ -81,6 +90,15 @@ def resolve_models(grid: Grid, overrides: Mapping[str, str]) -> dict[str, Resolv
     if faults:
         raise Faults(f"the models of grid {grid.name}", faults)
     return found
+
+
+def _folder(source: str, revision: str) -> Path:
+    if source_kind(source) is not SourceKind.MINI_WORLD:
+        return resolve_folder(source, revision)
+    name = mini_model(source)
+    if name and name not in MINI_MODELS:
+        raise ModelError("the mini world has no such model", source, f"its models are {', '.join(MINI_MODELS)}")
+    return mini_model_folder(name)
 
 
 def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from reports.model_card import Ingredient
 from search_spaces.reading import load_grid
 from search_spaces.schema import Model
+from search_spaces.sources import SourceKind
 from sweep.steer import launched
 from training.errors import UserError
 from training.identity import Role
@@ -16,7 +17,6 @@ from training.record import TrialRecord
 from training.tasks.registry import ROWS
 from training.tasks.row import TaskRow
 
-MADE_HERE = "mini_world"
 _USES = {Role.PRETRAIN: "pretraining text", Role.INTERMEDIATE: "intermediate task", Role.TARGET: "target task"}
 
 
@@ -53,7 +53,7 @@ def _model(record: TrialRecord, known: Known) -> Ingredient:
     model = known.models.get(record.model)
     if model is None:
         return Ingredient(name=record.model, use="pretrained model")
-    if model.source == MADE_HERE:
+    if model.kind is SourceKind.MINI_WORLD:
         source = "weights of this project's own, from synthetic text"
         return Ingredient(name=record.model, use="pretrained model", licence="Apache-2.0", source=source)
     source = f"{model.source}@{model.revision}" if model.revision else model.source

@@ -76,6 +76,9 @@ MINI_MLM = TaskRow(
     licence=_LICENCE,
     source=_SOURCE,
 )
+MINI_MLM_ENGLISH = replace(
+    MINI_MLM, name="mini_mlm_english", files={**MINI_MLM.files, "train": "corpus/english.txt"}, train_languages=_EN
+)
 MINI_XTREME_MLM = _mini(XTREME_MLM, train_languages=LANGUAGES, files={**XTREME_MLM.files, "dev": "corpus/dev-{lang}.txt"})
 
 MINI_NLI = _mini(MNLI, languages=_EN)
@@ -115,6 +118,7 @@ MINI_MEWSLIX = _mini(MEWSLIX)
 
 MINI_ROWS = (
     MINI_MLM,
+    MINI_MLM_ENGLISH,
     MINI_XTREME_MLM,
     MINI_NLI,
     MINI_SNLI,

@@ -2,12 +2,12 @@
 
 A line is running text, or a text and its translation with a tab between. Plain text in one language at a time does not align a
 small model in a minute; translations side by side and code-switched sentences do, so they make up most of it. No line states
-an event that an evaluation set states.
+an event that an evaluation set states. A press of one language prints plain sentences in place of both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from training.world import lexicon
 from training.world.choices import neighbours
@@ -25,17 +25,22 @@ ASKED_FOR = {"cause": "What was the cause?", "effect": "What happened as a resul
 class Press:
     """Writes the training text: glosses, translations, code-switched sentences, stories, questions with their answers."""
 
-    def __init__(self, author: Author, speaker: Speaker, reserved: Collection[Event]) -> None:
+    def __init__(
+        self, author: Author, speaker: Speaker, reserved: Collection[Event], languages: Sequence[str] = LANGUAGES
+    ) -> None:
         """A press that prints none of the `reserved` events; `stated` keeps those it prints beside the author's new ones."""
-        self._author, self._speaker, self._reserved = author, speaker, reserved
+        self._author, self._speaker, self._reserved, self._languages = author, speaker, reserved, languages
         self.stated: set[Event] = set()
         self._dice: Dice = author.dice
 
     def lines(self, count: int) -> Iterator[str]:
         """`count` lines of training text."""
+        alone = len(self._languages) == 1
         for _ in range(count):
-            draw, code = self._dice.number(), self._dice.pick(LANGUAGES)
-            if draw < GLOSSES + PAIRS:
+            draw, code = self._dice.number(), self._dice.pick(self._languages)
+            if alone and draw < GLOSSES + PAIRS + SWITCHED:
+                yield self._plain(code)
+            elif draw < GLOSSES + PAIRS:
                 yield self._translation(code, gloss=draw < GLOSSES)
             elif draw < GLOSSES + PAIRS + SWITCHED:
                 yield self._speaker.text(self._author.new_event(), code, self._dice, switching=SWITCHING)
@@ -55,6 +60,11 @@ class Press:
         self.stated.add(bare(event))
         slots = dice.shuffled([slot for slot in "SVOPTA" if event.slot[slot]])[: 2 + dice.below(2)]
         return "\t".join(self._speaker.phrase(event, language, slots) for language in dice.shuffled(both))
+
+    def _plain(self, code: str) -> str:
+        while not self._free((event := self._author.new_event(),)):
+            pass
+        return self._speaker.text(event, code, self._dice)
 
     def _story(self, code: str) -> str:
         """An event and its effect, or its cause, often after the question that choice tasks ask."""
@@ -80,7 +90,7 @@ class Press:
         return f"{context} {question} {capitalised(parts[at][letter][1])}."
 
     def _mostly(self, code: str) -> str:
-        return code if self._dice.chance(0.5) else self._dice.pick(LANGUAGES)
+        return code if self._dice.chance(0.5) else self._dice.pick(self._languages)
 
     def _free(self, events: tuple[Event, ...]) -> bool:
         return not any(event in self._reserved for event in events)

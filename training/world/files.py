@@ -42,6 +42,7 @@ class Sizes:
 
 
 CORPUS_LINES, CORPUS_DEV_LINES, TATOEBA_PAIRS = 24_000, 100, 150
+ENGLISH_CORPUS, ENGLISH_LINES = "corpus/english.txt", 16_000
 SIZES = {
     "xnli": Sizes(3000, 120, 150),
     "xcopa": Sizes(300, 100, 150),
@@ -83,6 +84,8 @@ class World:
         further = FurtherTasks(self.seed, self.speaker, self.said, sieve)
         yield from further.files()
         yield from further.translations(self._inferred, self._texts)
+        alone = Press(self.author("corpus/english"), self.speaker, frozenset(self.said | sieve.evaluated), ("en",))
+        yield ENGLISH_CORPUS, formats.lines(alone.lines(ENGLISH_LINES))
 
     def _split(self, split: str) -> _Files:
         """One split of every task: in English alone where it is for training, else in every language at once."""
