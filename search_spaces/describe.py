@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from search_spaces.resources import Resources
 from search_spaces.schema import (
+    AdapterChoice,
     Data,
     Grid,
     Intermediate,
@@ -59,6 +60,7 @@ _PLACES: tuple[tuple[str, type[Part]], ...] = (
     ("`search.space.intermediate`, `search.space.target`, `space` of a mixture", PhaseSpace),
     ("`data.<task>`", Data),
     ("`training`", Training),
+    ("`training.adapter`", AdapterChoice),
     ("`retrieval`", Retrieval),
     ("`resources`: none of it changes a result", Resources),
 )

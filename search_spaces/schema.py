@@ -241,6 +241,21 @@ class Data(Part):
     """tokens that neighbouring windows share, a whole number below max_length"""
 
 
+class AdapterChoice(Part):
+    """What intermediate and target phases train in place of the encoder's own weights, and merge into them at their end."""
+
+    kind: Literal["lora"] = "lora"
+    """lora: matrices of a low rank beside linear layers"""
+    rank: Annotated[int, Field(ge=1, le=1024)] = 8
+    """the rank of these matrices, a whole number from 1 to 1024"""
+    alpha: Positive = 16.0
+    """their weight is alpha / rank, above 0"""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """the dropout of their input, from 0 to below 1"""
+    targets: Literal["attention", "all_linear"] = "attention"
+    """attention (its linear layers) or all_linear (every linear layer of the encoder)"""
+
+
 class Training(Part):
     """What is the same in every phase."""
 
@@ -264,6 +279,8 @@ class Training(Part):
     """the precision of forward and backward passes, float32 or bfloat16; weights are float32 in any case"""
     mixing_cap: Count = 131_072
     """the most examples that count when tasks are mixed in proportion, a whole number from 1"""
+    adapter: AdapterChoice | None = None
+    """{kind, rank, alpha, dropout, targets}, or nothing to train all weights; heads are always trained, and pretraining has none"""
 
 
 class Retrieval(Part):
@@ -295,7 +312,7 @@ class Grid(Part):
     search: Search = Search()
     """{trials, sampler, seed, at_once, space}"""
     training: Training = Training()
-    """{batch, schedule, warmup, decay, weight_decay, clip, carry_heads, attention_dropout, precision, mixing_cap}"""
+    """{batch, schedule, warmup, decay, weight_decay, clip, carry_heads, attention_dropout, precision, mixing_cap, adapter}"""
     retrieval: Retrieval = Retrieval()
     """{layer, pooling}"""
     resources: Resources = Resources()

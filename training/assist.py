@@ -7,7 +7,7 @@ has them at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from training.errors import OutOfMemoryFault, UserError
 from training.identity import PhaseIdentity, Runtime
 from training.job import Order
 from training.memory import release_memory
+from training.models.adapters import adapted
 from training.models.backbone import load_tokenizer
 from training.models.carry import ChainModel, without_weights
 from training.optimiser import allocate_moments
@@ -78,16 +79,18 @@ def material_of(order: Order) -> Material:
 
 
 def _train(team: Team, made: Callable[[], Material]) -> None:
-    try:
-        found = made()
-        draws = all_draws(found.phase, found.data)
-    except (UserError, OSError, RuntimeError, MemoryError) as error:
-        team.ready(_said(error))
-        raise
-    model, phase, runtime = found.model, found.phase, found.runtime
-    steps = len(draws)
-    words = word_table(model, phase, found.data, found.vocabulary, steps, compact=runtime.compact)
-    with words.compact():
+    with ExitStack() as prepared:
+        try:
+            found = made()
+            draws = all_draws(found.phase, found.data)
+            prepared.enter_context(adapted(found.model, found.phase))
+        except (UserError, OSError, RuntimeError, MemoryError) as error:
+            team.ready(_said(error))
+            raise
+        model, phase, runtime = found.model, found.phase, found.runtime
+        steps = len(draws)
+        words = word_table(model, phase, found.data, found.vocabulary, steps, compact=runtime.compact)
+        prepared.enter_context(words.compact())
         seen = ""
         try:
             optimiser = on_device(model, phase, runtime)

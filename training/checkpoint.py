@@ -2,7 +2,7 @@
 
 Random numbers need no saving: the batches of an epoch and the masks of a step are functions of (seed, epoch, step). The same
 phase with and without an interruption gives the same weights, bit for bit on one CPU thread. Of the word table there are the
-rows that are trained; the others follow from the phase before. What is written is the model itself, or a copy of it that lets
+rows that are trained, and no weight that stands still beneath an adapter; the others follow from the phase before. What is written is the model itself, or a copy of it that lets
 the training go on meanwhile.
 """
 
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
+from training.models.adapters import frozen_names
 from training.models.carry import ChainModel
 from training.models.compact import WordTable
 from training.storage import is_unreachable, persevere, replace_with
@@ -97,7 +98,7 @@ def load_checkpoint(
         return None
     if position.step > most:
         return None
-    model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
+    model.load_state_dict({name: tensors[f"model.{name}"] for name in kept_state(model)}, strict=False)
     for name, parameter in model.named_parameters():
         if f"adam.exp_avg.{name}" in tensors:
             optimiser.state[parameter] = {
@@ -123,8 +124,14 @@ def peek_step(path: Path) -> int | None:
         return -1
 
 
+def kept_state(model: ChainModel) -> dict[str, Tensor]:
+    """What of a model's state a phase changes: all but the weights that stand still."""
+    frozen = frozen_names(model)
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
+
+
 def _tensors(model: ChainModel, optimiser: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
-    for name, value in model.state_dict().items():
+    for name, value in kept_state(model).items():
         yield f"model.{name}", value
     for name, parameter in model.named_parameters():
         for moment in MOMENTS:
@@ -142,7 +149,7 @@ def _read(path: Path, model: ChainModel, words: WordTable | None) -> tuple[Posit
     position = from_payload(Position, json.loads(note["position"]), f"checkpoint {path.name}")
     if words is not None:
         tensors = words.fitted(tensors, position.step)
-    for name, value in model.state_dict().items():
+    for name, value in kept_state(model).items():
         if tensors[f"model.{name}"].shape != value.shape:
             raise StoreError("the checkpoint is another model's", name)
     return position, tensors

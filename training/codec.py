@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from training.building import Misfit, builder, hints_of
 from training.errors import Faults, UserError
-from training.writing import fields_of, finite, text_key, text_of
+from training.writing import fields_of, finite, late_fields, text_key, text_of
 
 T = TypeVar("T")
 
@@ -26,7 +26,8 @@ T = TypeVar("T")
 def to_payload(value: object) -> Any:
     """Turn dataclasses, mappings, sequences, enums and scalars into JSON values; raises TypeError on anything else."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _field_payload(getattr(value, name), real) for name, real in fields_of(type(value))}
+        late, fields = late_fields(type(value)), [(name, getattr(value, name), real) for name, real in fields_of(type(value))]
+        return {name: _field_payload(item, real) for name, item, real in fields if name not in late or item != late[name]}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):

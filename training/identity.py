@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 
 from training.codec import canonical, digest, digest_of
-from training.writing import text_of, text_without
+from training.writing import LATE, text_of, text_without
 
 NUMERICS_VERSION = 2
 """Raised when a change of code changes the weights that the same identity leads to."""
@@ -86,6 +86,21 @@ class Mixing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """What a phase trains in place of the encoder's own weights, and merges into them at its end.
+
+    `lora` (arXiv 2106.09685) adds `alpha` / `rank` times a product of two matrices of `rank` to the linear layers of attention
+    (`targets` attention), or to every linear layer (all_linear); `dropout` is that of their input.
+    """
+
+    kind: str = "lora"
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    targets: str = "attention"
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhaseIdentity:
     """One training run: everything that its weights depend on besides its parent's weights.
 
@@ -94,7 +109,8 @@ class PhaseIdentity:
     which differ in epochs alone share their trunk; the other schedules warm up over `warmup` of all steps, without `decay`.
     `mask_rate` is the share of tokens that masked language modelling predicts. `length_pool` batches are cut together from
     examples sorted by length (0: batches are drawn at random). `attention_dropout` is the dropout of attention weights,
-    whatever the model's configuration says; `precision` is that of the forward and backward passes.
+    whatever the model's configuration says; `precision` is that of the forward and backward passes. With an `adapter` the
+    encoder's own weights stand still, and heads are trained as ever.
     """
 
     role: Role
@@ -115,13 +131,15 @@ class PhaseIdentity:
     attention_dropout: float = 0.0
     precision: str = "float32"
     mixing: Mixing = field(default_factory=Mixing)
+    adapter: Adapter | None = field(default=None, metadata=LATE)
     numerics: int = NUMERICS_VERSION
 
     @property
     def name(self) -> str:
-        """Readable part of the phase's folder: `mnli-lr1e-05-ep2-s1`."""
+        """Readable part of the phase's folder: `mnli-lr1e-05-ep2-s1`, `mnli-lora8-lr1e-04-ep2-s1`."""
         tasks = "+".join(use.task for use in self.tasks)
-        return f"{tasks}-lr{self.lr:.3g}-ep{self.epochs}-s{self.seed}"
+        adapter = f"-{self.adapter.kind}{self.adapter.rank}" if self.adapter else ""
+        return f"{tasks}{adapter}-lr{self.lr:.3g}-ep{self.epochs}-s{self.seed}"
 
 
 @lru_cache(maxsize=4096)

@@ -13,8 +13,11 @@ from training.schedule import rate_at
 
 
 def build_optimiser(model: nn.Module, phase: PhaseIdentity) -> torch.optim.AdamW:
-    """AdamW (arXiv 1711.05101), weight decay on matrices only: none on biases and normalisation weights, which are vectors."""
-    parameters = list(model.parameters())
+    """AdamW (arXiv 1711.05101), weight decay on matrices only: none on biases and normalisation weights, which are vectors.
+
+    Weights that stand still are none of its: nothing is kept of them, and they do not decay.
+    """
+    parameters = [item for item in model.parameters() if item.requires_grad]
     groups = [
         {"params": [item for item in parameters if item.ndim > 1], "weight_decay": phase.weight_decay},
         {"params": [item for item in parameters if item.ndim <= 1], "weight_decay": 0.0},

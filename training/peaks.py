@@ -42,6 +42,7 @@ def peak_subject(phase: PhaseIdentity, kinds: Iterable[Kind], runtime: Runtime) 
     examples = min(runtime.micro_batch or phase.batch, phase.batch)
     ways = [name for name in ("packed", "compact", "graphs") if getattr(runtime, name)]
     ways += [f"{runtime.workers} workers"] if runtime.workers > 1 else []
+    ways += [f"{phase.adapter.kind} {phase.adapter.rank} {phase.adapter.targets}"] if phase.adapter else []
     form = " ".join([phase.precision, *ways])
     return f"peak of {'+'.join(sorted(set(kinds)))} ({tasks}) with {longest} tokens, {examples} at once, {form}"
 

@@ -24,6 +24,7 @@ from training.data.packs import Vocabulary
 from training.errors import DataError, DivergedError
 from training.fitting import MORE_MEMORY, Fit, Notes
 from training.identity import PhaseIdentity, Runtime
+from training.models.adapters import adapted
 from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
 from training.models.compact import WordTable, active_tokens, word_embedding
@@ -127,11 +128,14 @@ def train_phase(
     """
     draws = all_draws(phase, data)
     steps = len(draws)
-    words = word_table(model, phase, data, vocabulary, steps, compact=runtime.compact)
     seconds, notice = runtime.checkpoint_seconds, notice or Notice()
-    kept = Checkpoints(phase, steps, until, checkpoint, trunk, seconds, notice, on_damage=on_damage, words=words)
     device, every = torch.device(runtime.device), curve_every(phase, steps)
-    with words.compact(), graphs_of(model, phase, data, runtime):
+    with contextlib.ExitStack() as prepared:
+        prepared.enter_context(adapted(model, phase))
+        words = word_table(model, phase, data, vocabulary, steps, compact=runtime.compact)
+        kept = Checkpoints(phase, steps, until, checkpoint, trunk, seconds, notice, on_damage=on_damage, words=words)
+        prepared.enter_context(words.compact())
+        prepared.enter_context(graphs_of(model, phase, data, runtime))
         optimiser = on_device(model, phase, runtime)
         with kept.begun(model, optimiser) as position:
             allocate_moments(optimiser)
@@ -172,7 +176,7 @@ def graphs_of(model: ChainModel, phase: PhaseIdentity, data: Sequence[Encoded], 
     kernel = runtime.device.startswith("cuda") and phase.precision == BFLOAT16 and not phase.attention_dropout
     packs = runtime.packed and takes_packs(model.backbone.config)
     alone = all(encoded.row.kind is not Kind.RETRIEVAL for encoded in data)
-    if not (runtime.graphs and kernel and packs and alone):
+    if not (runtime.graphs and kernel and packs and alone) or phase.adapter is not None:
         yield
         return
     model.graphs = Graphs(model.backbone)
@@ -198,7 +202,7 @@ def micro_batch_fit(phase: PhaseIdentity, data: Sequence[Encoded], runtime: Runt
     """The largest micro-batch of a phase: what was asked for, or less where it is known not to fit."""
     kinds = "+".join(sorted({encoded.row.kind.value for encoded in data}))
     longest = max(use.max_length for use in phase.tasks)
-    subject = f"a micro-batch of {kinds} with {longest} tokens"
+    subject = f"a micro-batch of {kinds} with {longest} tokens" + (" and an adapter" if phase.adapter else "")
     return Fit(runtime.micro_batch, subject, "examples", notes, f"lower the `max_length` of the task, or {MORE_MEMORY}")
 
 

@@ -74,7 +74,7 @@ class Steps:
 
     @cached_property
     def _parameters(self) -> tuple[Tensor, ...]:
-        return tuple(self.model.parameters())
+        return tuple(parameter for parameter in self.model.parameters() if parameter.requires_grad)
 
     def _tried(self, draw: Draw, step: int) -> tuple[Tensor, int, str]:
         """Loss and tokens of this worker's share of a step, whose gradients are there then; or what was said of memory."""

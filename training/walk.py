@@ -19,6 +19,7 @@ from training.fitting import MORE_MEMORY, HalfUpdatedError, Notes, device_name, 
 from training.identity import WSD, ChainIdentity, PhaseIdentity, Role, Runtime, TaskUse, phase_key, trunk_key
 from training.job import ChainJob, Order
 from training.memory import release_memory
+from training.models.adapters import trained_width
 from training.models.backbone import RANDOM, TOKENIZER_FILES, check_fit, load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.peaks import Gauge, keep_to_share, note_peak, peak_subject
@@ -138,7 +139,7 @@ class Walk:
         data = [training_set(self.corpus, use) for use in identity.tasks]
         fitted, gauge = micro_batch_fit(identity, data, runtime, self.notes).size, Gauge(model, runtime.device)
         order = Order(job, number, runtime, behind=address_behind(job.store))
-        with self.team.training(order, len(list(model.parameters()))):
+        with self.team.training(order, trained_width(model, identity)):
             trained = train_phase(
                 model,
                 identity,

@@ -1,7 +1,8 @@
 """The canonical text of values, quickly: a search of ten thousand trials writes twenty thousand records and as many keys.
 
 It is JSON with sorted keys, without white space and without NaN, as `json.dumps` writes what `codec.to_payload` gives. A writer
-is made once a type.
+is made once a type. A field that is `LATE` is left out where it has its default, so that what was written and named before the
+field was there stays what it was.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, get_args
 from training.building import hints_of
 
 Writer = Callable[[Any], str]
+LATE: Mapping[str, bool] = {"late": True}
+"""The metadata of a field that came after values of its type were written; it needs a default."""
 
 
 def text_of(value: object) -> str:
@@ -53,6 +56,12 @@ def fields_of(kind: type) -> tuple[tuple[str, bool], ...]:
     return tuple((item.name, float in (hints[item.name], *get_args(hints[item.name]))) for item in dataclasses.fields(kind))
 
 
+@functools.cache
+def late_fields(kind: type) -> Mapping[str, object]:
+    """The defaults of a dataclass's fields that are left out where they have them, by name."""
+    return {item.name: item.default for item in dataclasses.fields(kind) if item.metadata.get("late")}
+
+
 def _real(value: float) -> str:
     return float.__repr__(finite(value))
 
@@ -69,11 +78,14 @@ def _mapping(value: Mapping[object, object]) -> str:
 @functools.cache
 def _dataclass(kind: type, without: frozenset[str] = frozenset()) -> Writer:
     fields = [(name, f"{quoted(name)}:", real) for name, real in sorted(fields_of(kind)) if name not in without]
+    late = late_fields(kind)
 
     def write(value: Any) -> str:
         parts = []
         for name, head, real in fields:
             item = getattr(value, name)
+            if name in late and item == late[name]:
+                continue
             parts.append(head + text_of(float(item) if real and type(item) is int else item))
         return f"{{{','.join(parts)}}}"
 

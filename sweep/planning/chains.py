@@ -9,7 +9,7 @@ from search_spaces.schema import Grid, Intermediate
 from sweep.planning.studies import Setting, StudySpec, learned_for
 from sweep.sources import ResolvedModel
 from training.data.loading import DataSource
-from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, TaskUse
+from training.identity import Adapter, ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, TaskUse
 from training.models.heads import head_name
 from training.record import ENGLISH
 from training.tasks.row import Kind, Split, TaskRow
@@ -91,6 +91,7 @@ class Chains:
             attention_dropout=training.attention_dropout,
             precision=training.precision,
             mixing=mixing or Mixing(cap=0),
+            adapter=Adapter(**training.adapter.model_dump()) if training.adapter else None,
         )
 
     def _use(self, task: str) -> TaskUse:

@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 
 import training.identity
-from training.identity import Mixing, ModelIdentity, PhaseIdentity, Role, TaskUse, phase_key
+from training.identity import Adapter, Mixing, ModelIdentity, PhaseIdentity, Role, TaskUse, phase_key
 
 IDENTITY = {
     "ModelIdentity": {"name", "config", "tokenizer", "weights", "seed"},
     "TaskUse": {"task", "version", "head", "data", "max_length", "stride", "languages"},
     "Mixing": {"kind", "cap", "temperature", "weights", "alpha", "batches", "loss_scaling"},
+    "Adapter": {"kind", "rank", "alpha", "dropout", "targets"},
     "PhaseIdentity": {
         *("role", "tasks", "lr", "epochs", "batch", "seed", "schedule", "warmup", "weight_decay", "adam_eps", "clip"),
         *("decay", "carry_heads", "mask_rate", "length_pool", "mixing", "numerics", "attention_dropout", "precision"),
+        "adapter",
     },
     "EvaluationIdentity": {"task", "version", "split", "languages", "data", "max_length", "stride", "layer", "pooling"},
     "ChainIdentity": {"model", "phases", "selection", "evaluations"},
@@ -70,6 +72,13 @@ def test_another_value_of_a_task_s_use_is_another_key(field: str) -> None:
     assert phase_key("parent", dataclasses.replace(_PHASE, tasks=(use,))) != phase_key("parent", _PHASE)
 
 
+@pytest.mark.parametrize("field", sorted(IDENTITY["Adapter"]))
+def test_another_value_of_an_adapter_s_field_is_another_key(field: str) -> None:
+    phase = dataclasses.replace(_PHASE, adapter=Adapter())
+    other = dataclasses.replace(Adapter(), **{field: _another(getattr(Adapter(), field))})
+    assert phase_key("parent", dataclasses.replace(phase, adapter=other)) != phase_key("parent", phase)
+
+
 def test_name_of_a_model_is_no_part_of_its_key() -> None:
     model = ModelIdentity(name="a", config="c", tokenizer="t", weights="w")
     assert dataclasses.replace(model, name="b").key == model.key
@@ -83,6 +92,8 @@ def _another(value: Any) -> Any:
         return Role.PRETRAIN
     if isinstance(value, Mixing):
         return dataclasses.replace(value, cap=value.cap + 1)
+    if value is None:
+        return Adapter()
     if isinstance(value, tuple):
         return (*value, *value)
     return not value if isinstance(value, bool) else value + ("x" if isinstance(value, str) else 1)

@@ -24,9 +24,9 @@ NEVER = {
     "search_spaces": {"ray", "optuna", "mlflow", "torch"},
     "sweep": set(),
 }
-LAZILY = {"training": {"datasets"}}
+LAZILY = {"training": {"datasets", "peft"}}
 # Not yaml, which transformers itself stands on.
-BLOCKED = ("ray", "mlflow", "optuna", "datasets", "pydantic", "click", "rich", "sweep", "reports", "search_spaces")
+BLOCKED = ("ray", "mlflow", "optuna", "datasets", "peft", "pydantic", "click", "rich", "sweep", "reports", "search_spaces")
 
 
 def _modules(package: str) -> list[Path]:

@@ -27,7 +27,8 @@ from training.checkpoint import peek_step
 from training.data.encode import Encoder
 from training.data.features import Encoded
 from training.errors import OutOfMemoryFault, UserError
-from training.identity import Mixing, PhaseIdentity, Runtime
+from training.identity import Adapter, Mixing, PhaseIdentity, Runtime
+from training.models.adapters import trained_width
 from training.models.backbone import load_tokenizer
 from training.phase import train_phase
 from training.resume import Notice
@@ -84,7 +85,7 @@ def trained(
             assert team.told() == "a phase"
             take_part(team, lambda: Material(model, identity, data, vocabulary, runtime))
             return Found({name: value.numpy() for name, value in model.state_dict().items()}, (), 0, memory.sizes)
-        with team.training("a phase", len(list(model.parameters()))):
+        with team.training("a phase", trained_width(model, identity)):
             done = train_phase(model, identity, data, vocabulary, runtime, team=team, **more)
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     return Found(weights, done.curve, done.tokens, memory.sizes)
@@ -104,6 +105,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 MIXED = settings(toy.TAGS, toy.MLM, mixing=Mixing(batches="mixed", loss_scaling="log_classes"))
 PHASES = {row.name: ((row,), settings(row)) for row in (*toy.TRAINED, LINKS)}
+PHASES |= {"an adapter": ((toy.TAGS,), settings(toy.TAGS, adapter=Adapter(rank=4)))}
 PHASES |= {"a task a batch": ((toy.NLI, toy.QA), settings(toy.NLI, toy.QA)), "mixed": ((toy.TAGS, toy.MLM), MIXED)}
 
 
