@@ -280,7 +280,7 @@ class Training(Part):
     mixing_cap: Count = 131_072
     """the most examples that count when tasks are mixed in proportion, a whole number from 1"""
     adapter: AdapterChoice | None = None
-    """{kind, rank, alpha, dropout, targets}, or nothing to train all weights; heads are always trained, and pretraining has none"""
+    """{kind, rank, alpha, dropout, targets}, or nothing to train all weights; never in pretraining"""
 
 
 class Retrieval(Part):

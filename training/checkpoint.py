@@ -2,8 +2,8 @@
 
 Random numbers need no saving: the batches of an epoch and the masks of a step are functions of (seed, epoch, step). The same
 phase with and without an interruption gives the same weights, bit for bit on one CPU thread. Of the word table there are the
-rows that are trained, and no weight that stands still beneath an adapter; the others follow from the phase before. What is written is the model itself, or a copy of it that lets
-the training go on meanwhile.
+rows that are trained, and of an encoder with adapters no weight that stands still: the others follow from the phase before.
+What is written is the model itself, or a copy of it that lets the training go on meanwhile.
 """
 
 from __future__ import annotations

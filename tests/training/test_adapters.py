@@ -1,4 +1,4 @@
-"""A phase with an adapter learns, leaves a whole encoder of which only the adapted layers changed, and can be killed like any."""
+"""A phase with an adapter learns, leaves a whole encoder with the adapted layers changed alone, and can be killed like any."""
 
 from __future__ import annotations
 
