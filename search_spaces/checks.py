@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from search_spaces.document import Document, Fault, Path
-from search_spaces.schema import NONE
+from search_spaces.intermediates import NONE, OF_ONE_TASK
+from search_spaces.series import names
 from search_spaces.sources import MINI_MODELS, SourceKind, mini_model, package_place, source_kind
 from training.tasks.row import Kind, Split, TaskRow
 
@@ -33,6 +34,7 @@ def task_faults(document: Document, rows: Rows) -> Iterator[Fault]:
     for path, task in _intermediate_tasks(document.value):
         yield from _task_fault(document, rows, path, task, "intermediate tasks", lambda row: row.intermediate)
     yield from _mixture_name_faults(document, rows)
+    yield from _language_faults(document, rows)
     yield from _graph_faults(document)
     for path, task in _listed(document.value, ("targets",)):
         yield from _task_fault(document, rows, path, task, "target tasks", lambda row: row.target)
@@ -70,14 +72,34 @@ def _mixtures(value: Any) -> Iterator[tuple[Path, str, Any]]:
         if isinstance(item, Mapping) and len(item) == 1:
             ((name, said),) = item.items()
             place: Path = ("intermediates", index, name)
-            if isinstance(said, Mapping):
+            if isinstance(said, Mapping) and not _is_one_task(said):
                 yield (*place, "tasks"), name, said.get("tasks")
-            else:
+            elif not isinstance(said, Mapping):
                 yield place, name, said
+
+
+def _is_one_task(said: Mapping[str, Any]) -> bool:
+    """Whether options stand below the name of the only task."""
+    return bool(said) and set(said) <= OF_ONE_TASK
+
+
+def _single_tasks(value: Any) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+    """Place, name and options of each task that has options of its own, whether or not it has another name."""
+    listed = value.get("intermediates") if isinstance(value, Mapping) else None
+    for index, item in enumerate(listed if isinstance(listed, tuple) else ()):
+        for name, said in item.items() if isinstance(item, Mapping) and len(item) == 1 else ():
+            if isinstance(name, str) and isinstance(said, Mapping):
+                place: Path = ("intermediates", index, name)
+                tasks = said.get("tasks")
+                if _is_one_task(said):
+                    yield place, name, said
+                elif isinstance(tasks, tuple) and len(tasks) == 1 and isinstance(tasks[0], str):
+                    yield place, tasks[0], said
 
 
 def _intermediate_tasks(value: Any) -> Iterator[tuple[Path, str]]:
     yield from ((path, task) for path, task in _listed(value, ("intermediates",)) if task != NONE)
+    yield from ((place, task) for place, task, said in _single_tasks(value) if _is_one_task(said))
     for place, _, tasks in _mixtures(value):
         for number, task in enumerate(tasks if isinstance(tasks, tuple) else ()):
             if isinstance(task, str):
@@ -89,6 +111,22 @@ def _mixture_name_faults(document: Document, rows: Rows) -> Iterator[Fault]:
         if name in rows:
             cause = "a mixture can't have the name of a task"
             yield document.fault(place[:3], cause, name, "call it otherwise")
+    value: Any = document.value
+    listed = value.get("intermediates") if isinstance(value, Mapping) else None
+    for index, name in names(listed) if isinstance(listed, tuple) else ():
+        if name in rows:
+            cause = "a series can't have a setting with the name of a task"
+            yield document.fault(("intermediates", index), cause, name, "call the series otherwise")
+
+
+def _language_faults(document: Document, rows: Rows) -> Iterator[Fault]:
+    """Languages that a setting's only task can't be learned in."""
+    for place, task, said in _single_tasks(document.value):
+        known, given = rows[task].train_languages if task in rows else (), said.get("languages")
+        for number, language in enumerate(given if isinstance(given, tuple) else ()):
+            if known and language not in known:
+                remedy = nearest(language, known, "the languages of its training data")
+                yield document.fault((*place, "languages", number), f"{task} has no training data in this", language, remedy)
 
 
 def _task_fault(

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from search_spaces.intermediates import Orders
 from search_spaces.resources import Resources
 from search_spaces.schema import (
     AdapterChoice,
@@ -14,6 +15,7 @@ from search_spaces.schema import (
     Grid,
     Intermediate,
     Model,
+    ModelSpace,
     PhaseSpace,
     Pretrain,
     Retrieval,
@@ -42,6 +44,8 @@ intermediates:
   - hellaswag                              # one task
   - both: [hellaswag, squad_v1]            # a mixture, in proportion to the tasks' sizes
   - mixed: {tasks: [hellaswag, squad_v1], sampling: temperature, temperature: 2, batches: mixed}
+  - mnli: {examples: [1000, 10000, all]}   # mnli_1000, mnli_10000 and mnli_all: each is part of the next
+  - many: {tasks: [mnli, qqp, hellaswag], orders: {number: 2}, examples: 3000}   # many_a_1 to many_a_3, many_b_1 to many_b_3
 targets: [udpos, xquad]
 seeds: [1, 2]
 search: {trials: 3, space: {target: {lr: {low: 1e-5, high: 3e-4, log: true}, epochs: [1, 2]}}}
@@ -53,11 +57,13 @@ _PLACES: tuple[tuple[str, type[Part]], ...] = (
     ("The grid", Grid),
     ("`models.<name>`", Model),
     ("`models.<name>.pretrain`", Pretrain),
-    ("`intermediates`: the options of a mixture", Intermediate),
+    ("`models.<name>.space`", ModelSpace),
+    ("`intermediates`: the options of a mixture, or of a task", Intermediate),
+    ("`intermediates`: the `orders` of a mixture", Orders),
     ("`search`", Search),
     ("`search.stopping`", Stopping),
     ("`search.space`", Space),
-    ("`search.space.intermediate`, `search.space.target`, `space` of a mixture", PhaseSpace),
+    ("`search.space.intermediate`, `search.space.target`, `space` of a mixture, those of a model", PhaseSpace),
     ("`data.<task>`", Data),
     ("`training`", Training),
     ("`training.adapter`", AdapterChoice),

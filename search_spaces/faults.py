@@ -54,13 +54,17 @@ def as_error(subject: str, fault: Fault) -> UserError:
 def schema_faults(document: Document, error: ValidationError, schema: type[Part], place: Place) -> Iterator[Fault]:
     """The faults of a document that does not fit `schema`."""
     details = error.errors(include_url=False)
+    told: list[Fault] = []
     wrong = [detail["loc"] for detail in details]
     for detail in details:
         loc = detail["loc"]
         # A list whose every item is wrong is reported as too short as well.
         if detail["type"] == "too_short" and any(other[: len(loc)] == loc and other != loc for other in wrong):
             continue
-        yield _schema_fault(document, detail, schema, place)
+        fault = _schema_fault(document, detail, schema, place)
+        if fault not in told:  # a series is several settings, and one item of the file
+            told.append(fault)
+            yield fault
 
 
 def _schema_fault(document: Document, detail: ErrorDetails, schema: type[Part], place: Place) -> Fault:

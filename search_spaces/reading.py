@@ -17,6 +17,7 @@ from search_spaces.document import Document, Path, read_document
 from search_spaces.faults import as_error, schema_faults
 from search_spaces.own_tasks import own_rows
 from search_spaces.schema import Grid
+from search_spaces.series import numbered
 from training.errors import Faults, UserError
 from training.tasks.row import TaskRow
 
@@ -87,13 +88,17 @@ def _text(path: pathlib.Path) -> str:
 
 
 def _as_written(document: Document, loc: Path) -> Path:
-    """A place of the schema as the file has it: the options of a mixture stand below its name."""
-    if len(loc) < 3 or loc[0] != "intermediates" or not isinstance(document.value, Mapping):
+    """A place of the schema as the file has it: series are one item, and the options of a mixture stand below its name."""
+    if len(loc) < 2 or loc[0] != "intermediates" or not isinstance(document.value, Mapping):
         return loc
     listed = document.value["intermediates"]
-    item = listed[loc[1]] if isinstance(listed, tuple) and isinstance(loc[1], int) else None
-    if not isinstance(item, Mapping) or len(item) != 1:
+    if not isinstance(listed, tuple) or not isinstance(loc[1], int):
         return loc
+    spread = [place for place, _ in numbered(listed)]
+    index = spread[loc[1]] if loc[1] < len(spread) else loc[1]
+    item = listed[index] if index < len(listed) else None
+    if len(loc) == 2 or not isinstance(item, Mapping) or len(item) != 1:
+        return (loc[0], index, *loc[2:])
     (name,) = item
     options = isinstance(item[name], Mapping)
-    return (*loc[:2], name, *(loc[2:] if options else loc[3:]))
+    return (loc[0], index, name, *(loc[2:] if options else loc[3:]))

@@ -8,24 +8,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, Strict, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
+from search_spaces.intermediates import NONE as NONE
+from search_spaces.intermediates import Intermediate as Intermediate
+from search_spaces.intermediates import PhaseSpace as PhaseSpace
+from search_spaces.intermediates import as_intermediate
 from search_spaces.resources import Resources
+from search_spaces.series import spread
 from search_spaces.sources import SourceKind, source_kind
 from search_spaces.values import (
     Amount,
     Count,
     Epochs,
-    EpochsAxis,
-    EpochsChoices,
     GridSplit,
     Label,
     LearningRate,
-    LearningRateAxis,
-    LearningRateChoices,
     Name,
     Part,
     Positive,
@@ -36,8 +37,8 @@ from search_spaces.values import (
 )
 from training.tasks.row import TaskRow
 
-NONE = "none"
-"""The intermediate setting without an intermediate phase: the baseline of every comparison."""
+Study = Literal["dataset_size", "multilingual_xnli", "model_scale", "task_diversity", "architecture"]
+"""The questions that a report has an analysis for (`reports.studies`)."""
 
 
 class Pretrain(Part):
@@ -59,6 +60,15 @@ class Pretrain(Part):
     """batches that are cut together from examples sorted by length, 0 for random batches"""
 
 
+class ModelSpace(Part):
+    """What is searched otherwise for one model; a key that is left out stays as it is."""
+
+    intermediate: PhaseSpace | None = None
+    """{lr, epochs} of the intermediate phase"""
+    target: PhaseSpace | None = None
+    """{lr, epochs} of the target phase"""
+
+
 class Model(Part):
     """Where the weights of phase 0 come from."""
 
@@ -69,6 +79,12 @@ class Model(Part):
     """the commit of a hub name, 40 hex digits in quotes"""
     pretrain: Pretrain | None = None
     """{task, lr, epochs, batch, seed, mask_rate, length_pool}, only with mini_world or a folder"""
+    pretraining: Literal["multilingual", "english"] | None = None
+    """multilingual (or left out) or english: what phase 0 has seen; a label for a study, it changes nothing"""
+    group: Label | None = None
+    """a label of your own for a study, such as matched_size: letters, digits and _"""
+    space: ModelSpace | None = None
+    """{intermediate: {lr, epochs}, target: {lr, epochs}}: what differs for this model, whatever the setting or target"""
 
     @property
     def kind(self) -> SourceKind:
@@ -86,90 +102,6 @@ class Model(Part):
             remedy = "leave `pretrain` out, or start from mini_world or a folder"
             raise PydanticCustomError("pretrain", "published weights are a phase 0 already", {"remedy": remedy})
         return self
-
-
-class PhaseSpace(Part):
-    """What is searched for one phase of a chain."""
-
-    lr: LearningRateAxis = LearningRateChoices(values=(1e-5,))
-    """a list of learning rates or {low, high, log}, above 0 and at most 1"""
-    epochs: EpochsAxis = EpochsChoices(values=(2,))
-    """a list of whole numbers from 1, or {low, high}"""
-
-
-class Intermediate(Part):
-    """An intermediate setting: no task (`none`), one, or a mixture. `name` is what tables and studies call it."""
-
-    name: Label
-    """none, a task, or the name of a mixture: letters, digits and _"""
-    tasks: Several[str] | tuple[()] = ()
-    """the tasks of the intermediate phase, none of them twice"""
-    sampling: Literal["proportional", "temperature", "weights"] = "proportional"
-    """proportional, temperature or weights: how many examples of each task an epoch has"""
-    cap: Count | None = None
-    """the most examples of a task that count, a whole number from 1; else training.mixing_cap"""
-    temperature: Annotated[float, Field(ge=1)] | None = None
-    """a number from 1 (proportional) upwards (ever more equal), only with sampling: temperature"""
-    weights: Annotated[tuple[Positive, ...], Strict(False)] = ()
-    """numbers above 0, a list in the order of the tasks or {task: number}, only with sampling: weights"""
-    alpha: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """the exponent with which a task's languages are sampled, from 0 (equal) to 1 (in proportion)"""
-    batches: Literal["homogeneous", "mixed"] = "homogeneous"
-    """homogeneous (one task a batch) or mixed (all tasks in each)"""
-    loss_scaling: Literal["none", "log_classes"] = "none"
-    """none, or log_classes to divide a task's loss by log(its number of classes)"""
-    space: PhaseSpace | None = None
-    """{lr, epochs} of this setting, where it is not search.space.intermediate"""
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether this is the setting without an intermediate phase."""
-        return not self.tasks
-
-    @model_validator(mode="after")
-    def _options_fit(self) -> Intermediate:
-        if bool(self.weights) != (self.sampling == "weights") or (self.weights and len(self.weights) != len(self.tasks)):
-            remedy = f"with `sampling: weights` give {len(self.tasks)} weights, otherwise none"
-            raise PydanticCustomError("weights", "`weights` go with sampling: weights, one a task", {"remedy": remedy})
-        if (self.temperature is None) == (self.sampling == "temperature"):
-            remedy = "with `sampling: temperature` give a temperature, otherwise none"
-            raise PydanticCustomError("temperature", "`temperature` goes with sampling: temperature", {"remedy": remedy})
-        return self
-
-
-_MIXTURE = "must be none, the name of a task, {name of a mixture: [tasks]}, or {name: {tasks: [...], sampling: ..., ...}}"
-
-
-def _with_weights(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Weights that are written by task as a list in the order of the tasks."""
-    weights, tasks = said.get("weights"), said["tasks"]
-    if not isinstance(weights, Mapping) or not isinstance(tasks, (list, tuple)):
-        return said
-    if set(weights) != set(tasks):
-        remedy = f"give one number for each of {', '.join(map(str, tasks))}"
-        raise PydanticCustomError("weights", "`weights` must name the tasks of the mixture", {"remedy": remedy})
-    return {**said, "weights": tuple(weights[task] for task in tasks)}
-
-
-def _intermediate(value: object) -> object:
-    if isinstance(value, Intermediate):
-        return value
-    if isinstance(value, str):
-        return {"name": value, "tasks": () if value == NONE else (value,)}
-    if not isinstance(value, Mapping) or len(value) != 1:
-        raise PydanticCustomError("mixture", _MIXTURE)
-    ((name, said),) = value.items()
-    if name == NONE:
-        raise PydanticCustomError("mixture", "none is the setting without an intermediate task, and can't have any")
-    if isinstance(said, Mapping):
-        if not said.get("tasks"):
-            raise PydanticCustomError(
-                "mixture", "must list the tasks of the mixture under `tasks`", {"remedy": "add `tasks: [...]`"}
-            )
-        return {"name": name, **_with_weights(said)}
-    if not isinstance(said, (list, tuple)) or len(set(map(repr, said))) < max(2, len(said)):
-        raise PydanticCustomError("mixture", "must list two or more different tasks under a name that is not none")
-    return {"name": name, "tasks": said}
 
 
 class Space(Part):
@@ -300,9 +232,11 @@ class Grid(Part):
     about: Annotated[str, Field(max_length=200, pattern=r"^[^\n]*$")] = ""
     """one line of text"""
     models: Annotated[Mapping[Name, Model], Field(min_length=1)]
-    """{name: {source, revision, pretrain}}, one or more; a name has lower-case letters, digits and _"""
-    intermediates: Several[Annotated[Intermediate, BeforeValidator(_intermediate)]]
-    """a list of none, tasks, and mixtures {name: [tasks]} or {name: {tasks, sampling, ...}}, none of them twice"""
+    """{name: {source, revision, pretrain, ...}}, one or more; a name has lower-case letters, digits and _"""
+    study: Study | None = None
+    """dataset_size, multilingual_xnli, model_scale, task_diversity or architecture: the question that the report answers"""
+    intermediates: Annotated[Several[Annotated[Intermediate, BeforeValidator(as_intermediate)]], BeforeValidator(spread)]
+    """a list of none, tasks, mixtures {name: [tasks]} or {name: {tasks, sampling, ...}}, and series, none of them twice"""
     targets: Several[str]
     """a list of target tasks, none of them twice"""
     seeds: Several[Seed] = (1,)

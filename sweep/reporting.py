@@ -47,6 +47,7 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from sweep.importance import importances
     from sweep.outcome import current_of
     from sweep.runfolder import read_mark
+    from sweep.studying import design_of
     from sweep.tidy import waiting_trials
 
     damaged: list[str] = []
@@ -67,6 +68,7 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
         shares={study: mark.share_of(study) for study in {record.study for record in records}},
         importances=importances(records),
         signals=kept_signals(folder),
+        design=design_of(folder),
     )
     return replace(concluded(facts, seen.arms, sources_of(folder), None if all_effects else QUICK), damaged=tuple(damaged))
 

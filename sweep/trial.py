@@ -17,6 +17,7 @@ from sweep.masking import masked
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from sweep.provenance import device_model, provenance
+from sweep.studying import kind_provenance, model_provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError
@@ -261,6 +262,7 @@ def _record(
         started=paused.started if paused else datetime.fromtimestamp(task.asked, UTC).isoformat(timespec="seconds"),
         timing=timing,
         provenance=provenance(plan)
+        | _model(plan, task)
         | {"device": device_model(job.runtime.device)}
         | _held(plan, task)
         | _damage(outcome, paused),
@@ -271,6 +273,12 @@ def _credited(phases: tuple[PhaseTrace, ...], earlier: tuple[PhaseTrace, ...]) -
     """The phases of a trial's last leg, in which those that an earlier leg of it has trained count as trained."""
     trained = {phase.key for phase in earlier if phase.outcome == "trained"}
     return tuple(replace(phase, outcome="trained") if phase.key in trained else phase for phase in phases)
+
+
+def _model(plan: Plan, task: TrialTask) -> dict[str, str]:
+    """What a study asks of the model and of tasks of the user's own."""
+    name, learned = task.spec.model, (plan.sources[one].row for one in task.spec.intermediate.tasks)
+    return model_provenance(plan.grid.models[name], plan.models[name]) | kind_provenance(learned)
 
 
 def _held(plan: Plan, task: TrialTask) -> dict[str, str]:

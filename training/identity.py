@@ -54,7 +54,8 @@ class ModelIdentity:
 class TaskUse:
     """One task of a phase: the row's version, a digest of its training data, and how it is encoded (lengths in tokens).
 
-    `languages` are those of the training data; a target phase has English alone, or the chain is not zero-shot.
+    `languages` are those of the training data; a target phase has English alone, or the chain is not zero-shot. `examples` is
+    how many of the training examples are learned (0: all), the first so many of `training.data.subset`'s order.
     """
 
     task: str
@@ -64,6 +65,7 @@ class TaskUse:
     max_length: int
     stride: int
     languages: tuple[str, ...] = ("en",)
+    examples: int = field(default=0, metadata=LATE)
 
 
 @dataclass(frozen=True, kw_only=True)

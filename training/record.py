@@ -18,6 +18,7 @@ from training.identity import PhaseIdentity
 from training.seal import FIELD as SEAL
 from training.seal import is_whole, sealed
 from training.storage import read_bytes, write_atomically
+from training.writing import LATER
 
 RECORD_SCHEMA = 4
 READABLE_SCHEMAS = (2, 3, RECORD_SCHEMA)
@@ -50,7 +51,8 @@ class CarryReport:
 class PhaseTrace:
     """One phase of the trial: `outcome` is `trained` or `reused`; `curve` holds (optimiser step, mean training loss).
 
-    `tokens` counts real (not padded) tokens trained on; `seconds` the time the training took when it was trained.
+    `tokens` counts real (not padded) tokens trained on; `seconds` the time the training took when it was trained; `examples` is
+    how many different examples its training sets hold (0: not known).
     """
 
     key: str
@@ -61,6 +63,7 @@ class PhaseTrace:
     tokens: int
     curve: tuple[tuple[int, float], ...]
     carry: CarryReport
+    examples: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, kw_only=True)

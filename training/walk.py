@@ -14,6 +14,7 @@ from training.behind import address_behind
 from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.joined import join
+from training.data.subset import example_count, subset
 from training.errors import ModelError, OutOfMemoryFault
 from training.fitting import MORE_MEMORY, HalfUpdatedError, Notes, device_name, is_out_of_memory
 from training.identity import WSD, ChainIdentity, PhaseIdentity, Role, Runtime, TaskUse, phase_key, trunk_key
@@ -96,7 +97,7 @@ class Walk:
         self.watcher.phase_started(number, len(job.identity.phases), identity)
         runtime = self._runtime(identity)
         use_threads(runtime.threads)
-        model, carry, trained = self._run_whole(number, key, runtime)
+        model, carry, trained, examples = self._run_whole(number, key, runtime)
         use_threads(job.runtime.threads)
         release_memory()
         self._model = model
@@ -112,12 +113,13 @@ class Walk:
             tokens=trained.tokens,
             curve=trained.curve,
             carry=carry,
+            examples=examples,
         )
         self._weights = self.store.publish(key, identity, trace, lambda folder: self._write(folder, model)).weights
         self.watcher.phase_done(trace)
         return trace
 
-    def _run_whole(self, number: int, key: str, runtime: Runtime) -> tuple[ChainModel, CarryReport, Trained]:
+    def _run_whole(self, number: int, key: str, runtime: Runtime) -> tuple[ChainModel, CarryReport, Trained, int]:
         """Train a phase, once more from the last checkpoint where an update left the weights half done."""
         for _ in range(2):
             try:
@@ -131,8 +133,8 @@ class Walk:
             release_memory()
         raise OutOfMemoryFault("memory ran out inside AdamW's update, twice", seen, MORE_MEMORY)
 
-    def _run(self, number: int, key: str, runtime: Runtime) -> tuple[ChainModel, CarryReport, Trained]:
-        """Train a phase from its start, or from what there is of it."""
+    def _run(self, number: int, key: str, runtime: Runtime) -> tuple[ChainModel, CarryReport, Trained, int]:
+        """Train a phase from its start, or from what there is of it; the last that is returned is its number of examples."""
         job, identity = self.job, self.job.identity.phases[number]
         model, carry = self._start(identity)
         last = number + 1 == len(job.identity.phases)
@@ -160,7 +162,7 @@ class Walk:
             kinds = [row.kind for row in self._rows(_tasks(identity))]
             subject = peak_subject(identity, kinds, replace(runtime, micro_batch=fitted))
             note_peak(self.peaks, subject, gauge, steps=trained.steps - trained.first_step, of=trained.of)
-        return model, carry, trained
+        return model, carry, trained, sum(map(example_count, data))
 
     def _trunk(self, number: int) -> Trunk | None:
         """What a wsd phase shares with those that differ in epochs alone."""
@@ -217,8 +219,9 @@ class Walk:
 
 
 def training_set(corpus: Corpus, use: TaskUse) -> Encoded:
-    """The training data of one task, in every language it is learned in."""
-    return join([corpus.encoded(use.task, Split.TRAIN, language, use.data) for language in use.languages])
+    """The training data of one task, in every language it is learned in; of it so many examples as the phase is to have."""
+    whole = join([corpus.encoded(use.task, Split.TRAIN, language, use.data) for language in use.languages])
+    return subset(whole, use.examples)
 
 
 def use_threads(threads: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
+from reports.studies.design import Design
 from training.record import TrialRecord
 
 if TYPE_CHECKING:  # scipy takes a second to load
@@ -47,7 +48,8 @@ class Facts:
     intervals of average differences by model, intermediate task, and whether retrieval is among the targets. Both may be empty.
 
     `discovery` holds p-values adjusted for the rate of false discoveries; `averages`, `effects`, `curses` and `claims` are what
-    `reports.statistics` and `reports.claims` make of the same records. They may be empty, too. `signals` are those of rankings.
+    `reports.statistics` and `reports.claims` make of the same records. They may be empty, too. `signals` are those of rankings,
+    `design` is what the grid varies where it asks one of the questions of `reports.studies`.
     """
 
     grid: str
@@ -69,6 +71,7 @@ class Facts:
     curses: Sequence[Curse] = ()
     claims: Sequence[ClaimVerdict] = ()
     signals: Sequence[Signals] = ()
+    design: Design | None = None
 
     @cached_property
     def of_pair(self) -> Mapping[Pair, Sequence[TrialRecord]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from search_spaces.schema import Grid, Intermediate
-from sweep.planning.studies import Setting, StudySpec, learned_for
+from sweep.planning.studies import Setting, StudySpec, learned_for, learned_languages, train_key
 from sweep.sources import ResolvedModel
 from training.data.loading import DataSource
 from training.identity import Adapter, ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, TaskUse
@@ -25,7 +25,7 @@ class Chains:
     models: Mapping[str, ResolvedModel]
     sources: Mapping[str, DataSource]
     digests: Mapping[str, str]
-    _uses: dict[str, TaskUse] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _uses: dict[tuple[str, tuple[str, ...], int], TaskUse] = field(default_factory=dict, init=False, repr=False, compare=False)
     _known: dict[object, tuple[_Evaluations, _Evaluations]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
@@ -33,8 +33,9 @@ class Chains:
         phases = list(self._pretrain(study.model))
         if not study.intermediate.is_baseline:
             mixing = self._mixing(study.intermediate)
-            phases.append(self._phase(Role.INTERMEDIATE, study.intermediate.tasks, setting, seed, mixing))
-        phases += [self._phase(Role.TARGET, (task,), setting, seed) for task in learned_for(self._row(study.group))]
+            phases.append(self._phase(Role.INTERMEDIATE, self.intermediate_uses(study.intermediate), setting, seed, mixing))
+        learned = learned_for(self._row(study.group))
+        phases += [self._phase(Role.TARGET, (self._use(task),), setting, seed) for task in learned]
         selection, evaluations = self._measured(study)
         return ChainIdentity(
             model=self.models[study.model].identity, phases=tuple(phases), selection=selection, evaluations=evaluations
@@ -72,12 +73,12 @@ class Chains:
         )
 
     def _phase(
-        self, role: Role, tasks: tuple[str, ...], setting: Setting, seed: int, mixing: Mixing | None = None
+        self, role: Role, tasks: tuple[TaskUse, ...], setting: Setting, seed: int, mixing: Mixing | None = None
     ) -> PhaseIdentity:
         training = self.grid.training
         return PhaseIdentity(
             role=role,
-            tasks=tuple(self._use(task) for task in tasks),
+            tasks=tasks,
             lr=float(setting[f"{role}.lr"]),
             epochs=int(setting[f"{role}.epochs"]),
             batch=training.batch,
@@ -94,21 +95,31 @@ class Chains:
             adapter=Adapter(**training.adapter.model_dump()) if training.adapter else None,
         )
 
-    def _use(self, task: str) -> TaskUse:
-        if task not in self._uses:
-            self._uses[task] = self._new_use(task)
-        return self._uses[task]
+    def intermediate_uses(self, intermediate: Intermediate) -> tuple[TaskUse, ...]:
+        """The tasks of an intermediate setting, as its phase learns them."""
+        languages = intermediate.languages or ()
+        parts = zip(intermediate.tasks, intermediate.budgets, strict=True)
+        return tuple(self._use(task, languages, examples) for task, examples in parts)
 
-    def _new_use(self, task: str) -> TaskUse:
+    def _use(self, task: str, languages: tuple[str, ...] = (), examples: int = 0) -> TaskUse:
+        """A task as a phase learns it: in all of its training languages, or some of them, and all of it, or a part."""
+        place = (task, languages, examples)
+        if place not in self._uses:
+            self._uses[place] = self._new_use(*place)
+        return self._uses[place]
+
+    def _new_use(self, task: str, languages: tuple[str, ...], examples: int) -> TaskUse:
         row = self._row(task)
+        learned = learned_languages(row, languages)
         return TaskUse(
             task=task,
             version=row.version,
             head=head_name(row),
-            data=self.digests[f"{task}/train"],
+            data=self.digests[train_key(row, learned)],
             max_length=row.encoding.max_length,
             stride=row.encoding.stride,
-            languages=row.train_languages,
+            languages=learned,
+            examples=examples,
         )
 
     def _measured(self, study: StudySpec) -> tuple[_Evaluations, _Evaluations]:

@@ -26,7 +26,7 @@ from sweep.planning.rehearsal import Rehearsal, rehearse
 from sweep.planning.room import Machine, Room
 from sweep.planning.sharing import share_lines, shares_of, with_shares
 from sweep.planning.sizes import sizes_of
-from sweep.planning.studies import StudySpec, learned_for
+from sweep.planning.studies import StudySpec, intermediate_space, learned_for
 from sweep.planning.throughput import SHARED
 from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex
@@ -111,6 +111,7 @@ def overview(
         "phases_unshared": _unshared(plan),
         "phases_in_store": sum("@" not in key for key in state.stored),
         "sizes_assumed": sizes.assumed(),
+        "examples_lacking": sizes.lacking(plan),
         **_work({count: replace(costs, plan=with_shares(plan, each)) for count, each in at.items()}, state, price),
     }
 
@@ -204,7 +205,7 @@ def _phase_bounds(plan: Plan) -> Iterator[tuple[str, int]]:
             asked = sum(
                 plan.settings_of(study) for study in plan.studies if study.model == model and study.intermediate == setting
             )
-            distinct = _distinct(setting.space or plan.grid.search.space.intermediate)
+            distinct = _distinct(intermediate_space(plan.grid, model, setting))
             intermediate += (min(asked, distinct) if distinct else asked) * seeds
     yield str(Role.INTERMEDIATE), intermediate
     yield str(Role.TARGET), sum(plan.settings_of(study) * seeds * _target_phases(plan, study) for study in plan.studies)

@@ -25,7 +25,7 @@ from training.behind import address_behind, local_store
 from training.chain import ChainJob
 from training.codec import digest, to_payload
 from training.data.loading import DataSource
-from training.identity import WSD, ChainIdentity, Mixing, Role, Runtime
+from training.identity import WSD, ChainIdentity, Mixing, Role, Runtime, TaskUse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,10 @@ class Plan:
     def chain(self, study: StudySpec, setting: Setting, seed: int) -> ChainIdentity:
         """The chain of a setting and a seed."""
         return self._chains.chain(study, setting, seed)
+
+    def intermediate_uses(self, study: StudySpec) -> tuple[TaskUse, ...]:
+        """The tasks of a study's intermediate phase, as it learns them; none for the baseline."""
+        return self._chains.intermediate_uses(study.intermediate)
 
     @cached_property
     def _chains(self) -> Chains:
@@ -164,7 +168,7 @@ def make_plan(
     for model in grid.models:
         for intermediate in grid.intermediates:
             for group, targets in target_groups(grid, sources).items():
-                axes = axes_of(grid, intermediate, group, sources[group].row.trained)
+                axes = axes_of(grid, model, intermediate, group, sources[group].row.trained)
                 spec = StudySpec(model=model, intermediate=intermediate, group=group, targets=targets, axes=axes, label="")
                 studies.append(_labelled(spec, Chains(grid, models, sources, digests)))
     behind, found = address_behind(phases) if phases else "", tuple(studies)

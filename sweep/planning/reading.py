@@ -51,4 +51,6 @@ class SplitReader:
         mean = sum(count * each for count, each in zip(units, tokens, strict=True)) / sum(units)
         exact = all(part.exact for part in parts)
         basis = "counted: the encoded store" if exact else f"counted; tokens of {lengths.SAMPLE} examples"
-        return SplitSize(tuple(units) if split == Split.TRAIN else tuple(units) * len(languages), mean, basis)
+        counts = [part.examples or part.units for part in parts]
+        examples = sum(used_of(source, split, count) if source.row.parts else count for count in counts)
+        return SplitSize(tuple(units) if split == Split.TRAIN else tuple(units) * len(languages), mean, basis, examples)

@@ -28,16 +28,25 @@ Measured = tuple[str, tuple[TaskUse, ...], Mixing]
 
 @dataclass(frozen=True)
 class SplitSize:
-    """Units (examples, windows) of each language of a split, mean tokens of a unit, and what says so."""
+    """Units (examples, windows) of each language of a split, mean tokens of a unit, and what says so.
+
+    `examples` is how many examples the units of all languages are of (0: as many).
+    """
 
     units: tuple[int, ...]
     tokens: float
     basis: str
+    examples: int = 0
 
     @property
     def total(self) -> int:
         """Units of all languages."""
         return sum(self.units)
+
+    def units_of(self, examples: int) -> int:
+        """Units of so many of the examples (0: of all)."""
+        whole = self.examples or self.total
+        return self.total if not 0 < examples < whole else max(1, round(self.total * examples / whole))
 
 
 @dataclass
@@ -61,9 +70,25 @@ class Sizes:
         return self._known[key]
 
     def _epoch(self, model: str, tasks: tuple[TaskUse, ...], mixing: Mixing) -> float:
-        parts = [self.splits[model, f"{use.task}/train"] for use in tasks]
-        shares = task_shares([part.total for part in parts], mixing)
+        parts = [self.learned(model, use) for use in tasks]
+        shares = task_shares([part.units_of(use.examples) for part, use in zip(parts, tasks, strict=True)], mixing)
         return sum(share * part.tokens for share, part in zip(shares, parts, strict=True))
+
+    def learned(self, model: str, use: TaskUse) -> SplitSize:
+        """Size of the training set that a task is learned from, before a number of examples is taken of it."""
+        some = self.splits.get((model, f"{use.task}/train/{'+'.join(use.languages)}"))
+        return some or self.splits[model, f"{use.task}/train"]
+
+    def lacking(self, plan: Plan) -> dict[str, dict[str, tuple[int, int]]]:
+        """Settings that ask for more examples of a task than there are: by name and task, how many there are and are wanted."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for study in plan.studies:
+            wanted = (use for use in plan.intermediate_uses(study) if use.examples)
+            for use in wanted:
+                size = self.learned(study.model, use)
+                if (there := size.examples or size.total) < use.examples:
+                    found.setdefault(study.intermediate.name, {})[use.task] = (there, use.examples)
+        return found
 
     def node_tokens(self, node: Node) -> float:
         """Tokens that a piece of training goes through."""
@@ -79,9 +104,9 @@ class Sizes:
     def assumed(self) -> dict[str, str]:
         """Training sets whose size is published or assumed, and what says so."""
         return {
-            key.removesuffix("/train"): size.basis
+            key.partition("/train")[0]: size.basis
             for (_, key), size in self.splits.items()
-            if key.endswith("/train") and size.basis.startswith(PUBLISHED)
+            if "/train" in key and size.basis.startswith(PUBLISHED)
         }
 
 

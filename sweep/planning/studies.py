@@ -51,22 +51,40 @@ def learned_for(row: TaskRow) -> tuple[str, ...]:
     return (row.train_first, row.name) if row.train_first else (row.name,)
 
 
+def learned_languages(row: TaskRow, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The languages in which a task is learned: those that are wanted, in the row's order, or all of them."""
+    return tuple(language for language in row.train_languages if language in wanted) or row.train_languages
+
+
+def train_key(row: TaskRow, languages: tuple[str, ...]) -> str:
+    """The key of a training set: `xnli_all/train`, or `xnli_all/train/de+en` where only some of its languages are learned."""
+    return f"{row.name}/train" + ("" if languages == row.train_languages else f"/{'+'.join(languages)}")
+
+
 def target_space(grid: Grid, group: str) -> PhaseSpace:
     """The space of the target phase on a training row: the general one, with what the grid says of this row in its place."""
-    space = grid.search.space
-    own = space.targets.get(group)
-    return (
-        space.target
-        if own is None
-        else space.target.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
-    )
+    return _with(grid.search.space.target, grid.search.space.targets.get(group))
 
 
-def axes_of(grid: Grid, intermediate: Intermediate, group: str, trained: bool) -> dict[str, Part]:
+def intermediate_space(grid: Grid, model: str, intermediate: Intermediate) -> PhaseSpace:
+    """The space of an intermediate phase: the setting's own or the general one, with what the model has otherwise."""
+    own = grid.models[model].space
+    return _with(intermediate.space or grid.search.space.intermediate, own.intermediate if own else None)
+
+
+def _with(space: PhaseSpace, own: PhaseSpace | None) -> PhaseSpace:
+    """A space with what another one says in its place."""
+    if own is None:
+        return space
+    return space.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
+def axes_of(grid: Grid, model: str, intermediate: Intermediate, group: str, trained: bool) -> dict[str, Part]:
     """The axes of a study: none of a phase that it does not have (`trained`: whether the group has a target phase)."""
     parts: list[tuple[str, PhaseSpace]] = []
     if intermediate.name != NONE:
-        parts.append(("intermediate", intermediate.space or grid.search.space.intermediate))
+        parts.append(("intermediate", intermediate_space(grid, model, intermediate)))
     if trained:
-        parts.append(("target", target_space(grid, group)))
+        own = grid.models[model].space
+        parts.append(("target", _with(target_space(grid, group), own.target if own else None)))
     return {f"{name}.{axis}": getattr(space, axis) for name, space in parts for axis in ("lr", "epochs")}

@@ -16,7 +16,7 @@ from training.identity import Adapter, Mixing, ModelIdentity, PhaseIdentity, Rol
 
 IDENTITY = {
     "ModelIdentity": {"name", "config", "tokenizer", "weights", "seed"},
-    "TaskUse": {"task", "version", "head", "data", "max_length", "stride", "languages"},
+    "TaskUse": {"task", "version", "head", "data", "max_length", "stride", "languages", "examples"},
     "Mixing": {"kind", "cap", "temperature", "weights", "alpha", "batches", "loss_scaling"},
     "Adapter": {"kind", "rank", "alpha", "dropout", "targets"},
     "PhaseIdentity": {

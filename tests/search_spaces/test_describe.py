@@ -27,4 +27,5 @@ def test_page_has_every_key() -> None:
 def test_example_of_the_page_is_a_grid() -> None:
     example = grid_reference().split("```yaml\n")[1].split("```")[0]
     grid = read_grid(example, "mine.yaml", ROWS)
-    assert [setting.name for setting in grid.intermediates] == ["none", "hellaswag", "both", "mixed"]
+    series = ["mnli_1000", "mnli_10000", "mnli_all", *(f"many_{order}_{count}" for order in "ab" for count in (1, 2, 3))]
+    assert [setting.name for setting in grid.intermediates] == ["none", "hellaswag", "both", "mixed", *series]

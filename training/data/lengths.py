@@ -31,11 +31,13 @@ class Measured:
     """Units (examples, windows, groups of endings) of a split in one language, and mean tokens of one.
 
     `tokens` is None where units are sentences of a bitext, which are not tokenised here; `exact` says that all was counted.
+    `examples` is how many examples the units are of (0: as many).
     """
 
     units: int
     tokens: float | None
     exact: bool
+    examples: int = 0
 
 
 def corpus_of(sources: Mapping[str, DataSource], tokenizer: Any, digest: str, folder: Path) -> Corpus:
@@ -67,7 +69,7 @@ def _stored(root: Path, identity: EncodingIdentity) -> Measured | None:
     manifest = from_payload(EncodedManifest, json.loads((folder / MANIFEST).read_bytes()), MANIFEST)
     columns = read_columns(folder / FEATURES)
     units = len(columns["example"]) // manifest.group
-    return Measured(units, len(columns["ids"]) / units, exact=True)
+    return Measured(units, len(columns["ids"]) / units, exact=True, examples=manifest.examples)
 
 
 def _sampled(source: DataSource, tokenizer: Any, split: str, language: str) -> Measured:
@@ -76,7 +78,8 @@ def _sampled(source: DataSource, tokenizer: Any, split: str, language: str) -> M
     if row.parts:
         parts = [_sampled(DataSource(row=part, root=source.root), tokenizer, split, language) for part in row.parts]
         units = sum(part.units for part in parts)
-        return Measured(units, sum(part.units * (part.tokens or 0.0) for part in parts) / units, exact=False)
+        tokens = sum(part.units * (part.tokens or 0.0) for part in parts) / units
+        return Measured(units, tokens, exact=False, examples=sum(part.examples or part.units for part in parts))
     if streams(source, split, language):
         count, sample = line_count(source, split, language), list(islice(stream(source, split, language), SAMPLE))
     else:
@@ -96,4 +99,4 @@ def _scaled(source: DataSource, tokenizer: Any, sample: Sequence[Example], count
     row = source.row
     encoded = Encoder(tokenizer, row, row.encoding.max_length, row.encoding.stride).encode(sample)
     units = max(1, round(count * len(encoded) / len(sample)))
-    return Measured(units, encoded.tokens / len(encoded), exact=False)
+    return Measured(units, encoded.tokens / len(encoded), exact=False, examples=count)
