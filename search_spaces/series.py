@@ -98,9 +98,9 @@ def _sizes(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _distinct(values: object, kind: type[Value]) -> tuple[Value, ...]:
     """A list of different values of a type; nothing where it is another thing."""
-    if not isinstance(values, (list, tuple, range)) or not all(type(value) is kind for value in values):
-        return ()
-    return tuple(values) if len(set(values)) == len(values) else ()
+    listed = list(values) if isinstance(values, (list, tuple, range)) else []
+    found = tuple(value for value in listed if type(value) is kind)
+    return found if len(set(found)) == len(listed) else ()
 
 
 def _whole(value: object, least: int, most: float = float("inf")) -> bool:

@@ -10,41 +10,24 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from search_spaces.values import Choices, EpochsRange, Range
 from sweep.planning.plan import Plan
 from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import SNAPSHOT, RunMark
-from training.codec import canonical, digest, from_payload
-from training.errors import UserError
+from sweep.snapshots import SCHEMA, Snapshot
+from sweep.snapshots import read_snapshot as read_snapshot
+from training.codec import canonical, digest
 from training.identity import NUMERICS_VERSION
 from training.record import TrialRecord
-from training.storage import read_bytes, write_atomically
+from training.storage import write_atomically
 
-SCHEMA = 1
 FIXED = ("search", "training", "retrieval", "resources")
 """Parts of a grid whose fields are the schema's: one that a snapshot lacks was not known to the version that wrote it."""
 MOST_CHAINS = 2000
 """Chains that are gone through for phases that can be used again."""
 MOST_NAMED = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """A resolved grid: every field by its dotted name, and digests of the tasks' rows, the models and the data.
-
-    `numerics` is the version of how phases are trained (0: unknown).
-    """
-
-    schema: int
-    fields: Mapping[str, Any]
-    tasks: Mapping[str, str] = field(default_factory=dict)
-    models: Mapping[str, str] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
-    numerics: int = 0
 
 
 def snapshot_of(plan: Plan) -> Snapshot:
@@ -64,15 +47,6 @@ def snapshot_of(plan: Plan) -> Snapshot:
 def write_snapshot(plan: Plan) -> None:
     """Leave the grid of this launch for the next to compare itself with; raises StoreError."""
     write_atomically(plan.run / SNAPSHOT, canonical(snapshot_of(plan)) + b"\n")
-
-
-def read_snapshot(run: Path) -> Snapshot | None:
-    """The grid of the latest launch; None where there is none that can be read, which costs nothing but the comparison."""
-    try:
-        found = from_payload(Snapshot, json.loads(read_bytes(run / SNAPSHOT)), SNAPSHOT)
-    except (OSError, ValueError, UserError):
-        return None
-    return found if found.schema == SCHEMA else None
 
 
 def changes(before: Snapshot | None, mark: RunMark, plan: Plan, records: Sequence[TrialRecord]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from search_spaces.reading import load_grid
-from sweep.amend import changes, read_snapshot, write_snapshot
+from sweep.amend import changes, write_snapshot
 from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.studies.design import Design, IntermediateFacts, ModelFacts
-from sweep.amend import Snapshot, read_snapshot
 from sweep.outcome import current_of
 from sweep.runfolder import read_mark
+from sweep.snapshots import Snapshot, read_snapshot
 from sweep.tidy import readable_records
 from training.identity import Role
 from training.record import ENGLISH, PhaseTrace, Status, TrialRecord

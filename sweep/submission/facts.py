@@ -10,9 +10,9 @@ from typing import Any
 
 from search_spaces.resources import Resources
 from search_spaces.schema import Data, Retrieval
-from sweep.amend import Snapshot, read_snapshot
 from sweep.options import store_folder
 from sweep.runfolder import RunMark, read_mark, store_of
+from sweep.snapshots import Snapshot, read_snapshot
 from sweep.steer import launched
 from training.errors import UserError
 from training.objects import is_address
