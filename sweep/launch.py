@@ -29,6 +29,7 @@ from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
 from sweep.preflight import check_data
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
+from sweep.snapshots import read_snapshot
 from sweep.sources import ResolvedModel, resolve_models, resolve_sources
 from sweep.steer import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
