@@ -72,7 +72,7 @@ def average_of(
         targets=tuple(targets),
         found=None,
         missing=tuple(missing_of(table, name, targets, against)),
-        note=_same_texts(targets),
+        note=same_texts(targets),
     )
     if said.missing:
         return said
@@ -108,7 +108,7 @@ def _unlike(mine: Cell, other: Cell) -> Iterator[str]:
         yield f"scored on {mine.split}, {other.intermediate} on {other.split}"
 
 
-def _same_texts(targets: Sequence[str]) -> str:
+def same_texts(targets: Sequence[str]) -> str:
     """Targets that are scored on the same texts, at least in part."""
     stems: dict[str, list[str]] = {}
     for target in targets:

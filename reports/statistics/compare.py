@@ -64,11 +64,39 @@ def compare(mine: Arm, other: Arm, level: float = LEVEL) -> Comparison | None:
 
     Runs are paired by seed where both arms have the same seeds, and items where they are about the same ones.
     """
-    delta = float(mine.scores.mean() - other.scores.mean())
-    seeds, items = _of_seeds(mine, other), _of_items(mine, other)
-    parts = [*(seeds or ()), *(items or ())]
-    if not parts:
+    return settled(
+        float(mine.scores.mean() - other.scores.mean()),
+        _of_seeds(mine, other),
+        _of_items(mine, other),
+        level=level,
+        counts=(max(len(mine.scores), len(other.scores)), 0 if mine.items is None else mine.items.shape[1]),
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A variance in points squared, and its degrees of freedom."""
+
+    variance: float
+    freedom: float
+
+
+def settled(
+    delta: float,
+    seeds: Sequence[Part] | None,
+    items: Sequence[Part] | None,
+    *,
+    level: float = LEVEL,
+    counts: tuple[int, int] = (0, 0),
+    more: Sequence[Part] = (),
+) -> Comparison | None:
+    """An estimate with its interval, from the variances by seeds and by items (None: not known), and `more` sources of chance.
+
+    `counts` are the numbers of seeds and items. None where nothing is known of either.
+    """
+    if seeds is None and items is None:
         return None
+    parts = [*(seeds or ()), *(items or ()), *more]
     half = _half(parts, level)
     return Comparison(
         delta=delta,
@@ -76,23 +104,15 @@ def compare(mine: Arm, other: Arm, level: float = LEVEL) -> Comparison | None:
         low=delta - half,
         high=delta + half,
         p=_p(abs(delta), parts),
-        seeds=max(len(mine.scores), len(other.scores)),
-        items=0 if mine.items is None else mine.items.shape[1],
+        seeds=counts[0],
+        items=counts[1],
         covers=Covers.SEEDS if items is None else Covers.ITEMS if seeds is None else Covers.BOTH,
         seed_error=None if seeds is None else _error(seeds),
         item_error=None if items is None else _error(items),
     )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A variance in points squared, and its degrees of freedom."""
-
-    variance: float
-    freedom: float
-
-
-def _of_seeds(mine: Arm, other: Arm) -> list[_Part] | None:
+def _of_seeds(mine: Arm, other: Arm) -> list[Part] | None:
     """The variance of the mean difference over seeds: paired, of one arm against a fixed one, or of two."""
     if mine.seeds == other.seeds and not (mine.fixed or other.fixed):
         values = [mine.scores - other.scores]
@@ -100,10 +120,10 @@ def _of_seeds(mine: Arm, other: Arm) -> list[_Part] | None:
         values = [one.scores for one in (mine, other) if not one.fixed]
     if not values or min(map(len, values)) < 2:
         return None
-    return [_Part(float(one.var(ddof=1)) / len(one), len(one) - 1.0) for one in values]
+    return [Part(float(one.var(ddof=1)) / len(one), len(one) - 1.0) for one in values]
 
 
-def _of_items(mine: Arm, other: Arm) -> list[_Part] | None:
+def _of_items(mine: Arm, other: Arm) -> list[Part] | None:
     """The variance over items of the mean difference, without what the seeds' variance holds of it already."""
     if mine.items is None or other.items is None or mine.about != other.about or mine.items.shape[1] != other.items.shape[1]:
         return None
@@ -112,24 +132,27 @@ def _of_items(mine: Arm, other: Arm) -> list[_Part] | None:
     count, items = matrix.shape
     if items < 2:
         return None
-    mean = float((matrix.mean(0) ** 2).sum())
+    return [item_part(float((matrix.mean(0) ** 2).sum()), float((matrix**2).sum(1).mean()), count, items)]
+
+
+def item_part(mean: float, each: float, count: int, items: int) -> Part:
+    """The items' part from sums of squared contributions: of their mean over `count` seeds, and of one seed on average."""
     if count > 1:
-        each = float((matrix**2).sum(1).mean())
         mean = max(0.0, mean - (each - mean) / (count - 1))
-    return [_Part(mean * items / (items - 1), items - 1.0)]
+    return Part(mean * items / (items - 1), items - 1.0)
 
 
-def _error(parts: Sequence[_Part]) -> float:
+def _error(parts: Sequence[Part]) -> float:
     return math.sqrt(sum(part.variance for part in parts))
 
 
-def _half(parts: Sequence[_Part], level: float) -> float:
+def _half(parts: Sequence[Part], level: float) -> float:
     """Half the width of an interval."""
     tail = 0.5 + level / 2.0
     return math.hypot(*(float(stdtrit(part.freedom, tail)) * math.sqrt(part.variance) for part in parts))
 
 
-def _p(distance: float, parts: Sequence[_Part]) -> float:
+def _p(distance: float, parts: Sequence[Part]) -> float:
     """One minus the level of the widest interval that leaves 0 out."""
     if distance == 0.0 or _error(parts) == 0.0:
         return float(distance == 0.0)

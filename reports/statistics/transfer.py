@@ -5,10 +5,11 @@ Evidence is read of chosen trials alone, and used only where it gives its record
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reports.cells import BASELINE, Cell, Pair
+from reports.cells import BASELINE, Cell, Pair, result_of
 from reports.frame import TransferTable
 from reports.statistics.arms import Arm, arm, averaged
 from reports.statistics.compare import Comparison, compare
@@ -40,6 +41,21 @@ class Arms:
         if name not in self._arms:
             self._arms[name] = self._read(cell)
         return self._arms[name]
+
+    def part(self, cell: Cell, languages: Sequence[str]) -> Arm:
+        """The arm of a cell over some of its languages; all of them are as in `of`."""
+        if set(languages) == set(cell.languages):
+            return self.of(cell)
+        count = 1 if cell.fixed else len(cell.trials)
+        trials = cell.trials[:count]
+        scores = [self._mean_over(trial, cell.target, languages) for trial in trials]
+        evidence = [self._of_trial(trial).get(cell.target) for trial in trials]
+        return arm(cell.seeds[:count], scores, evidence, sorted(languages), fixed=cell.fixed)
+
+    def _mean_over(self, trial: str, target: str, languages: Sequence[str]) -> float:
+        found = result_of(self._known[trial], target)
+        assert found is not None, "a chosen trial has a result"
+        return statistics.fmean(found.languages[code]["score"] for code in languages)
 
     def mean_of(self, cells: Sequence[Cell]) -> Arm:
         """The mean over the targets of cells that have scores; raises ValueError where they have other seeds."""

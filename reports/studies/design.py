@@ -40,8 +40,12 @@ class IntermediateFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """A grid as a study: the question's name (`dataset_size` ...) and what is known of its models and intermediate settings."""
+    """A grid as a study: the question's name (`dataset_size` ...) and what is known of its models and intermediate settings.
+
+    `groups` puts languages into groups of the user's own; where it is empty, they are grouped by their resources.
+    """
 
     study: str
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     intermediates: Mapping[str, IntermediateFacts] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)

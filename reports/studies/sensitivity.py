@@ -1,0 +1,105 @@
+"""What would change an answer: another target, model or setting left out, more seeds, a longer range. All of it is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from reports.page.words import number, several
+from reports.statistics.compare import Comparison
+from reports.studies.finding import Estimate, Moved, holm
+from reports.studies.says import measured, sized
+from reports.studies.view import View
+
+MOST_SEEDS = 50
+Headline = Callable[[View], Sequence[Estimate]]
+
+
+def leave_one_out(view: View, headline: Headline, settings: Mapping[str, Sequence[str]]) -> Iterator[Moved]:
+    """The headline estimates over all targets, once each target, model and group of `settings` is left out.
+
+    Only what still has an estimate is given; `changed` says that its ruling is another.
+    """
+    whole = {one.name: one for one in first_scope(holm(headline(view)))}
+    for what, less in _without_each(view, settings):
+        for one in first_scope(holm(headline(less))):
+            before = whole.get(one.name)
+            if one.found is not None and before is not None and before.found is not None:
+                yield Moved(without=what, estimate=one, changed=(one.sure, _side(one)) != (before.sure, _side(before)))
+
+
+def first_scope(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
+    """Of each name the first estimate: the others are over fewer targets."""
+    return tuple({one.name: one for one in reversed(estimates)}.values())[::-1]
+
+
+def _side(one: Estimate) -> bool:
+    return one.sure and one.found is not None and one.found.delta > 0
+
+
+def _without_each(view: View, settings: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, View]]:
+    if len(view.targets) > 1:
+        yield from ((f"target {target}", view.without(target=target)) for target in view.targets)
+    if len(view.models) > 1:
+        yield from ((f"model {model.name}", view.without(model=model.name)) for model in view.models)
+    if len(settings) > 1:
+        yield from ((name, view.without(settings=names)) for name, names in settings.items())
+
+
+def sensitivity(estimates: Sequence[Estimate], moved: Sequence[Moved], spans: Mapping[str, float]) -> Iterator[str]:
+    """Sentences on each headline estimate. `spans` is, of slopes, how many tenfolds (or steps) they were measured over."""
+    for one in first_scope(estimates):
+        if one.found is None:
+            continue
+        mine = [each for each in moved if each.estimate.name == one.name]
+        yield from _moves(one, mine)
+        if not one.sure:
+            yield from _more(one, one.found, spans.get(one.name))
+
+
+def _moves(one: Estimate, moved: Sequence[Moved]) -> Iterator[str]:
+    if not moved:
+        return
+    changed = [each for each in moved if each.changed]
+    if changed:
+        far = "; ".join(f"without {each.without} it is {sized(each.estimate)}, {each.estimate.ruling}" for each in changed[:4])
+        more = f"; and {len(changed) - 4} others" if len(changed) > 4 else ""
+        yield f"{one.name}: rests on single parts. {far}{more}."
+        return
+    values = sorted(each.estimate.found.delta for each in moved if each.estimate.found)
+    yield (
+        f"{one.name}: the ruling ({one.ruling}) stays whichever single part is left out;"
+        f" the estimate then lies between {measured(values[0])} and {measured(values[-1])}."
+    )
+
+
+def _more(one: Estimate, found: Comparison, over: float | None) -> Iterator[str]:
+    """How many seeds, or how long a range, would tell an estimate of this size from 0."""
+    distance, half = abs(found.delta), found.delta - found.low
+    if not distance:
+        return
+    seeds = seeds_needed(found)
+    said = f"{one.name}: if it is what it looks like, "
+    if found.seeds < 2:
+        yield f"{one.name}: there is one seed, so what another would give is not known; two or more are needed."
+    elif seeds is None:
+        yield f"{said}more seeds alone would not tell it from 0 (up to {MOST_SEEDS})."
+    elif seeds > found.seeds:
+        yield f"{said}{several(seeds, 'seed')} would tell it from 0 (there are {found.seeds})."
+    if over and half > distance:
+        yield f"{said}so would a range of {number(over * half / distance)} tenfolds (it is {number(over)})."
+
+
+def seeds_needed(found: Comparison) -> int | None:
+    """The fewest seeds whose interval would leave 0 out, were the estimate and its deviations as they are; None above 50."""
+    from scipy.special import stdtrit
+
+    if found.seeds < 2 or found.seed_error is None:
+        return None
+    half = found.high - found.delta
+    rest = max(0.0, half**2 - (float(stdtrit(found.seeds - 1.0, 0.975)) * found.seed_error) ** 2)
+    for seeds in range(found.seeds, MOST_SEEDS + 1):
+        part = float(stdtrit(seeds - 1.0, 0.975)) * found.seed_error * math.sqrt(found.seeds / seeds)
+        if math.hypot(part, math.sqrt(rest)) < abs(found.delta):
+            return seeds
+    return None
