@@ -18,7 +18,7 @@ from training.identity import PhaseIdentity
 from training.seal import FIELD as SEAL
 from training.seal import is_whole, sealed
 from training.storage import read_bytes, write_atomically
-from training.writing import LATER
+from training.writing import LATE
 
 RECORD_SCHEMA = 4
 READABLE_SCHEMAS = (2, 3, RECORD_SCHEMA)
@@ -63,7 +63,7 @@ class PhaseTrace:
     tokens: int
     curve: tuple[tuple[int, float], ...]
     carry: CarryReport
-    examples: int = field(default=0, metadata=LATER)
+    examples: int = field(default=0, metadata=LATE)
 
 
 @dataclass(frozen=True, kw_only=True)
