@@ -17,8 +17,6 @@ from sweep.services.postgres import environment, server_user, server_words
 from training.errors import UserError
 from training.objects import is_address
 
-PROGRAMS = ("postgres", "mlflow", "minder")
-MODULE = "sweep.services.running"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """MLflow's own queue of background jobs, which nothing here uses, would be several processes more."""
 _PR_SET_PDEATHSIG = 1

@@ -10,10 +10,9 @@ from typing import Any
 from sweep.services import backups
 from sweep.services.place import Place, Settings, read_settings
 from sweep.services.probes import ask_mlflow, ask_postgres
-from sweep.services.running import PROGRAMS
 from sweep.services.shelf import shelf_of
 from sweep.services.starting import ROOM
-from sweep.services.supervising import Supervisor
+from sweep.services.supervising import PROGRAMS, Supervisor
 from training.errors import UserError
 
 LISTED = 5

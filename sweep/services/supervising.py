@@ -14,10 +14,11 @@ from typing import Any
 
 from sweep.services.place import VARIABLE, Place
 from sweep.services.postgres import stop_leftover
-from sweep.services.running import MODULE, PROGRAMS
 from training.errors import UserError
 from training.storage import write_atomically
 
+MODULE = "sweep.services.running"
+"""Becomes the program that it is told to."""
 START_SECONDS, STOP_SECONDS = 30.0, 90.0
 _COMMON = """redirect_stderr=true
 stdout_logfile_maxbytes=10MB
@@ -30,6 +31,7 @@ _OWN = {
     "mlflow": "autostart=false\nautorestart=true\nstartsecs=5\nstopwaitsecs=15\nstopasgroup=true\nkillasgroup=true\n",
     "minder": "autostart=false\nautorestart=true\nstartsecs=2\nstopwaitsecs=15\n",
 }
+PROGRAMS = tuple(_OWN)
 
 
 class Supervisor:

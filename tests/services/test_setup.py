@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from sweep.cli import main
 from sweep.services.place import VARIABLE, Place, Settings
-from sweep.services.running import PROGRAMS, mlflow_words
-from sweep.services.supervising import configuration
+from sweep.services.running import mlflow_words
+from sweep.services.supervising import PROGRAMS, configuration
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(60)
