@@ -34,6 +34,7 @@ from sweep.selecting.verb import select
 from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
 from sweep.steer_verbs import gc, resume, status, stop
+from sweep.study_verb import study
 from sweep.submit_verb import submit
 from sweep.words import Verbs, complete_trial, listing, warn
 from sweep.words import print_rich as _show
@@ -245,7 +246,7 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     ctx.exit(1 if report.failed or report.page else 0)
 
 
-for verb in (claims, select, submit, score, gc, services, simulate):
+for verb in (study, claims, select, submit, score, gc, services, simulate):
     main.add_command(verb)
 
 

@@ -47,7 +47,7 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from sweep.importance import importances
     from sweep.outcome import current_of
     from sweep.runfolder import read_mark
-    from sweep.studying import design_of
+    from sweep.study_verb import study_of
     from sweep.tidy import waiting_trials
 
     damaged: list[str] = []
@@ -68,7 +68,7 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
         shares={study: mark.share_of(study) for study in {record.study for record in records}},
         importances=importances(records),
         signals=kept_signals(folder),
-        design=design_of(folder),
+        design=study_of(folder),
     )
     return replace(concluded(facts, seen.arms, sources_of(folder), None if all_effects else QUICK), damaged=tuple(damaged))
 
@@ -80,6 +80,7 @@ def write_figures(folder: Path, out: Path) -> int:
     from reports.statistics.transfer import interval_of_arms
     from sweep.certainty import seen_in
     from sweep.runfolder import read_mark
+    from sweep.study_verb import finding_in, study_of
 
     mark, seen = read_mark(folder), seen_in(folder, lambda line: None)  # the page has told what is damaged
     intervals = interval_of_arms(seen.tables, seen.arms)
@@ -92,5 +93,6 @@ def write_figures(folder: Path, out: Path) -> int:
         adjusted=adjusted(intervals),
         share_of=mark.share_of,
         unit=mark.unit,
+        finding=finding_in(seen, study_of(folder)),
     )
     return len(written)

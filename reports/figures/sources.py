@@ -9,6 +9,7 @@ from reports.cells import BASELINE, Pair
 from reports.figures.by_language import PerLanguage
 from reports.frame import TransferTable
 from reports.statistics.compare import Comparison, Covers
+from reports.studies.finding import Finding
 from training.record import TrialRecord
 
 SURE = 0.05
@@ -19,7 +20,8 @@ SURE = 0.05
 class Sources:
     """Tables with the chance in them.
 
-    `adjusted` are p-values of a family of comparisons; `hours` is what each pair cost, in `unit`.
+    `adjusted` are p-values of a family of comparisons; `hours` is what each pair cost, in `unit`. `finding` is what the
+    analysis of the grid's study found.
     """
 
     tables: Sequence[TransferTable]
@@ -29,6 +31,7 @@ class Sources:
     records: Sequence[TrialRecord] = ()
     hours: Mapping[Pair, float] = field(default_factory=dict)
     unit: str = "hours"
+    finding: Finding | None = None
 
     def sure(self, pair: Pair) -> bool:
         """Whether a pair's difference is told from 0: by its family's p-value, else by its own interval."""

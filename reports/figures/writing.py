@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # both take a second to load
     from matplotlib.figure import Figure
 
     from reports.statistics.compare import Comparison
+    from reports.studies.finding import Finding
 
 README = """# Figures and tables
 
@@ -35,6 +36,7 @@ Everything here was made from the records of a sweep; the same records give the 
 | gap-MODEL | the cross-lingual gap: English, and the mean of the other languages |
 | curves-MODEL | training loss of the chosen settings |
 | cost-MODEL-column, -page | what a pair took against what it gained |
+| study-NAME, study.csv | of a grid with a `study`: its plots, and a line an estimate with its interval |
 
 Pictures are PDF and SVG, made for one column or the whole width: include them at their own size. `-2`, `-3` are further pages.
 Bold means that {bold}. Intervals: docs/STATISTICS.md of the sweep says how they are made. Marks are those of `sweep table`.
@@ -51,11 +53,12 @@ def write_all(
     adjusted: Mapping[Pair, float] | None = None,
     share_of: Callable[[str], float] = lambda study: 1.0,
     unit: str = "hours",
+    finding: Finding | None = None,
 ) -> list[Path]:
     """Write CSV, LaTeX, PDF and SVG files into `folder`; returns them. Files of other names that lie there stay.
 
     `records` give curves and costs (`share_of` a study is what one of its hours counts in `unit`), `by_language` intervals of
-    each language, `adjusted` p-values of a family of comparisons. Raises StoreError where the folder can't be written.
+    each language, `adjusted` p-values of a family of comparisons, `finding` what the grid's study found. Raises StoreError where the folder can't be written.
     """
     from reports.figures.cost import hours_of, scaled
 
@@ -68,6 +71,7 @@ def write_all(
         records=records,
         hours=hours,
         unit=unit,
+        finding=finding,
     )
     return [*_texts(sources, folder), *_pictures(sources, folder)]
 
@@ -85,6 +89,10 @@ def _texts(sources: Sources, folder: Path) -> Iterator[Path]:
         "transfer.tex": transfer_latex(sources),
         "languages.tex": languages_latex(sources),
     }
+    if sources.finding is not None:
+        from reports.studies.show import finding_csv
+
+        contents["study.csv"] = finding_csv(sources.finding)
     for name, content in contents.items():
         write_atomically(folder / name, content.encode("utf-8"))
         yield folder / name
@@ -107,6 +115,7 @@ def _drawn(sources: Sources) -> Iterator[tuple[str, Figure]]:
     from reports.figures.dots import language_dots
     from reports.figures.gap import gaps
     from reports.figures.heat import heat_map
+    from reports.figures.study import study_figures
 
     for table in sources.tables:
         for label, width in (("column", COLUMN), ("page", PAGE)):
@@ -118,6 +127,9 @@ def _drawn(sources: Sources) -> Iterator[tuple[str, Figure]]:
         yield from _paged(file_name("curves", table.model), training_curves(sources, table))
         for target in table.targets:
             yield from _paged(file_name("languages", table.model, target), language_dots(sources, table, target))
+
+    if sources.finding is not None:
+        yield from _paged(file_name("study", sources.finding.study), study_figures(sources.finding))
 
 
 def _paged(name: str, figures: Iterable[Figure]) -> Iterator[tuple[str, Figure]]:

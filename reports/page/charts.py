@@ -46,10 +46,10 @@ def lines(series: Sequence[Sequence[tuple[float, float]]], *, says: str, x: str,
     across = scale((point[0] for point in points), LEFT, WIDTH - RIGHT, holds=(0.0,))
     up = scale((point[1] for point in points), HEIGHT - BOTTOM, TOP)
     paths = [
-        Markup('<path class="line l{}" d="{}"/>').format(place % LOOKS, _path([(across.at(a), up.at(b)) for a, b in one]))
+        Markup('<path class="line l{}" d="{}"/>').format(place % LOOKS, path([(across.at(a), up.at(b)) for a, b in one]))
         for place, one in enumerate(series)
     ]
-    return _chart([*_axes(across, up, x, y), *paths], says)
+    return chart([*axes(across, up, x, y), *paths], says)
 
 
 def dots(points: Sequence[Dot], *, says: str, x: str, y: str, zero: bool = False) -> Markup:
@@ -57,14 +57,14 @@ def dots(points: Sequence[Dot], *, says: str, x: str, y: str, zero: bool = False
     values = [dot.x for dot in points]
     across = scale(values, LEFT, WIDTH - RIGHT, log=spans_factors(values))
     up = scale([*(dot.y for dot in points), *([0.0] if zero else [])], HEIGHT - BOTTOM, TOP)
-    base = [_line("zero", LEFT, up.at(0.0), WIDTH - RIGHT, up.at(0.0))] if zero else []
+    base = [line("zero", LEFT, up.at(0.0), WIDTH - RIGHT, up.at(0.0))] if zero else []
     named = [_dot(across.at(dot.x), up.at(dot.y), dot) for dot in points if dot.says]
     looks = dict.fromkeys(dot.look for dot in points if not dot.says)
     marks = [
         _marks(look, [(across.at(dot.x), up.at(dot.y)) for dot in points if dot.look == look and not dot.says])
         for look in looks
     ]
-    return _chart([*_axes(across, up, x, y), *base, *marks, *named], says)
+    return chart([*axes(across, up, x, y), *base, *marks, *named], says)
 
 
 def bars(rows: Sequence[Bar], *, says: str) -> Markup:
@@ -72,37 +72,38 @@ def bars(rows: Sequence[Bar], *, says: str) -> Markup:
     ends = [value for bar in rows for value in (bar.value, bar.low, bar.high) if value is not None]
     across = scale((*ends, 0.0), NAME, WIDTH - 44)
     height = ROW * len(rows) + 22
-    parts = [_line("zero", across.at(0.0), 0, across.at(0.0), height - 18)]
+    parts = [line("zero", across.at(0.0), 0, across.at(0.0), height - 18)]
     for tick in across.ticks():
-        parts.append(_text("tick mid", across.at(tick), height - 5, signed(tick, 0 if tick == int(tick) else 1)))
+        parts.append(text("tick mid", across.at(tick), height - 5, signed(tick, 0 if tick == int(tick) else 1)))
     for place, bar in enumerate(rows):
         parts += _bar(bar, across, place * ROW)
-    return _chart(parts, says, height)
+    return chart(parts, says, height)
 
 
 def _bar(bar: Bar, across: Scale, top: int) -> list[Markup]:
-    parts = [_text("name", NAME - 8, top + 14, _cut(bar.name))]
+    parts = [text("name", NAME - 8, top + 14, _cut(bar.name))]
     if bar.value is None:
-        return [*parts, _text("tick", across.at(0.0) + 4, top + 14, "…")]
+        return [*parts, text("tick", across.at(0.0) + 4, top + 14, "…")]
     begin, end = sorted((across.at(0.0), across.at(bar.value)))
     look = "bar-n" if bar.value < 0 else "bar-p"
     box = '<rect class="{}" x="{}" y="{}" width="{}" height="12"/>'
     parts.append(Markup(box).format(look, begin, top + 4, round(max(end - begin, 0.5), 1)))
     if bar.low is not None and bar.high is not None:
-        parts.append(_line("whisker", across.at(bar.low), top + 10, across.at(bar.high), top + 10))
-    parts.append(_text("tick", WIDTH - 40, top + 14, signed(bar.value)))
+        parts.append(line("whisker", across.at(bar.low), top + 10, across.at(bar.high), top + 10))
+    parts.append(text("tick", WIDTH - 40, top + 14, signed(bar.value)))
     return parts
 
 
-def _axes(across: Scale, up: Scale, x: str, y: str) -> list[Markup]:
+def axes(across: Scale, up: Scale, x: str, y: str) -> list[Markup]:
+    """Both axes with their ticks and names."""
     floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-    parts = [_line("axis", LEFT, floor, right, floor), _line("axis", LEFT, TOP, LEFT, floor)]
+    parts = [line("axis", LEFT, floor, right, floor), line("axis", LEFT, TOP, LEFT, floor)]
     for tick in across.ticks():
-        parts.append(_text("tick mid", across.at(tick), floor + 14, amount(tick)))
+        parts.append(text("tick mid", across.at(tick), floor + 14, amount(tick)))
     for tick in up.ticks():
-        parts.append(_line("grid", LEFT, up.at(tick), right, up.at(tick)))
-        parts.append(_text("tick end", LEFT - 5, up.at(tick) + 4, amount(tick)))
-    parts.append(_text("label mid", (LEFT + right) / 2, HEIGHT - 6, x))
+        parts.append(line("grid", LEFT, up.at(tick), right, up.at(tick)))
+        parts.append(text("tick end", LEFT - 5, up.at(tick) + 4, amount(tick)))
+    parts.append(text("label mid", (LEFT + right) / 2, HEIGHT - 6, x))
     turned = '<text class="label mid" transform="translate(11 {}) rotate(-90)">{}</text>'
     return [*parts, Markup(turned).format(HEIGHT / 2 - 12, visible(y))]
 
@@ -118,16 +119,19 @@ def _marks(look: str, places: Iterable[tuple[float, float]]) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(f"marks {look}", "".join(form.format(*place) for place in places))
 
 
-def _path(points: Iterable[tuple[float, float]]) -> str:
+def path(points: Iterable[tuple[float, float]]) -> str:
+    """A line through points, as a path's `d`."""
     found = list(points)
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in found) if found else ""
 
 
-def _line(look: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+def line(look: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    """A straight line; `look` is a class of the style sheet."""
     return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(look, x1, y1, x2, y2)
 
 
-def _text(look: str, x: float, y: float, words: str) -> Markup:
+def text(look: str, x: float, y: float, words: str) -> Markup:
+    """Words at a place, escaped."""
     return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(look, x, y, visible(words))
 
 
@@ -135,7 +139,8 @@ def _cut(name: str) -> str:
     return name if len(name) <= 12 else name[:11] + "…"
 
 
-def _chart(parts: Sequence[Markup], says: str, height: int = HEIGHT) -> Markup:
+def chart(parts: Sequence[Markup], says: str, height: int = HEIGHT) -> Markup:
+    """The whole picture, with its text alternative."""
     inside = Markup("").join(parts)
     frame = '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
     return Markup(frame).format(WIDTH, height, visible(says), inside)

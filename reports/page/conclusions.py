@@ -12,13 +12,14 @@ from reports.statistics.curse import curses_of
 from reports.statistics.effects import effects_of
 from reports.statistics.families import Method, adjusted
 from reports.statistics.transfer import Arms, interval_of_arms
+from reports.studies.registry import finding_of
 
 QUICK = 600
 """Observations whose mixed model is fitted in about a second."""
 
 
 def concluded(facts: Facts, arms: Arms, sources: Mapping[str, str] | None = None, most: int | None = QUICK) -> Facts:
-    """The facts with intervals, averages, effects, luck and claims; `sources` is what each model was made from.
+    """The facts with intervals, averages, effects, luck, claims and finding; `sources` is what each model was made from.
 
     Mixed models of more than `most` observations are left out.
     """
@@ -39,4 +40,5 @@ def concluded(facts: Facts, arms: Arms, sources: Mapping[str, str] | None = None
         effects=effects_of(facts.tables, facts.records, most=most),
         curses=curses_of(facts.tables, facts.records),
         claims=judge(facts.tables, arms, facts.records, sources),
+        finding=finding_of(facts.design, facts.tables, arms, facts.records) if facts.design else None,
     )

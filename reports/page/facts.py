@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # scipy takes a second to load
     from reports.statistics.compare import Comparison
     from reports.statistics.curse import Curse
     from reports.statistics.effects import Effect
+    from reports.studies.finding import Finding
 
 SIGNIFICANT = 0.05
 """Adjusted p-values below this leave a gain a gain."""
@@ -49,7 +50,7 @@ class Facts:
 
     `discovery` holds p-values adjusted for the rate of false discoveries; `averages`, `effects`, `curses` and `claims` are what
     `reports.statistics` and `reports.claims` make of the same records. They may be empty, too. `signals` are those of rankings,
-    `design` is what the grid varies where it asks one of the questions of `reports.studies`.
+    `design` is what the grid varies where it asks one of the questions of `reports.studies`, `finding` what its analysis says.
     """
 
     grid: str
@@ -72,6 +73,7 @@ class Facts:
     claims: Sequence[ClaimVerdict] = ()
     signals: Sequence[Signals] = ()
     design: Design | None = None
+    finding: Finding | None = None
 
     @cached_property
     def of_pair(self) -> Mapping[Pair, Sequence[TrialRecord]]:

@@ -39,9 +39,11 @@ def sections() -> tuple[Maker, ...]:
     from reports.page.provenance import provenance_section
     from reports.page.published import published_section
     from reports.page.rankers import rankers_section
+    from reports.page.study import study_section
 
     return (
         answer_section,
+        study_section,
         heatmap_section,
         certainty_section,
         language_section,

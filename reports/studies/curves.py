@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,14 @@ BREAKS = 4
 """Places that are looked at between two neighbouring points of a broken line."""
 Weigh = Callable[[Sequence[float]], Comparison | None]
 """The interval of a weighted sum of a curve's points."""
+
+
+class Ends(NamedTuple):
+    """Of a confidence set; None where it has none. `empty`: no value at all fits within chance."""
+
+    low: float | None
+    high: float | None
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ def bend_weights(x: Sequence[float]) -> list[float]:
 def straight(x: Floats, y: Floats, offsets: Floats | None = None) -> Shape:
     """The least-squares line; with `offsets` [points, curves], curves that differ in height alone."""
     fitted, squares = _solved(_basis(x, offsets, x), y)
-    return Shape("a straight line", lambda value: fitted(value, value), squares, 1)
+    return Shape("a straight line", fitted, squares, 1)
 
 
 def power_law(x: Floats, y: Floats, offsets: Floats | None = None) -> Shape:
@@ -74,7 +83,7 @@ def power_law(x: Floats, y: Floats, offsets: Floats | None = None) -> Shape:
     exponent = _least(tried, EXPONENTS)
     fitted, squares = _solved(_basis(x, offsets, _power(x, exponent)), y)
     middle = _middle(x)
-    return Shape("a power law", lambda value: fitted(value, (value / middle) ** -exponent), squares, 2, exponent)
+    return Shape("a power law", lambda value: fitted((value / middle) ** -exponent), squares, 2, exponent)
 
 
 def broken_line(x: Floats, y: Floats, offsets: Floats | None = None) -> Shape:
@@ -85,11 +94,11 @@ def broken_line(x: Floats, y: Floats, offsets: Floats | None = None) -> Shape:
 
     place = _least(tried, breaks_of(x))
     fitted, squares = _solved(_basis(x, offsets, x, _hinge(x, place)), y)
-    return Shape("a broken line", lambda value: fitted(value, value, max(value - place, 0.0)), squares, 3, place)
+    return Shape("a broken line", lambda value: fitted(value, max(value - place, 0.0)), squares, 3, place)
 
 
-def open_exponents(x: Floats, weigh: Weigh) -> tuple[float | None, float | None]:
-    """The ends of the confidence set of a power law's c; None where it has no end among the `EXPONENTS`.
+def open_exponents(x: Floats, weigh: Weigh, estimate: float) -> Ends:
+    """The ends of the confidence set of a power law's c around its estimate; None where it has no end among the `EXPONENTS`.
 
     Two Nones: the data says nothing of c.
     """
@@ -98,16 +107,16 @@ def open_exponents(x: Floats, weigh: Weigh) -> tuple[float | None, float | None]
         found = _power(x, exponent)
         return _orthogonal(found * np.log(x / _middle(x)), _basis(x, None, found))
 
-    return _left_open(EXPONENTS, direction, weigh)
+    return _left_open(EXPONENTS, direction, weigh, estimate)
 
 
-def open_breaks(x: Floats, weigh: Weigh) -> tuple[float | None, float | None]:
+def open_breaks(x: Floats, weigh: Weigh, estimate: float) -> Ends:
     """The ends of the confidence set of the place where a line breaks; None where it reaches the last place looked at."""
 
     def direction(place: float) -> Floats:
         return _orthogonal((x > place).astype(np.float64), _basis(x, None, x, _hinge(x, place)))
 
-    return _left_open(breaks_of(x), direction, weigh)
+    return _left_open(breaks_of(x), direction, weigh, estimate)
 
 
 def breaks_of(x: Floats) -> Floats:
@@ -128,20 +137,23 @@ def akaike(shape: Shape, points: int, curves: int) -> float | None:
     return points * math.log(shape.squares / points) + 2 * free + 2 * free * (free + 1) / (points - free - 1)
 
 
-def _left_open(values: Floats, direction: Callable[[float], Floats], weigh: Weigh) -> tuple[float | None, float | None]:
-    kept = []
-    for place, value in enumerate(values):
-        weights = direction(float(value))
-        found = weigh(list(map(float, weights))) if np.abs(weights).max() > 1e-9 else None
-        if found is None or found.low <= 0.0 <= found.high:
-            kept.append(place)
-    if not kept:
-        return math.nan, math.nan
-    low, high = kept[0], kept[-1]
-    return (
-        None if low == 0 else float(values[low]),
-        None if high == len(values) - 1 else float(values[high]),
-    )
+def _left_open(values: Floats, direction: Callable[[float], Floats], weigh: Weigh, estimate: float) -> Ends:
+    """The ends of the run of values that are left open around the estimate; far from it, a sum can be 0 by accident."""
+    kept = [_is_open(direction(float(value)), weigh) for value in values]
+    if not any(kept):
+        return Ends(None, None, empty=True)
+    start = min((place for place, one in enumerate(kept) if one), key=lambda place: abs(values[place] - estimate))
+    low = high = start
+    while low > 0 and kept[low - 1]:
+        low -= 1
+    while high < len(values) - 1 and kept[high + 1]:
+        high += 1
+    return Ends(None if low == 0 else float(values[low]), None if high == len(values) - 1 else float(values[high]))
+
+
+def _is_open(weights: Floats, weigh: Weigh) -> bool:
+    found = weigh(list(map(float, weights))) if np.abs(weights).max() > 0 else None
+    return found is None or found.low <= 0.0 <= found.high
 
 
 def _middle(x: Floats) -> float:

@@ -144,9 +144,9 @@ def _fit(view: View, label: str, model: str, sizes: Mapping[int, str]) -> Fit:
             name=said, value=None, says=f"{several(len(sizes), 'size')}: no curve is fitted below {LEAST_SIZES}; see the slope"
         )
     x, points = np.array(list(sizes), dtype=np.float64), [Point(model, setting) for setting in sizes.values()]
-    low, high = open_exponents(x, lambda weights: view.weighted(dict(zip(points, weights, strict=True))))
     value = power_law(x, gains_of(view, model, sizes)).value
-    if low is not None and math.isnan(low):
+    low, high, empty = open_exponents(x, lambda weights: view.weighted(dict(zip(points, weights, strict=True))), value)
+    if empty:
         return Fit(name=said, value=value, says="no power law fits these points within their chance")
     if low is None and high is None:
         return Fit(

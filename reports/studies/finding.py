@@ -111,11 +111,15 @@ class Bars:
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """A headline estimate once `without` is left out of the data."""
+    """A headline estimate once `without` is left out of the data.
+
+    `changed` says that its ruling is another, `outside` that it lies outside of the interval of the whole.
+    """
 
     without: str
     estimate: Estimate
     changed: bool
+    outside: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,13 +144,12 @@ class Finding:
 
 
 def holm(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
-    """The estimates with p-values adjusted for their number; those over other targets are families of their own."""
-    from statsmodels.stats.multitest import multipletests
-
+    """The estimates with p-values adjusted for their number (Holm 1979); those over other targets are families of their own."""
     adjusted: dict[int, float] = {}
     for over in dict.fromkeys(one.over for one in estimates):
-        places = [place for place, one in enumerate(estimates) if one.over == over and one.found is not None]
-        if places:
-            values = multipletests([estimates[place].found.p for place in places], method="holm")[1]  # type: ignore[union-attr]
-            adjusted.update(zip(places, map(float, values), strict=True))
+        known = {place: one.found.p for place, one in enumerate(estimates) if one.over == over and one.found is not None}
+        least = 0.0
+        for rank, (place, p) in enumerate(sorted(known.items(), key=lambda item: item[1])):
+            least = max(least, min(1.0, p * (len(known) - rank)))
+            adjusted[place] = least
     return tuple(replace(one, adjusted=adjusted.get(place)) for place, one in enumerate(estimates))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.cells import BASELINE
+from reports.languages_data import BANDS
 from reports.page.words import several
 from reports.studies.analysis import Analysis
 from reports.studies.design import IntermediateFacts
@@ -92,21 +93,22 @@ def answer(view: View, estimates: Sequence[Estimate]) -> Iterator[str]:
     if not estimates or not contrasts:
         yield "Not decidable: it takes an English arm and one of several languages at the same size, scored in other languages."
         return
-    groups = groups_of(view)
-    group, languages = next(iter(groups.items()))
+    group, languages = next(iter(groups_of(view).items()))
     for one in estimates:
-        contrast = contrasts[one.name]
-        what = f"On the {group} languages, training on {several(len(contrast.arm.languages), 'language')} ({one.name})"
-        yield ruled(
-            one,
-            f"{what} beats English alone",
-            f"{what} is worse than English alone",
-            f"{what} against English alone is undecided",
-        )
-        seen = sorted(set(languages) & set(contrast.arm.languages))
+        arm = contrasts[one.name].arm
+        what = f"On the {said_of(group)} languages, training on {several(len(arm.languages), 'language')} ({one.name})"
+        against = f"{what} against English alone is undecided"
+        yield ruled(one, f"{what} beats English alone", f"{what} is worse than English alone", against)
+    for arm_languages in dict.fromkeys(contrasts[one.name].arm.languages for one in estimates):
+        seen = sorted(set(languages) & set(arm_languages))
         if seen:
-            named = f"{len(seen)} of these {len(languages)} languages ({', '.join(seen)})"
-            yield f"{named} were trained on with labels: not zero-shot."
+            count = f"{len(seen)} of the {len(languages)} {said_of(group)} languages"
+            yield f"Training on {several(len(arm_languages), 'language')}, {count} are not zero-shot: {', '.join(seen)}."
+
+
+def said_of(group: str) -> str:
+    """A group in a sentence."""
+    return f"{group}-resource" if group in BANDS else group
 
 
 def details(view: View) -> Iterator[Detail]:

@@ -28,7 +28,12 @@ class Ladder:
     @property
     def label(self) -> str:
         """How estimates of it are named."""
-        return f"{self.model}, {self.budget:,} examples" if self.budget else f"{self.model}, all examples"
+        return f"{self.model}, {self.size}"
+
+    @property
+    def size(self) -> str:
+        """Its budget in words."""
+        return f"{self.budget:,} examples" if self.budget else "all examples"
 
     def weights(self, over_counts: Sequence[float]) -> Weights:
         """A weighted sum over numbers of tasks, averaged over orders."""
@@ -75,7 +80,7 @@ def parts_of(view: View) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for facts in view.design.intermediates.values():
         if facts.series and len(facts.tasks) > 1:
-            found.setdefault(f"order {facts.series}", []).append(facts.name)
+            found.setdefault(f"series {facts.series}", []).append(facts.name)
     return found
 
 
@@ -107,10 +112,7 @@ def best_single(view: View, model: str, budget: int) -> Single | None:
 
     Where no English dev score is known, the best by the scores themselves, which flatters it.
     """
-    singles: dict[str, dict[int, str]] = {}
-    for facts in view.settings(model):
-        if len(facts.tasks) == 1:
-            singles.setdefault(facts.tasks[0], {}).setdefault(budget_of(facts), facts.name)
+    singles = _singles(view, model)
     there = {task: sizes for task, sizes in singles.items() if budget in sizes}
     if not there:
         return None
@@ -121,6 +123,20 @@ def best_single(view: View, model: str, budget: int) -> Single | None:
     else:
         task, how = max(there, key=lambda name: view.score(Point(model, there[name][budget]))), "the test scores themselves"
     return Single(task, dict(sorted(there[task].items())), how)
+
+
+def single_budgets(view: View, model: str) -> list[int]:
+    """The budgets at which a model was trained on single tasks."""
+    return sorted({budget for sizes in _singles(view, model).values() for budget in sizes})
+
+
+def _singles(view: View, model: str) -> dict[str, dict[int, str]]:
+    """Single task to budget to setting."""
+    singles: dict[str, dict[int, str]] = {}
+    for facts in view.settings(model):
+        if len(facts.tasks) == 1:
+            singles.setdefault(facts.tasks[0], {}).setdefault(budget_of(facts), facts.name)
+    return singles
 
 
 def _dev_score(view: View, point: Point) -> float | None:

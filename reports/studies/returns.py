@@ -60,7 +60,7 @@ def _by_akaike(ladder: Ladder, x: Floats, curves: Floats) -> Fit:
         name: akaike(fit(np.tile(x, orders), curves.ravel(), offsets), curves.size, orders) for name, fit in SHAPES.items()
     }
     known = {name: value for name, value in values.items() if value is not None}
-    label = f"shape by AICc, {ladder.label}"
+    label = f"AICc of a straight line minus the least, {ladder.label}"
     if "a straight line" not in known or len(known) < 2:
         return Fit(name=label, value=None, says="too few points for a criterion")
     best = min(known, key=lambda name: known[name])
@@ -113,8 +113,8 @@ def _break(view: View, ladder: Ladder, x: Floats, curves: Floats) -> Fit:
         each = [ladder.of_order(order, weights) for order in ladder.orders]
         return view.weighted(mean_of(each), view.targets, order_part(view, each, view.targets))
 
-    low, high = open_breaks(x, weigh)
-    if low is not None and math.isnan(low):
+    low, high, empty = open_breaks(x, weigh, value)
+    if empty:
         return Fit(
             name=label, value=value, says="no single break fits these points within their chance: the curve bends all along"
         )

@@ -8,15 +8,17 @@ from reports.page.words import signed, span
 from reports.statistics.compare import Covers
 from reports.studies.finding import Estimate, Ruling
 
-NARROW = {Covers.ITEMS: ", about the test items of one seed", Covers.SEEDS: ", about the seeds alone"}
+NARROW = {
+    Covers.ITEMS: "Intervals are about the test items of one seed: another seed may lie outside of them.",
+    Covers.SEEDS: "Intervals are about the seeds alone, as if the test sets were the whole languages.",
+}
 
 
 def sized(one: Estimate) -> str:
     """`+1.2 points (95 % interval +0.3 to +2.1)`, or why there is no number."""
     if one.found is None:
         return f"not known ({one.why})"
-    found = one.found
-    return f"{measured(found.delta)} {one.unit} (95 % interval {span(found.low, found.high)}{NARROW.get(found.covers, '')})"
+    return f"{measured(one.found.delta)} {one.unit} (95 % interval {span(one.found.low, one.found.high)})"
 
 
 def measured(value: float) -> str:
@@ -34,6 +36,12 @@ def ruled(one: Estimate, above: str, below: str, undecided: str) -> str:
 def find(estimates: Sequence[Estimate], name: str) -> Estimate | None:
     """The first estimate of this name, which is that over all targets."""
     return next((one for one in estimates if one.name == name), None)
+
+
+def narrow(estimates: Sequence[Estimate]) -> str:
+    """What the intervals leave out; empty where they are about seeds and items."""
+    covers = {one.found.covers for one in estimates if one.found is not None}
+    return next((said for kind, said in NARROW.items() if kind in covers), "")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -12,20 +12,24 @@ from reports.studies.says import measured, sized
 from reports.studies.view import View
 
 MOST_SEEDS = 50
+MOST = 3
+"""Parts that are named one by one."""
 Headline = Callable[[View], Sequence[Estimate]]
 
 
 def leave_one_out(view: View, headline: Headline, settings: Mapping[str, Sequence[str]]) -> Iterator[Moved]:
     """The headline estimates over all targets, once each target, model and group of `settings` is left out.
 
-    Only what still has an estimate is given; `changed` says that its ruling is another.
+    Only what still has an estimate is given.
     """
     whole = {one.name: one for one in first_scope(holm(headline(view)))}
     for what, less in _without_each(view, settings):
         for one in first_scope(holm(headline(less))):
             before = whole.get(one.name)
             if one.found is not None and before is not None and before.found is not None:
-                yield Moved(without=what, estimate=one, changed=(one.sure, _side(one)) != (before.sure, _side(before)))
+                changed = (one.sure, _side(one)) != (before.sure, _side(before))
+                outside = not before.found.low <= one.found.delta <= before.found.high
+                yield Moved(without=what, estimate=one, changed=changed, outside=outside)
 
 
 def first_scope(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
@@ -58,19 +62,28 @@ def sensitivity(estimates: Sequence[Estimate], moved: Sequence[Moved], spans: Ma
 
 
 def _moves(one: Estimate, moved: Sequence[Moved]) -> Iterator[str]:
-    if not moved:
-        return
-    changed = [each for each in moved if each.changed]
-    if changed:
-        far = "; ".join(f"without {each.without} it is {sized(each.estimate)}, {each.estimate.ruling}" for each in changed[:4])
-        more = f"; and {len(changed) - 4} others" if len(changed) > 4 else ""
-        yield f"{one.name}: rests on single parts. {far}{more}."
-        return
+    """Whether single parts carry it: it leaves its interval without them, or is told from 0 only with them."""
     values = sorted(each.estimate.found.delta for each in moved if each.estimate.found)
-    yield (
-        f"{one.name}: the ruling ({one.ruling}) stays whichever single part is left out;"
-        f" the estimate then lies between {measured(values[0])} and {measured(values[-1])}."
-    )
+    if not values:
+        return
+    carried = [each for each in moved if each.outside and each.changed]
+    if carried:
+        yield f"{one.name}: single parts carry it. {_without(carried)}."
+        return
+    least, most = measured(values[0]), measured(values[-1])
+    between = f"{f'between {least} and {most}' if least != most else f'near {least}'} whichever single part is left out"
+    changed = [each for each in moved if each.changed]
+    if not changed:
+        yield f"{one.name}: stays {one.ruling}, {between}."
+    elif one.sure:
+        yield f"{one.name}: lies {between}, but it takes all of the data to tell it from 0. {_without(changed)}."
+    else:
+        yield f"{one.name}: lies {between}. {_without(changed)}."
+
+
+def _without(moved: Sequence[Moved]) -> str:
+    said = "; ".join(f"without {each.without} it is {sized(each.estimate)}, {each.estimate.ruling}" for each in moved[:MOST])
+    return said[0].upper() + said[1:] + (f"; and {len(moved) - MOST} others" if len(moved) > MOST else "")
 
 
 def _more(one: Estimate, found: Comparison, over: float | None) -> Iterator[str]:

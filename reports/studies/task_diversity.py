@@ -17,7 +17,17 @@ from reports.studies.analysis import Analysis
 from reports.studies.curves import bend_weights, slope_weights
 from reports.studies.dataset_size import gains_of
 from reports.studies.finding import Detail, Estimate, Plot, Spot, Strand
-from reports.studies.orders import Ladder, best_single, budget_of, estimate_of, ladders_of, order_part, parts_of
+from reports.studies.orders import (
+    Ladder,
+    Single,
+    best_single,
+    budget_of,
+    estimate_of,
+    ladders_of,
+    order_part,
+    parts_of,
+    single_budgets,
+)
 from reports.studies.returns import LEAST_COUNTS, returns_of, shape_of
 from reports.studies.says import find, ruled, sized
 from reports.studies.sheet import Point
@@ -56,18 +66,22 @@ def headline(view: View) -> list[Estimate]:
     return found
 
 
+def _rivals(view: View, ladder: Ladder) -> Iterator[tuple[str, Single, int]]:
+    """(name of the comparison, the best single task, its examples): with as much data, and with the most that there is."""
+    equal = best_single(view, ladder.model, ladder.budget)
+    if equal is not None:
+        yield _equal(ladder), equal, ladder.budget
+    larger = [budget for budget in single_budgets(view, ladder.model) if budget > ladder.budget > 0]
+    more = best_single(view, ladder.model, max(larger)) if larger else None
+    if more is not None:
+        yield _more(ladder), more, max(larger)
+
+
 def _against_single(view: View, ladder: Ladder, scope: tuple[str, Sequence[str]]) -> Iterator[Estimate]:
-    single = best_single(view, ladder.model, ladder.budget)
-    if single is None:
-        return
     most = [float(count == ladder.counts[-1]) for count in ladder.counts]
-    rivals = [(_equal(ladder), single.sizes[ladder.budget])]
-    larger = [size for size in single.sizes if size > ladder.budget > 0]
-    rivals += [(_more(ladder), single.sizes[larger[-1]])] if larger else []
-    for name, rival in rivals:
-        each = [
-            added((1.0, ladder.of_order(order, most)), (-1.0, {Point(ladder.model, rival): 1.0})) for order in ladder.orders
-        ]
+    for name, single, size in _rivals(view, ladder):
+        rival = {Point(ladder.model, single.sizes[size]): 1.0}
+        each = [added((1.0, ladder.of_order(order, most)), (-1.0, rival)) for order in ladder.orders]
         found = view.weighted(mean_of(each), scope[1], order_part(view, each, scope[1]))
         yield Estimate(name=name, over=scope[0], found=found, why="" if found else NO_CHANCE)
 
@@ -79,7 +93,7 @@ def answer(view: View, estimates: Sequence[Estimate]) -> Iterator[str]:
         yield "Not decidable: no order of tasks is complete at two numbers of tasks of one budget."
     for ladder in ladders:
         slope, bend = find(estimates, _slope(ladder)), find(estimates, _bend(ladder))
-        where = f"At {ladder.label}"
+        where = f"At {ladder.size} ({ladder.model})"
         if slope is not None:
             yield ruled(
                 slope,
@@ -98,18 +112,13 @@ def answer(view: View, estimates: Sequence[Estimate]) -> Iterator[str]:
 
 
 def _of_single(view: View, ladder: Ladder, estimates: Sequence[Estimate]) -> Iterator[str]:
-    single = best_single(view, ladder.model, ladder.budget)
-    equal, more = find(estimates, _equal(ladder)), find(estimates, _more(ladder))
-    if single is None or equal is None:
-        return
-    start = f"{several(ladder.counts[-1], 'task')} {{}} {single.task}, the best single one by {single.chosen_by}, {{}}"
-    pairs = [(equal, "with as many examples")]
-    if more is not None:
-        pairs.append((more, f"with {amount(max(single.sizes) / ladder.budget)} times the examples"))
-    for one, how in pairs:
-        yield ruled(
-            one, start.format("beat", how), start.format("fall behind", how), start.format("against", how) + " is undecided"
-        )
+    for name, single, size in _rivals(view, ladder):
+        one = find(estimates, name)
+        if one is not None:
+            how = "as many examples" if size == ladder.budget else f"{amount(size / ladder.budget)} times the examples"
+            tasks = f"At {ladder.size} ({ladder.model}), {several(ladder.counts[-1], 'task')}"
+            rival = f"{single.task} with {how}, the best single one by {single.chosen_by}"
+            yield ruled(one, f"{tasks} beat {rival}", f"{tasks} fall behind {rival}", f"{tasks} against {rival}: undecided")
 
 
 def details(view: View) -> Iterator[Detail]:
@@ -143,7 +152,8 @@ def plots(view: View) -> Iterator[Plot]:
         yield Plot(title="Gain against the number of tasks", x="tasks", y="points over none", strands=strands)
     for model in dict.fromkeys(ladder.model for ladder in ladders):
         mine = [ladder for ladder in ladders if ladder.model == model]
-        single = best_single(view, model, mine[0].budget)
+        budgets = single_budgets(view, model)
+        single = best_single(view, model, max(budgets)) if budgets else None
         if single is not None and min(single.sizes) > 0:
             yield _data_against_tasks(view, mine, single.task, single.sizes)
 

@@ -29,7 +29,7 @@ def _completions(words: list[str], incomplete: str) -> list[str]:
 def test_help_lists_every_verb_in_the_order_of_use() -> None:
     verbs = [line.split()[0] for line in _output("--help").partition("Commands:")[2].splitlines() if line.strip()]
     use = ["launch", "plan", "rank", "status", "logs", "stop", "resume", "fetch", "ui", "table", "report", "show", "sync"]
-    after = ["claims", "select", "submit", "score", "gc", "services", "simulate"]
+    after = ["study", "claims", "select", "submit", "score", "gc", "services", "simulate"]
     assert verbs == [*use, *after, "grids", "tasks", "data", "completion"]
 
 

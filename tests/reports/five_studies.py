@@ -101,7 +101,8 @@ class Drawn(Arms):
             shift = self._rng.normal(0, self._shift, len(cell.seeds))
             suits = self._rng.normal(0, 20.0, self._items)
             self._drawn[key] = {
-                code: self._hits(cell.target, self._made.worth(model, name, code) + shift, suits) for code in self._made.languages
+                code: self._hits(cell.target, self._made.worth(model, name, code) + shift, suits)
+                for code in self._made.languages
             }
         return self._drawn[key]
 
@@ -188,14 +189,23 @@ def model_scale(slope: float = 1.2, gap: float = 2.0) -> Made:
         return gap + slope * (np.log10(sizes[model]) - middle)
 
     models = {name: ModelFacts(name=name, parameters=int(size)) for name, size in sizes.items()}
-    settings = {name: IntermediateFacts(name=name, tasks=(name,), kinds=(kind,), examples=50_000) for name, kind in kinds.items()}
+    settings = {
+        name: IntermediateFacts(name=name, tasks=(name,), kinds=(kind,), examples=50_000) for name, kind in kinds.items()
+    }
     return Made(design=Design(study="model_scale", models=models, intermediates=settings), worth=worth, targets=("pawsx",))
 
 
 def task_diversity(
-    step: float = 0.8, after: float = 0.1, *, bends_at: int = 4, orders: int = 3, data: float = 0.5, spread: float = 0.3, draw: int = 5
+    step: float = 0.8,
+    after: float = 0.1,
+    *,
+    bends_at: int = 4,
+    orders: int = 3,
+    data: float = 0.5,
+    spread: float = 0.3,
+    draw: int = 5,
 ) -> Made:
-    """Nine tasks in random orders at two budgets: `step` points a task up to `bends_at`, then `after`; tasks differ by `spread`.
+    """Nine tasks in random orders at two budgets: `step` points a task up to `bends_at`, then `after`; tasks differ a little.
 
     More data is worth `data` points a tenfold.
     """
@@ -209,7 +219,12 @@ def task_diversity(
             for count in range(1, 10):
                 name, series = f"order_{'abcdefgh'[order]}_{budget}_{count}", f"order_{'abcdefgh'[order]}"
                 settings[name] = IntermediateFacts(
-                    name=name, tasks=tuple(drawn[:count]), kinds=("classification",) * count, budget=budget, examples=budget, series=series
+                    name=name,
+                    tasks=tuple(drawn[:count]),
+                    kinds=("classification",) * count,
+                    budget=budget,
+                    examples=budget,
+                    series=series,
                 )
         for task in tasks[:2]:
             name = f"{task}_{budget}"
@@ -242,7 +257,9 @@ def architecture(encoder: float = 3.0, decoder: float = 1.0, both: float = 2.8, 
         for name, size in {"encoder": 560e6, "decoder": 559e6, "encoder-decoder": 580e6}.items()
     }
     kinds = {"mnli": "classification", "squad": "span_extraction"}
-    settings = {name: IntermediateFacts(name=name, tasks=(name,), kinds=(kind,), examples=50_000) for name, kind in kinds.items()}
+    settings = {
+        name: IntermediateFacts(name=name, tasks=(name,), kinds=(kind,), examples=50_000) for name, kind in kinds.items()
+    }
     return Made(design=Design(study="architecture", models=models, intermediates=settings), worth=worth)
 
 
