@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from reports.figures.canvas import COLOURS, DASHES, GREY, INK, MARKERS, SMALL, room_for, wide_as
 from reports.figures.panels import Layout, rows_of
 from reports.figures.plain import short, signed
+from reports.page.scales import scale
+from reports.page.words import amount
 from reports.studies.finding import Bars, Finding, Plot, Strand
 
 ROW, HIGH = 0.14, 1.5
@@ -40,9 +42,9 @@ def _plot(plot: Plot, finding: Finding) -> Figure:
         _strand(axes, strand, place)
     if plot.log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.get_major_formatter().set_scientific(False)  # type: ignore[attr-defined]
+        ticks = scale((spot.x for strand in plot.strands for spot in strand.spots), 0.0, 1.0, log=True).ticks()
+        axes.set_xticks(ticks, [amount(tick) for tick in ticks])
+        axes.set_xticks([], minor=True)
     axes.set_xlabel(plot.x)
     axes.set_ylabel(plot.y)
     _key(figure, axes, names, room_for(notes, synthetic=finding.synthetic) + 0.03)
@@ -57,7 +59,7 @@ def _strand(axes: Axes, strand: Strand, place: int) -> None:
         if spot.low is not None and spot.high is not None:
             axes.plot((spot.x, spot.x), (spot.low, spot.high), color=colour, linewidth=0.6)
     x, y = [spot.x for spot in strand.spots], [spot.y for spot in strand.spots]
-    style = {"markersize": 3.5, "linestyle": "", "markeredgewidth": 0.4, "markeredgecolor": "white"}
+    style: dict[str, Any] = {"markersize": 3.5, "linestyle": "", "markeredgewidth": 0.4, "markeredgecolor": "white"}
     axes.plot(x, y, color=colour, marker=MARKERS[place % len(MARKERS)], label=short(strand.name, LONGEST), **style)
 
 

@@ -58,7 +58,8 @@ def write_all(
     """Write CSV, LaTeX, PDF and SVG files into `folder`; returns them. Files of other names that lie there stay.
 
     `records` give curves and costs (`share_of` a study is what one of its hours counts in `unit`), `by_language` intervals of
-    each language, `adjusted` p-values of a family of comparisons, `finding` what the grid's study found. Raises StoreError where the folder can't be written.
+    each language, `adjusted` p-values of a family of comparisons, `finding` what the grid's study says. Raises StoreError where
+    the folder can't be written.
     """
     from reports.figures.cost import hours_of, scaled
 

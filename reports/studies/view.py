@@ -17,6 +17,7 @@ from reports.studies.finding import Estimate
 from reports.studies.sheet import Block, Point, Sheet, Weights, block_of
 
 NO_CHANCE = "one seed, and no evidence of the items: chance is unknown"
+MOST_NAMES = 8
 NOTHING = "nothing to compare is complete"
 
 
@@ -140,12 +141,13 @@ def view_of(design: Design, tables: Sequence[TransferTable], arms: Arms) -> View
     by_model = {table.model: table for table in tables if table.model in design.models}
     targets = tuple(dict.fromkeys(target for table in by_model.values() for target in table.targets))
     names = [BASELINE, *(name for name in design.intermediates if name != BASELINE)]
-    missing: list[str] = [f"{model}: no trial yet" for model in design.models if model not in by_model]
+    missing = {"no trial yet": [model for model in design.models if model not in by_model]}
     found: list[Point] = []
     for model, table in by_model.items():
         for name in names:
             reasons = list(missing_of(table, name, targets))
-            missing += (f"{model}: {reason}" for reason in reasons)
+            for reason in reasons:
+                missing.setdefault(reason.partition(": ")[2] or reason, []).append(f"{name} ({model})")
             found += [] if reasons else [Point(model, name)]
     found, seeds, odd = _of_same_seeds(found, by_model, targets)
     languages = {
@@ -164,15 +166,15 @@ def view_of(design: Design, tables: Sequence[TransferTable], arms: Arms) -> View
         sheet=Sheet(tuple(found), seeds, blocks),
         targets=targets if found else (),
         retrieval=tuple(target for target in targets if target in retrieval),
-        missing=(*dict.fromkeys(missing), *odd),
+        missing=tuple(_together({**missing, **odd})),
         notes=tuple(_notes(unlike, targets)),
     )
 
 
 def _of_same_seeds(
     points: Sequence[Point], tables: Mapping[str, TransferTable], targets: Sequence[str]
-) -> tuple[list[Point], tuple[int, ...], list[str]]:
-    """The points whose trained cells all have the most common seeds, those seeds, and a reason for each of the others."""
+) -> tuple[list[Point], tuple[int, ...], dict[str, list[str]]]:
+    """The points whose trained cells all have the most common seeds, those seeds, and the others."""
     seeds_of = {
         point: {cell.seeds for target in targets if not (cell := tables[point.model].cells[point.intermediate][target]).fixed}
         for point in points
@@ -180,8 +182,17 @@ def _of_same_seeds(
     counted = Counter(seeds for sets in seeds_of.values() for seeds in sets)
     common = max(counted, key=lambda seeds: (counted[seeds], len(seeds))) if counted else (0,)
     kept = [point for point in points if seeds_of[point] <= {common}]
-    odd = [f"{point.model}: {point.intermediate} has other seeds than the rest" for point in points if point not in kept]
-    return kept, common, odd
+    odd = [f"{point.intermediate} ({point.model})" for point in points if point not in kept]
+    return kept, common, {"other seeds than the rest": odd}
+
+
+def _together(missing: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """A line a reason, with the first of those that it is the reason of."""
+    for reason, who in missing.items():
+        names = list(dict.fromkeys(who))
+        more = f" and {len(names) - MOST_NAMES} others" if len(names) > MOST_NAMES else ""
+        if names:
+            yield f"{reason}: {', '.join(names[:MOST_NAMES])}{more}"
 
 
 def _notes(unlike: Sequence[str], targets: Sequence[str]) -> Iterator[str]:
