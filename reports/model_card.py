@@ -115,10 +115,12 @@ def _what(chosen: Chosen, record: TrialRecord, result: TargetResult) -> str:
 
 
 def _loading(loading: Loading, result: TargetResult) -> Iterator[str]:
+    module, _, name = loading.loads_with.rpartition(".")
     lines = [
-        f"from transformers import {loading.loads_with}, AutoTokenizer",
+        *([f"from {module} import {name}", "from transformers import AutoTokenizer"] if module else []),
+        *([] if module else [f"from transformers import {name}, AutoTokenizer"]),
         "",
-        f'model = {loading.loads_with}.from_pretrained("FOLDER")',
+        f'model = {name}.from_pretrained("FOLDER")',
         'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
     ]
     yield "```python\n" + "\n".join(lines) + "\n```"

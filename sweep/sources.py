@@ -49,7 +49,7 @@ def mini_world() -> Path:
 
 
 def mini_model_folder(name: str) -> Path:
-    """Folder of an untrained model of the mini world (empty: its own): configuration and tokenizer, made when it is not there."""
+    """Folder of an untrained model of the mini world (empty: its own), configuration and tokenizer; made when not there."""
     from training.world.model import MODELS, train_tokenizer
 
     world, made = mini_world(), MODELS[name]

@@ -166,7 +166,7 @@ BOTH: dict[str, _Made] = {
     "mt5": (_t5_pieces, _T5_NAMES, {**_T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
     "umt5": (_t5_pieces, _T5_NAMES, {**_T5, "feed_forward_proj": "gated-gelu"}),
     "mbart": (
-        lambda: unigram([], ["</s>", "</s>"], ["</s>", "en_XX"], (*_XLMR, "en_XX")),
+        lambda: unigram([], [], ["</s>", "en_XX"], (*_XLMR, "en_XX")),
         {name: token for name, token in _XLMR_NAMES.items() if name not in ("sep_token", "cls_token")},
         {**_BART, **_TWO, "attention_dropout": 0.1},
     ),

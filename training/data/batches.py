@@ -60,7 +60,7 @@ def gold_places(golds: Sequence[TokenGold]) -> tuple[Ints, Ints, Ints]:
 def asked_tokens(
     features: Sequence[Feature], vocabulary: Vocabulary, generators: Iterable[np.random.Generator], rate: float = 0.15
 ) -> tuple[list[Feature], list[TokenGold]]:
-    """Features with the tokens that are to be predicted of them: masked ones, or where tokens see no later ones each next one."""
+    """Features with the tokens to be predicted of them: masked ones, or where tokens see no later ones each next one."""
     if vocabulary.causal:
         return list(features), [_next_tokens(feature) for feature in features]
     return mask_tokens(features, vocabulary.mask, vocabulary.size, generators, rate)

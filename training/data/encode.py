@@ -22,7 +22,17 @@ from training.data.columns import Columns, FeatureRows, concatenated, gather, la
 from training.data.examples import Choices, Example, Mention, Question, Sentences, Tagged, Text
 from training.data.features import Encoded, Feature
 from training.data.squad import WITHHELD
-from training.data.tokens import FIRST, LONGER, SECOND, Encoding, encode_batch, feature_of, is_causal, token_columns, wants_spaces
+from training.data.tokens import (
+    FIRST,
+    LONGER,
+    SECOND,
+    Encoding,
+    encode_batch,
+    feature_of,
+    is_causal,
+    token_columns,
+    wants_spaces,
+)
 from training.data.windows import covering, first_subwords, last_subwords, span_positions, split_overlaps
 from training.errors import DataError
 from training.tasks.row import Kind, TaskRow

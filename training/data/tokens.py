@@ -38,10 +38,10 @@ def wants_spaces(tokenizer: Any) -> bool:
     A byte-level tokenizer keeps a space as part of the word after it, and of words that come one by one it sees none.
     """
 
-    def tokens(words: Any) -> list[str]:
+    def tokens(words: Any) -> list[int]:
         (found,) = encode_batch(tokenizer, [words], words=not isinstance(words, str), special=False)
-        named: list[str] = found.tokens
-        return named
+        ids: list[int] = found.ids
+        return ids
 
     running = tokens("a a")
     return tokens(["a", "a"]) != running and tokens(["a", " a"]) == running

@@ -81,7 +81,7 @@ class NextHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
-        """Logits of the tokens after some, [tokens, vocabulary]: `states` is [tokens, width], `embeddings` [vocabulary, width]."""
+        """Logits of what comes next, [tokens, vocabulary]: `states` is [tokens, width], `embeddings` [vocabulary, width]."""
         return nn.functional.linear(states, embeddings, self.bias)
 
 

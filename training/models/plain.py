@@ -2,7 +2,8 @@
 
 The heads of `training.models.heads` compute what the classes of BERT, RoBERTa and XLM-R do: dense, tanh, linear on the first
 token (BERT and multiple choice call the dense layer a pooler), or linear on every token. Whether they do for a given model is
-not assumed: both are run on the same tokens, and where they differ the encoder alone is given, with the reason.
+not assumed: both are run on the same tokens, and where they differ the encoder alone is given, with the reason. A decoder's
+classes for tagging and answers compute what ours do; for whole rows they have one layer where ours have two.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from transformers import (
     AutoModelForMultipleChoice,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
+    AutoModelForTextEncoding,
     AutoModelForTokenClassification,
+    PreTrainedTokenizerFast,
 )
 from transformers.initialization import no_init_weights
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from training.errors import ModelError
-from training.models.backbone import TOKENIZER_FILES
+from training.models.backbone import TOKENIZER_FILES, load_tokenizer, read_config
+from training.models.family import Family, family_of, width_of
+from training.models.halves import encoder_class
 from training.models.heads import build_head, head_name
 from training.tasks.row import Kind, TaskRow
 
@@ -67,16 +72,32 @@ def write_plain(phase: Path, row: TaskRow, folder: Path) -> Plain:
         tensors = load_file(str(phase / "model.safetensors"))
     except SafetensorError as error:
         raise ModelError(f"the weights can't be read ({error})", phase, "sweep resume trains the phase again") from error
-    head = _below(tensors, f"heads.{head_name(row)}.")
-    plain, why = _whole(phase, row, tensors, head) if row.kind in CLASSES else (None, "")
-    model = plain if plain is not None else _encoder(phase, tensors)
+    head, family = _below(tensors, f"heads.{head_name(row)}."), family_of(read_config(phase))
+    plain, why = _whole(phase, row, tensors, head, family) if row.kind in CLASSES else (None, "")
+    loads_with = CLASSES[row.kind].__name__ if plain is not None else ENCODER
+    if plain is None and family is Family.ENCODER_DECODER:
+        model, loads_with = _half(phase, tensors)
+    else:
+        model = plain if plain is not None else _encoder(phase, tensors)
     model.save_pretrained(str(folder))
     if plain is None and head:
         save_file({name: tensor.contiguous() for name, tensor in head.items()}, str(folder / HEAD))
-    for name in TOKENIZER_FILES:
-        if (phase / name).is_file():
-            shutil.copyfile(phase / name, folder / name)
-    return Plain(loads_with=CLASSES[row.kind].__name__ if plain is not None else ENCODER, why_encoder=why)
+    _write_tokenizer(phase, folder, family)
+    return Plain(loads_with=loads_with, why_encoder=why)
+
+
+def _write_tokenizer(phase: Path, folder: Path, family: Family) -> None:
+    """The tokenizer's files, or of a family whose rows are framed by us one that frames them so."""
+    if family is Family.ENCODER:
+        for name in TOKENIZER_FILES:
+            if (phase / name).is_file():
+                shutil.copyfile(phase / name, folder / name)
+        return
+    own = load_tokenizer(phase)
+    names = {name: token for name, token in own.special_tokens_map.items() if isinstance(token, str)}
+    backend = type(own.backend_tokenizer).from_str(own.backend_tokenizer.to_str())
+    backend.no_truncation()
+    PreTrainedTokenizerFast(tokenizer_object=backend, **names).save_pretrained(str(folder))
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -86,11 +107,26 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _encoder(phase: Path, tensors: Mapping[str, Tensor]) -> Any:
     with no_init_weights():
         try:
-            model = AutoModel.from_config(_config(phase), add_pooling_layer=False)
+            model = AutoModel.from_config(_config(phase), dtype=torch.float32, add_pooling_layer=False)
         except TypeError:
-            model = AutoModel.from_config(_config(phase))
+            model = AutoModel.from_config(_config(phase), dtype=torch.float32)
     _fill(model, tensors)
     return model.eval()
+
+
+def _half(phase: Path, tensors: Mapping[str, Tensor]) -> tuple[Any, str]:
+    """The encoder of an encoder-decoder, and the class that loads it: T5's own class of an encoder, or the encoder's class."""
+    half, config = encoder_class(_config(phase))
+    with no_init_weights():
+        encoder = half._from_config(config, dtype=torch.float32)
+        _fill(encoder, tensors)
+        try:
+            model = AutoModelForTextEncoding.from_config(_config(phase), dtype=torch.float32)
+        except ValueError:
+            return encoder.eval(), f"{half.__module__}.{half.__name__}"
+    model.encoder.load_state_dict(encoder.state_dict())
+    model.set_input_embeddings(model.encoder.get_input_embeddings())
+    return model.eval(), type(model).__name__
 
 
 def _config(phase: Path) -> Any:
@@ -107,16 +143,20 @@ def _fill(encoder: Any, tensors: Mapping[str, Tensor]) -> None:
     encoder.load_state_dict(given, strict=False)
 
 
-def _whole(phase: Path, row: TaskRow, tensors: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> tuple[Any, str]:
+def _whole(
+    phase: Path, row: TaskRow, tensors: Mapping[str, Tensor], head: Mapping[str, Tensor], family: Family
+) -> tuple[Any, str]:
     """The model with its head, or None and why there is none."""
     config = _config(phase)
+    if family is Family.ENCODER_DECODER:
+        return None, f"transformers' classes of a {config.model_type} have a decoder, and the encoder alone was trained"
     if row.labels and row.kind is not Kind.CHOICE:
         config.id2label = dict(enumerate(row.labels))
         config.label2id = {label: number for number, label in enumerate(row.labels)}
     kind = CLASSES[row.kind].__name__
     try:
         with no_init_weights():
-            model = CLASSES[row.kind].from_config(config)
+            model = CLASSES[row.kind].from_config(config, dtype=torch.float32)
     except ValueError:
         return None, f"transformers has no {kind} of a {config.model_type}"
     base = getattr(model, model.base_model_prefix, None)
@@ -136,7 +176,7 @@ def _whole(phase: Path, row: TaskRow, tensors: Mapping[str, Tensor], head: Mappi
     for layer, part in zip(layers, parts, strict=True):
         layer.load_state_dict(part)
     model.eval()
-    distance = _distance(model, base, row, head)
+    distance = _distance(model, base, row, head, family)
     return (model, "") if distance <= NEAR else (None, f"transformers' {kind} computes other logits (off by {distance:.2g})")
 
 
@@ -151,10 +191,10 @@ def _new_layers(model: Any, base: Any, tensors: Mapping[str, Tensor]) -> list[nn
     return [module for _, module in sorted(found, key=lambda each: "dense" not in each[0])]
 
 
-def _distance(model: Any, base: Any, row: TaskRow, head: Mapping[str, Tensor]) -> float:
+def _distance(model: Any, base: Any, row: TaskRow, head: Mapping[str, Tensor], family: Family) -> float:
     """The largest difference of logits, by transformers' head and by ours, relative to the largest logit."""
     config = base.config
-    ours = build_head(row, config.hidden_size, config.vocab_size, 0.0).eval()
+    ours = build_head(row, width_of(config), config.vocab_size, 0.0).eval()
     ours.load_state_dict(dict(head))
     drawn = torch.Generator().manual_seed(0)
     ids = torch.randint(5, max(6, min(config.vocab_size, 1000)), (_ROWS, _TOKENS), generator=drawn)
@@ -167,6 +207,7 @@ def _distance(model: Any, base: Any, row: TaskRow, head: Mapping[str, Tensor]) -
             theirs = torch.stack([found.start_logits, found.end_logits], -1)
         else:
             theirs = found.logits
-        mine = ours(states if row.kind in (Kind.TAGGING, Kind.SPAN) else states[:, 0])
+        place = -1 if family is Family.DECODER else 0
+        mine = ours(states if row.kind in (Kind.TAGGING, Kind.SPAN) else states[:, place])
     mine = mine.reshape(theirs.shape)
     return float((mine - theirs).abs().max() / mine.abs().max().clamp_min(1e-6))

@@ -14,7 +14,7 @@ def row_states(hidden: Tensor, packed: Pack, family: Family) -> Tensor:
     """[rows, width]: what heads see of each row of `hidden` [tokens, width].
 
     An encoder's first token is made for it. A decoder's last token is the only one that has seen the row. The encoder of an
-    encoder-decoder has no such token, and the mean of its states is the better sentence vector (Ni et al. 2022, arXiv 2108.08877).
+    encoder-decoder has no such token: the mean of its states is the better sentence vector (Ni et al. 2022, arXiv 2108.08877).
     """
     if family is Family.DECODER:
         return hidden.index_select(0, packed.lasts)

@@ -1,8 +1,9 @@
 """What a tokenizer has to give for each family of models, and how rows are made of its tokens.
 
-A decoder's row begins as its own tokenizer begins one, and ends with the end-of-sequence token, whose state has seen it all; the
-same token parts the texts of a pair (start, text, delimiter, text, extract: Radford et al. 2018). Many of these tokenizers would
-put nothing between two texts. Of a word that has several sub-words the last one is looked at, which alone has seen the word.
+A decoder's row begins as its own tokenizer begins one, and ends with the end-of-sequence token, whose state has seen it all;
+the same token parts the texts of a pair (start, text, delimiter, text, extract: Radford et al. 2018). Many of these tokenizers
+would put nothing between two texts; nor would mBART's, and there too the end token parts them. Of a word that has several
+sub-words a decoder's last one is looked at, which alone has seen the word.
 """
 
 from __future__ import annotations
@@ -37,41 +38,50 @@ def fit_tokenizer(tokenizer: Any, folder: Path, family: Family) -> None:
     if not getattr(tokenizer, "is_fast", False):
         remedy = "use a fast tokenizer (a tokenizer.json): words and answers are found in the text by offsets"
         raise ModelError("the tokenizer gives no character offsets", type(tokenizer).__name__, remedy)
-    if family is Family.DECODER:
-        _read_forward(tokenizer, folder)
+    if family is not Family.ENCODER:
+        _frame(tokenizer, folder, family)
     for name in ("pad_token",) if family is Family.DECODER else ("pad_token", "unk_token"):
         if getattr(tokenizer, name, None) is None:
             raise ModelError(f"the tokenizer names no {name}", folder, f"name its {name} in tokenizer_config.json")
     tokenizer.truncation_side = "right"
 
 
-def _read_forward(tokenizer: Any, folder: Path) -> None:
-    """Rows as this module says; without a padding token the end token fills gaps, which nothing ever attends to."""
+def _frame(tokenizer: Any, folder: Path, family: Family) -> None:
+    """Rows as this module says; without a padding token a decoder's end token fills gaps, which nothing ever attends to."""
     end = next((name for name in (tokenizer.eos_token, tokenizer.sep_token, tokenizer.bos_token) if name is not None), None)
     if end is None:
-        remedy = "name its eos_token in tokenizer_config.json: the rows of a decoder end with it"
+        remedy = "name its eos_token in tokenizer_config.json: it parts the texts of a pair, and ends a decoder's rows"
         raise ModelError("the tokenizer names no eos_token", folder, remedy)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = end
     backend = tokenizer.backend_tokenizer
-    begin = _beginning(backend)
-    numbers = [(token, backend.token_to_id(token)) for token in dict.fromkeys([*begin, end])]
-    template = processors.TemplateProcessing(
-        single=[*begin, "$A", end], pair=[*begin, "$A", end, "$B:1", f"{end}:1"], special_tokens=numbers
-    )
+    before, after = _own_frame(backend)
+    if family is Family.DECODER:
+        tokenizer.pad_token = tokenizer.pad_token or end
+        setattr(tokenizer, CAUSAL, True)
+        _set_frame(backend, before, end, [end])
+    elif not _parted(backend):
+        _set_frame(backend, before, end, after)
+
+
+def _own_frame(backend: Any) -> tuple[list[str], list[str]]:
+    """Special tokens that the tokenizer itself puts before and after a text."""
+    encoding = backend.encode("a")
+    text = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
+    return (encoding.tokens[: text[0]], encoding.tokens[text[-1] + 1 :]) if text else ([], [])
+
+
+def _parted(backend: Any) -> bool:
+    """Whether the tokenizer itself puts something between two texts."""
+    marks = "".join(map(str, backend.encode("a", "a").special_tokens_mask)).strip("1")
+    return "1" in marks
+
+
+def _set_frame(backend: Any, before: list[str], between: str, after: list[str]) -> None:
+    numbers = [(token, backend.token_to_id(token)) for token in dict.fromkeys([*before, between, *after])]
+    pair = [*before, "$A", between, "$B:1", *(f"{token}:1" for token in after)]
+    template = processors.TemplateProcessing(single=[*before, "$A", *after], pair=pair, special_tokens=numbers)
     byte_level = "ByteLevel" in repr(backend.pre_tokenizer)
     trim = [processors.ByteLevel(trim_offsets=True)] if byte_level else []  # what the template takes the place of did so
     backend.post_processor = processors.Sequence([*trim, template])
-    setattr(tokenizer, CAUSAL, True)
-
-
-def _beginning(backend: Any) -> list[str]:
-    """Special tokens that the tokenizer itself puts before a text."""
-    encoding = backend.encode("a")
-    marks = encoding.special_tokens_mask
-    count = marks.index(0) if 0 in marks else 0
-    tokens: list[str] = encoding.tokens[:count]
-    return tokens
 
 
 def mask_of(tokenizer: Any, family: Family) -> int:

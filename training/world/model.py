@@ -1,4 +1,4 @@
-"""The tokenizers and the model shapes that go with the mini world: a small XLM-R, and its relations of other sizes and families."""
+"""The tokenizers and model shapes that go with the mini world: a small XLM-R, and others of other sizes and families."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class MiniModel:
 def train_tokenizer(folder: Path, corpus: str = CORPUS) -> PreTrainedTokenizerFast:
     """A lower-casing WordPiece tokenizer of a text below `folder`, with XLM-R's special tokens and pair template.
 
-    The vocabulary is counted here, since the library's own trainers break ties at random and give other ids on every run. It has
-    the letters of every language, whichever text its words are of: as bytes are in an English model's vocabulary.
+    The vocabulary is counted here, since the library's own trainers break ties at random and give other ids on every run. It
+    has the letters of every language, whichever text its words are of: as bytes are in an English model's vocabulary.
     """
     letters = set((folder / CORPUS).read_text(encoding="utf-8").lower()) if corpus != CORPUS else set()
     tokenizer = Tokenizer(models.WordPiece(vocab=_vocabulary(folder / corpus, letters), unk_token="<unk>"))
