@@ -22,10 +22,10 @@ from training.data.packs import Pack, Vocabulary, pack
 from training.errors import ModelError
 from training.identity import Role, Runtime
 from training.losses import loss_of, micro_batches
-from training.models.attention import set_attention_dropout
+from training.models.attention import PACKED, set_attention_dropout
 from training.models.backbone import build_backbone, check_fit, load_backbone, load_tokenizer, read_config
 from training.models.carry import ChainModel, from_phase, from_pretrained
-from training.models.encoding import takes_packs
+from training.models.encoding import CAUSAL_PACKABLE, encode, takes_causal_packs, takes_packs
 from training.models.family import Family, position_limit
 from training.models.pooling import pooled
 from training.phase import train_phase, vocabulary_of
@@ -137,8 +137,38 @@ def test_state_of_a_row_is_where_its_family_has_seen_it(folders: Folders, kind: 
 
 
 @pytest.mark.parametrize("kind", [*families.DECODERS, *families.BOTH])
-def test_families_without_packs_are_given_padded_batches(folders: Folders, kind: str) -> None:
-    assert not takes_packs(build_backbone(folders(kind), 0).config)
+def test_packs_are_taken_by_the_decoders_that_are_named(folders: Folders, kind: str) -> None:
+    config = build_backbone(folders(kind), 0).config
+    assert not takes_packs(config) and takes_causal_packs(config) == (kind in CAUSAL_PACKABLE)
+
+
+def test_packs_are_not_given_to_a_decoder_that_sees_a_window_alone(folders: Folders) -> None:
+    config = build_backbone(folders("qwen2"), 0).config
+    config.sliding_window = 4
+    assert not takes_causal_packs(config)
+
+
+@pytest.mark.parametrize("kind", CAUSAL_PACKABLE)
+@pytest.mark.parametrize("layer", [None, 0, 1, 2])
+def test_packed_decoder_gives_what_a_padded_batch_gives(folders: Folders, kind: str, layer: int | None) -> None:
+    model, vocabulary, _ = fresh(folders(kind))
+    model.eval()
+    _, together = packed_rows(vocabulary, [3, 9, 1, 9, 6])
+    found = {packed: encode(model.backbone, together, layer, packed=packed) for packed in (True, False)}
+    torch.testing.assert_close(found[True], found[False], rtol=1e-4, atol=2e-5)
+    assert model.backbone.config._attn_implementation != PACKED
+
+
+@pytest.mark.parametrize("kind", CAUSAL_PACKABLE)
+def test_packed_decoder_learns_what_a_padded_one_learns(folders: Folders, kind: str) -> None:
+    found = []
+    for packed in (True, False):
+        model, vocabulary, data = fresh(folders(kind), toy.TAGS)
+        train_phase(model, toy.phase(toy.TAGS), data, vocabulary, Runtime(packed=packed))
+        found.append(model.state_dict())
+    one, other = found
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], rtol=1e-2, atol=2e-4)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "mt5"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from training.data.packs import Pack
 from training.errors import ModelError, PhaseLostError
 from training.models.backbone import build_backbone, load_backbone
 from training.models.encoding import encode
-from training.models.family import family_of_model, width_of
+from training.models.family import Family, family_of_model, width_of
 from training.models.graphs import Graphs
 from training.models.heads import build_head, head_name
 from training.models.pooling import row_states
@@ -37,13 +38,17 @@ class ChainModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.packed = True
         self.graphs: Graphs | None = None
-        self.family = family_of_model(backbone)
 
     def encode(self, pack: Pack, layer: int | None = None) -> Tensor:
         """States of a pack's tokens, [tokens, width]: the last, or those after `layer` layers (0: the embeddings)."""
         if self.graphs is not None and layer is None and torch.is_grad_enabled():
             return self.graphs.encode(pack)
         return encode(self.backbone, pack, layer, packed=self.packed)
+
+    @cached_property
+    def family(self) -> Family:
+        """What the layers see."""
+        return family_of_model(self.backbone)
 
     def of_rows(self, hidden: Tensor, pack: Pack) -> Tensor:
         """What heads see of each row, [rows, width], of the states of a pack's tokens."""

@@ -1,7 +1,8 @@
 """The seam between packs and encoders: a pack goes in, the states of its tokens come out.
 
-Encoders built like BERT (`PACKABLE`) take a pack as it is, and stop after the layer that is wanted. Any other takes a padded
-batch, made here and undone here, as Hugging Face runs it.
+Encoders built like BERT (`PACKABLE`) take a pack as it is, and stop after the layer that is wanted. Decoders built like Llama
+(`CAUSAL_PACKABLE`) take it as it is on a CPU. Any other takes a padded batch, made here and undone here, as Hugging Face
+runs it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from training.models.attention import PACKED
 
 PACKABLE = ("bert", "roberta", "xlm-roberta", "camembert", "xlm-roberta-xl")
 """Model types (`config.model_type`) whose layers are walked here; tests hold each equal to its own padded run."""
+CAUSAL_PACKABLE = ("llama", "qwen2", "qwen3")
+"""Model types of decoders that hand a pack on to their attention, and take their positions from outside; held to the same."""
 _COUNTED_FROM_PAD = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl")
 
 
@@ -24,6 +27,8 @@ def encode(backbone: Any, pack: Pack, layer: int | None, *, packed: bool) -> Ten
     """States of a pack's tokens, [tokens, width], after `layer` layers (0: the embeddings; None: the encoder's output)."""
     if packed and takes_packs(backbone.config):
         return encode_packed(backbone, pack, layer)
+    if packed and not pack.ids.is_cuda and takes_causal_packs(backbone.config):
+        return _side_by_side(backbone, pack, layer)
     return _padded(backbone, pack, layer)
 
 
@@ -31,6 +36,14 @@ def takes_packs(config: Any) -> bool:
     """Whether an encoder of this configuration takes packs as they are."""
     absolute = getattr(config, "position_embedding_type", "absolute") in ("absolute", None)
     return config.model_type in PACKABLE and absolute and not getattr(config, "is_decoder", False)
+
+
+def takes_causal_packs(config: Any) -> bool:
+    """Whether a decoder of this configuration takes packs as they are: each of its layers sees everything that came before.
+
+    On a CPU alone: a GPU would start a kernel for each length of a pack in each layer.
+    """
+    return config.model_type in CAUSAL_PACKABLE and not getattr(config, "sliding_window", None)
 
 
 def first_position(config: Any) -> int:
@@ -75,6 +88,19 @@ def _attention_over_packs(config: Any) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = own
+
+
+def _side_by_side(backbone: Any, pack: Pack, layer: int | None) -> Tensor:
+    with _attention_over_packs(backbone.config):
+        found = backbone(
+            input_ids=pack.ids[None],
+            position_ids=pack.places[None],
+            pack=pack,
+            causal=True,
+            output_hidden_states=layer is not None,
+        )
+    states: Tensor = found.last_hidden_state if layer is None else found.hidden_states[layer]
+    return states[0]
 
 
 def _padded(backbone: Any, pack: Pack, layer: int | None) -> Tensor:
