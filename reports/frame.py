@@ -16,16 +16,22 @@ from training.record import Status, TrialRecord
 __all__ = ["BASELINE", "Average", "Cell", "Expectation", "Pair", "TransferTable", "transfer_tables"]
 
 
+LEFT_OUT = "left out by rank"
+"""The reason of a pair without a score that was not meant to have one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
     """What the plan foresees: the seeds, and the number of settings a pair (in the order in which the grid names the pairs).
 
-    Settings are tried with the first of the seeds; with `stopping` they may be stopped early, and few get every seed.
+    Settings are tried with the first of the seeds; with `stopping` they may be stopped early, and few get every seed. Pairs of
+    `left_out` were not meant to be run: a ranking had put others before them.
     """
 
     seeds: tuple[int, ...]
     settings: Mapping[Pair, int]
     stopping: bool = False
+    left_out: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,7 @@ def transfer_tables(records: Iterable[TrialRecord], expected: Expectation | None
 
 
 def _table(model: str, records: Sequence[TrialRecord], expected: Expectation | None) -> TransferTable:
-    planned = [pair for pair in expected.settings if pair.model == model] if expected else []
+    planned = [pair for pair in (*expected.settings, *expected.left_out) if pair.model == model] if expected else []
     intermediates = _in_order([pair.intermediate for pair in planned], [record.intermediate for record in records])
     intermediates.sort(key=lambda name: name != BASELINE)
     targets = _in_order([pair.target for pair in planned], [target for record in records for target in record.targets])
@@ -124,6 +130,10 @@ def _column(
     most = max((cell.settings_tried for cell in column.values() if not cell.fixed), default=0)
     for name, cell in column.items():
         column[name] = replace(cell, settings_expected=cell.settings_expected or (1 if cell.fixed else most))
+    left_out = expected.left_out if expected else ()
+    for name in intermediates:
+        if where._replace(intermediate=name) in left_out and column[name].score is None:
+            column[name] = replace(column[name], settings_expected=0, reason=LEFT_OUT)
     baseline = column.get(BASELINE)
     return {name: with_delta(cell, baseline) for name, cell in column.items()}
 

@@ -39,6 +39,7 @@ def task_faults(document: Document, rows: Rows) -> Iterator[Fault]:
     for path, task in _listed(document.value, ("targets",)):
         yield from _task_fault(document, rows, path, task, "target tasks", lambda row: row.target)
     yield from _space_faults(document, rows)
+    yield from _rank_faults(document, rows)
     for task, change in _items(document.value, "data"):
         yield from _data_faults(document, rows, ("data", task), task, change)
 
@@ -153,6 +154,16 @@ def _space_faults(document: Document, rows: Rows) -> Iterator[Fault]:
         if name not in learned:
             remedy = nearest(name, learned, "what the grid's targets are trained on")
             yield document.fault(("search", "space", "targets", name), "no target of the grid is trained on this", name, remedy)
+
+
+def _rank_faults(document: Document, rows: Rows) -> Iterator[Fault]:
+    """A ranking where no target has labelled training data to rank by."""
+    named = [rows[name] for _, name in _listed(document.value, ("targets",)) if name in rows]
+    labelled = any(row.trained and rows[row.training_row].kind not in (Kind.RETRIEVAL, Kind.MLM) for row in named)
+    rank = document.value.get("rank") if isinstance(document.value, Mapping) else None
+    if isinstance(rank, Mapping) and named and not labelled:
+        remedy = "leave `rank` out, or add a target that is trained on labelled data"
+        yield document.fault(("rank",), "no target of the grid has labelled training data to rank by", "", remedy)
 
 
 def _source_faults(document: Document, path: Path, model: Any) -> Iterator[Fault]:

@@ -154,6 +154,15 @@ class Search(Part):
     """{rungs, keep, seeds, margin}, or nothing to run every setting to its end with every seed"""
 
 
+class Rank(Part):
+    """Which intermediate settings are run for a target: the first so many by a signal that `sweep rank` has kept."""
+
+    measure: Literal["similarity", "size", "logme", "h_score", "probe"]
+    """similarity, size, logme, h_score or probe, see docs/RANK.md"""
+    keep: Count
+    """the intermediate settings that are run for each target besides none, a whole number from 1"""
+
+
 class Data(Part):
     """What a grid changes of one task's row; what is not given stays as the row says."""
 
@@ -245,6 +254,8 @@ class Grid(Part):
     """{task: {files, carve_dev, caps, languages, scored_on, max_length, stride}}"""
     search: Search = Search()
     """{trials, sampler, seed, at_once, space}"""
+    rank: Rank | None = None
+    """{measure, keep}: only the first so many intermediate settings by a signal, for each target; or nothing to run all"""
     training: Training = Training()
     """{batch, schedule, warmup, decay, weight_decay, clip, carry_heads, attention_dropout, precision, mixing_cap, adapter}"""
     retrieval: Retrieval = Retrieval()

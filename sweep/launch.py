@@ -28,6 +28,7 @@ from sweep.outcome import current_records, mark_of, shown
 from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
 from sweep.preflight import check_data
+from sweep.ranking.choosing import kept_by_rank, rank_line
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.snapshots import read_snapshot
 from sweep.sources import ResolvedModel, resolve_models, resolve_sources
@@ -49,10 +50,11 @@ __all__ = ["executor_of", "launch", "prepare"]
 INCOMPLETE, INTERRUPTED = 3, 130
 
 
-def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
+def prepare(options: LaunchOptions, *, read_data: bool = False, ranked: bool = True) -> Plan:
     """Read the grid, find models and data; raises UserError or Faults on anything the user can mend.
 
-    `read_data` has every example read, so that all faults of all models and files are told at once.
+    `read_data` has every example read, so that all faults of all models and files are told at once. Without `ranked` the plan
+    has what the grid's `rank` leaves out, too.
     """
     grid = load_grid(options.grid)
     if options.executor:
@@ -71,7 +73,9 @@ def prepare(options: LaunchOptions, *, read_data: bool = False) -> Plan:
         faults.append(fault)
     if faults:
         raise faults[0] if len(faults) == 1 else Faults(f"grid {grid.name}", faults)
-    return make_plan(grid, models, sources, options.folder.resolve(), options.store)
+    run = options.folder.resolve()
+    kept = kept_by_rank(grid, sources, run) if ranked else None
+    return make_plan(grid, models, sources, run, options.store, kept=kept)
 
 
 def launch(options: LaunchOptions, console: Console | None = None, where: str = "") -> int:
@@ -104,6 +108,7 @@ def _launched(options: LaunchOptions, console: Console, where: str) -> int:
     check_behind(options.store)
     with busy(console, "reading the grid, its models and its data"):
         plan, said = with_shares(prepare(options, read_data=True))
+    said = [*([rank_line(plan.grid, plan.left_out, known=True)] if plan.grid.rank else []), *said]
     for line in [*([where + _may_cost(plan, options)] if where else []), *said]:
         print_lines(console, line)
     refuse_foreign_behind(plan.behind, plan.run, plan.grid.name)

@@ -52,6 +52,7 @@ def mark_of(plan: Plan, mark: RunMark) -> RunMark:
         },
         shares=dict(plan.shares),
         stopping=plan.grid.search.stopping is not None,
+        left_out=tuple(PairMark(**pair._asdict(), settings=0) for pair in plan.left_out),
     )
 
 
@@ -69,7 +70,8 @@ def current_of(records: Iterable[TrialRecord], mark: RunMark) -> list[TrialRecor
 def expectation_of(mark: RunMark) -> Expectation:
     """What the latest launch foresees, for the transfer tables."""
     settings = {Pair(pair.model, pair.intermediate, pair.target): pair.settings for pair in mark.pairs}
-    return Expectation(seeds=mark.seeds, settings=settings, stopping=mark.stopping)
+    left_out = tuple(Pair(pair.model, pair.intermediate, pair.target) for pair in mark.left_out)
+    return Expectation(seeds=mark.seeds, settings=settings, stopping=mark.stopping, left_out=left_out)
 
 
 def tables_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> list[TransferTable]:

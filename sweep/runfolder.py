@@ -29,7 +29,7 @@ ELSEWHERE = ".elsewhere"
 """In a copy of a run folder: a launch on another machine went on with it when it was copied."""
 BELIEVED = 600.0
 """Seconds for which that is believed."""
-FIRST_TRACES = (LOCK, HEARTBEAT, ELSEWHERE, ".behind.json")
+FIRST_TRACES = (LOCK, HEARTBEAT, ELSEWHERE, ".behind.json", "rankings.json")
 SCHEMA = 1
 PATIENCE = 0.5
 """Seconds for which a run folder that is held is tried again."""
@@ -37,7 +37,7 @@ PATIENCE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class PairMark:
-    """A pair that the grid foresees, and how many settings it is tuned with."""
+    """A pair that the grid foresees, and how many settings it is tuned with (0: it is left out)."""
 
     model: str
     intermediate: str
@@ -52,7 +52,8 @@ class RunMark:
     `studies` are the labels of the grid's studies, `trials` how many trials they have at most, `budgets` the settings of each
     study by its label. `chained` names the tasks that another target's chain goes on from. `store` is the folder of a phase
     store that sweeps share (empty: the run folder's own), `resources` what a trial holds (`gpu`, `cpu`), `shares` the GPUs of
-    a trial by its study where studies have different ones, `stopping` whether settings may be stopped early.
+    a trial by its study where studies have different ones, `stopping` whether settings may be stopped early. `left_out` are the
+    pairs that the grid's `rank` leaves out.
     """
 
     schema: int
@@ -68,6 +69,7 @@ class RunMark:
     resources: Mapping[str, float] = field(default_factory=dict)
     stopping: bool = False
     shares: Mapping[str, float] = field(default_factory=dict)
+    left_out: tuple[PairMark, ...] = ()
 
     @property
     def unit(self) -> str:

@@ -18,6 +18,7 @@ from search_spaces.sources import SourceKind
 from sweep.options import DATA_VARIABLE, LaunchOptions
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
+from sweep.ranking.choosing import kept_by_rank
 from sweep.sources import ResolvedModel, mini_world, resolve_models, with_grid_changes
 from training.data.loading import DataSource, data_digest
 from training.data.supertags import with_labels
@@ -48,7 +49,8 @@ def nominal_plan(grid: Grid, run: Path = NOWHERE, phases: Path | None = None) ->
     found = {name: _changed(grid, source) for name, source in sources.items()}
     models = {name: _stand_in(name, f"{model.source}@{model.revision}") for name, model in grid.models.items()}
     digests = {item[0]: _nominal(item[0]) for item in needed_splits(grid, found)}
-    return make_plan(grid, models, found, run, phases, digests=digests)
+    kept = kept_by_rank(grid, found, run, nominal=True)
+    return make_plan(grid, models, found, run, phases, digests=digests, kept=kept)
 
 
 def plan_with_what_is_there(options: LaunchOptions) -> NominalPlan:
@@ -63,7 +65,9 @@ def plan_with_what_is_there(options: LaunchOptions) -> NominalPlan:
         remedy = f"its models are {', '.join(grid.models)}"
         raise UserError("--model names no model of the grid", ", ".join(unknown), remedy)
     models = {name: _model(grid, name, options.models) for name in grid.models}
-    plan = make_plan(grid, models, sources, options.folder.resolve(), options.store, digests=digests)
+    run = options.folder.resolve()
+    kept = kept_by_rank(grid, sources, run, nominal=True)
+    plan = make_plan(grid, models, sources, run, options.store, digests=digests, kept=kept)
     return NominalPlan(
         plan=plan,
         splits=tuple(key for key, digest in digests.items() if digest.startswith(NOMINAL)),

@@ -28,6 +28,7 @@ from sweep.planning.sharing import share_lines, shares_of, with_shares
 from sweep.planning.sizes import sizes_of
 from sweep.planning.studies import StudySpec, intermediate_space, learned_for
 from sweep.planning.throughput import SHARED
+from sweep.ranking.choosing import rank_line, ranks_known
 from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex
 from sweep.tidy import readable_records
@@ -112,6 +113,8 @@ def overview(
         "phases_in_store": sum("@" not in key for key in state.stored),
         "sizes_assumed": sizes.assumed(),
         "examples_lacking": sizes.lacking(plan),
+        "left_out_by_rank": [pair._asdict() for pair in plan.left_out],
+        **({"rank": rank_line(plan.grid, plan.left_out, known=ranks_known(plan))} if plan.grid.rank else {}),
         **_work({count: replace(costs, plan=with_shares(plan, each)) for count, each in at.items()}, state, price),
     }
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reports.cells import Pair
 from search_spaces.schema import Grid
 from search_spaces.values import Choices, EpochsRange
 from sweep.planning.chains import Chains
@@ -45,6 +46,7 @@ class Plan:
     phases: Path | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     behind: str = ""
+    left_out: tuple[Pair, ...] = ()
 
     @property
     def store(self) -> Path:
@@ -158,22 +160,35 @@ def make_plan(
     phases: Path | None = None,
     *,
     digests: Mapping[str, str] | None = None,
+    kept: Mapping[tuple[str, str], frozenset[str]] | None = None,
 ) -> Plan:
     """Put a plan together; raises DataError when a file that the grid needs is missing.
 
-    `phases` is a store that several sweeps share, where it is not the run folder's own; `digests` names data that is not here.
+    `phases` is a store that several sweeps share, where it is not the run folder's own; `digests` names data that is not here,
+    `kept` the intermediate settings that are run of each model and group of targets (None: all).
     """
     digests = digests_of(grid, sources) if digests is None else digests
-    studies = []
+    studies, left_out = [], list[Pair]()
     for model in grid.models:
         for intermediate in grid.intermediates:
             for group, targets in target_groups(grid, sources).items():
+                if kept is not None and intermediate.name not in kept[model, group]:
+                    left_out += [Pair(model, intermediate.name, target) for target in targets]
+                    continue
                 axes = axes_of(grid, model, intermediate, group, sources[group].row.trained)
                 spec = StudySpec(model=model, intermediate=intermediate, group=group, targets=targets, axes=axes, label="")
                 studies.append(_labelled(spec, Chains(grid, models, sources, digests)))
     behind, found = address_behind(phases) if phases else "", tuple(studies)
     return Plan(
-        grid=grid, models=models, sources=sources, digests=digests, run=run, studies=found, phases=phases, behind=behind
+        grid=grid,
+        models=models,
+        sources=sources,
+        digests=digests,
+        run=run,
+        studies=found,
+        phases=phases,
+        behind=behind,
+        left_out=tuple(left_out),
     )
 
 

@@ -105,6 +105,7 @@ def _lines(shown: Mapping[str, Any]) -> list[str]:
         f"phases: at most {sum(phases.values())} to train ({roles}) where unshared chains would train "
         f"{shown['phases_unshared']}; {shown['phases_in_store']} in the store",
     ]
+    lines += [shown["rank"]] if "rank" in shown else []
     for setting, tasks in shown["examples_lacking"].items():
         said = ", ".join(f"{there:,} of {wanted:,} examples of {task}" for task, (there, wanted) in tasks.items())
         lines.append(f"{setting}: there are only {said}; all of them are learned, and no other task has the rest")

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from reports.frame import transfer_tables
 from reports.ranking.judging import Ranking, ranking
 from reports.ranking.keeping import keep_signals
+from search_spaces.reading import load_grid
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.outcome import current_records, expectation_of
 from sweep.ranking.phases import weights_of
 from sweep.ranking.signals import Looker
-from sweep.runfolder import MARK, read_mark
+from sweep.runfolder import MARK, read_mark, refuse_foreign
 from training.errors import UserError
 
 
@@ -20,7 +21,8 @@ def rankings(
     options: LaunchOptions, targets: Sequence[str], examples: int, tell: Callable[[str], None] | None = None
 ) -> list[Ranking]:
     """A ranking for each model and target; raises UserError on a target that the grid has not, or faults of the grid."""
-    plan = prepare(options)
+    refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
+    plan = prepare(options, ranked=False)
     for name in targets:
         if name not in plan.grid.targets:
             raise UserError("the grid has no such target", name, f"its targets are {', '.join(plan.grid.targets)}")
@@ -36,6 +38,6 @@ def rankings(
             signals = looker.signals(target, weights, tell or (lambda line: None))
             signals.missing |= {f"signals of {name}": why for name, why in missing.items()}
             found.append(ranking(signals, table))
-    if begun:
+    if begun or plan.grid.rank is not None:  # a launch of this grid asks for them
         keep_signals(plan.run, [one.signals for one in found])
     return found

@@ -63,7 +63,9 @@ class Looker:
             self._measure(found, name, self.sights.seen(row.training_row, one.file))
         for intermediate in self.intermediates:
             if intermediate.tasks:
-                found.add(SIZE, intermediate.name, float(sum(map(self.sights.size, intermediate.tasks))))
+                parts = zip(intermediate.tasks, intermediate.budgets, strict=True)
+                sizes = [min(self.sights.size(task), budget or self.sights.size(task)) for task, budget in parts]
+                found.add(SIZE, intermediate.name, float(sum(sizes)))
         found.seconds = time.monotonic() - began
         return found
 

@@ -68,7 +68,7 @@ def test_space_of_a_model_stands_in_place_of_the_others(plan: Plan) -> None:
         "target.lr": (3e-4,),
         "target.epochs": (2,),
     }
-    assert values("other") == general | {"intermediate.lr": (2e-4,), "target.epochs": (7,)}
+    assert values("other") == values("mini") | {"intermediate.lr": (2e-4,), "target.epochs": (7,)}
 
 
 def sizes(**splits: SplitSize) -> Sizes:

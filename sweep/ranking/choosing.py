@@ -1,0 +1,96 @@
+"""What a grid's `rank` leaves out: of each target the intermediate settings that are not among the first by a kept signal.
+
+* Signals are those that `sweep rank` has kept in the run folder: the choice can be looked at, and every launch of the folder
+  makes the same.
+* Targets that train on the same data share their trials, and so the choice: it is made by the training data's English examples.
+* A target without labelled training data (sentence retrieval) can't be ranked by any of the measures. It is run after what is
+  kept for another target of the model: those phases are trained anyhow, so it costs an evaluation each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.cells import BASELINE
+from reports.ranking.judging import Signals
+from reports.ranking.keeping import kept_signals
+from search_spaces.schema import Grid, Rank
+from sweep.planning.studies import target_groups
+from training.data.loading import DataSource
+from training.errors import UserError
+from training.tasks.row import Kind
+
+if TYPE_CHECKING:
+    from sweep.planning.plan import Plan
+
+Kept = Mapping[tuple[str, str], frozenset[str]]
+"""The intermediate settings that are run, by model and group of targets."""
+UNLABELLED = (Kind.RETRIEVAL, Kind.MLM)
+
+
+def kept_by_rank(grid: Grid, sources: Mapping[str, DataSource], run: Path, *, nominal: bool = False) -> Kept | None:
+    """What is run of a grid; None where it has no `rank`.
+
+    Raises UserError where a signal is not there; with `nominal` the grid's first settings stand for those that are unknown yet.
+    """
+    if grid.rank is None:
+        return None
+    names = [one.name for one in grid.intermediates if not one.is_baseline]
+    signals, found = kept_signals(run), dict[tuple[str, str], frozenset[str]]()
+    groups = target_groups(grid, sources)
+    for model in grid.models:
+        labelled = [group for group in groups if is_ranked(sources[group])]
+        for group in labelled:
+            values = _values(signals, model, groups[group], grid.rank.measure)
+            absent = [name for name in names if name not in values]
+            if absent and not nominal:
+                raise _missing(grid.rank, model, groups[group], absent, run)
+            found[model, group] = frozenset(_first(names, {} if absent else values, grid.rank.keep))
+        everywhere = frozenset[str]().union(*(found[model, group] for group in labelled))
+        found |= {(model, group): everywhere for group in groups if group not in labelled}
+    return {place: kept | {BASELINE} for place, kept in found.items()}
+
+
+def is_ranked(source: DataSource) -> bool:
+    """Whether there are labels to rank by: of the training data that a group of targets has in common."""
+    return source.row.trained and source.row.kind not in UNLABELLED
+
+
+def rank_line(grid: Grid, left_out: Sequence[object], known: bool) -> str:
+    """What a plan tells of it."""
+    rank = grid.rank
+    assert rank is not None
+    said = (
+        f"rank: the first {rank.keep} intermediate settings a target by {rank.measure}; left out by rank: {len(left_out)} pairs"
+    )
+    return said if known else f"{said} (which ones is not known before `sweep rank`: the grid's first settings are counted)"
+
+
+def ranks_known(plan: Plan) -> bool:
+    """Whether the run folder has every signal that the choice needs."""
+    try:
+        kept_by_rank(plan.grid, plan.sources, plan.run)
+    except UserError:
+        return False
+    return True
+
+
+def _values(signals: Collection[Signals], model: str, targets: Sequence[str], measure: str) -> Mapping[str, float]:
+    """The signals of the first of some targets, which share their training data, that has any."""
+    of_targets = {one.target: one for one in signals if one.model == model}
+    found = (of_targets[target].values.get(measure, {}) for target in targets if target in of_targets)
+    return next((values for values in found if values), {})
+
+
+def _first(names: Sequence[str], values: Mapping[str, float], keep: int) -> list[str]:
+    """The names with the highest values; equal ones, and those that nothing is known of, in the grid's order."""
+    return sorted(names, key=lambda name: -values.get(name, 0.0))[:keep]
+
+
+def _missing(rank: Rank, model: str, targets: Sequence[str], absent: Sequence[str], run: Path) -> UserError:
+    needs = {"size": "no phase", "similarity": "phase 0"}.get(rank.measure, "a finished phase of each setting")
+    cause = f"`rank` has no {rank.measure} of {model} for {', '.join(targets)} in {run.name}"
+    remedy = f"`sweep rank` with this grid and run folder keeps it; it needs {needs}: docs/RANK.md says how to come by that"
+    return UserError(cause, ", ".join(absent), remedy)
