@@ -35,6 +35,8 @@ class Made:
     seeds: tuple[int, ...] = (1, 2, 3)
     dev: Mapping[str, float] = field(default_factory=dict)
     """English dev score by setting, 70 where it says nothing."""
+    expected: Worth | None = None
+    """What settings are worth on average over random orders of tasks, where they are drawn."""
 
     @property
     def points(self) -> list[tuple[str, str]]:
@@ -73,14 +75,25 @@ def _record(made: Made, model: str, name: str, target: str, seed: int, scores: M
 class Drawn(Arms):
     """Arms with the chance of seeds and items, drawn instead of read: accuracies of items that differ in difficulty.
 
-    `shift` is the standard deviation of what a seed does to a point on a target, in points; `items` are a target's, the same in
-    every language.
+    `shift` is the standard deviation of what a seed does to a point, in points: half of its variance on all targets alike, half
+    on each alone. `items` are a target's, the same in every language; they differ by `noise` from seed to seed, and by two
+    thirds of it from point to point.
     """
 
-    def __init__(self, made: Made, records: Sequence[TrialRecord], rng: np.random.Generator, shift: float, items: int) -> None:
+    def __init__(
+        self,
+        made: Made,
+        records: Sequence[TrialRecord],
+        rng: np.random.Generator,
+        *,
+        shift: float,
+        items: int,
+        noise: float = 8.0,
+    ) -> None:
         super().__init__(records, NO_FOLDER, lambda line: None)
-        self._made, self._rng, self._shift, self._items = made, rng, shift, items
+        self._made, self._rng, self._shift, self._items, self._noise = made, rng, shift, items, noise
         self._drawn: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+        self._shared: dict[tuple[str, str], np.ndarray] = {}
         self._difficulty = {target: rng.uniform(0.1, 0.9, items) for target in made.targets}
 
     def of(self, cell: Cell) -> Arm:
@@ -98,8 +111,10 @@ class Drawn(Arms):
         key = (cell.target, cell.trials[0])
         if key not in self._drawn:
             model, name = self._known[cell.trials[0]].model, cell.intermediate
-            shift = self._rng.normal(0, self._shift, len(cell.seeds))
-            suits = self._rng.normal(0, 20.0, self._items)
+            if (model, name) not in self._shared:
+                self._shared[model, name] = self._rng.normal(0, self._shift / np.sqrt(2), len(cell.seeds))
+            shift = self._shared[model, name] + self._rng.normal(0, self._shift / np.sqrt(2), len(cell.seeds))
+            suits = self._rng.normal(0, 2 * self._noise / 3, self._items)
             self._drawn[key] = {
                 code: self._hits(cell.target, self._made.worth(model, name, code) + shift, suits)
                 for code in self._made.languages
@@ -108,7 +123,7 @@ class Drawn(Arms):
 
     def _hits(self, target: str, points: np.ndarray, suits: np.ndarray) -> np.ndarray:
         """What each item gives at each seed, in points: [seeds, items]; its mean is 50 and `points`."""
-        noise = self._rng.normal(0, 30.0, (len(points), self._items))
+        noise = self._rng.normal(0, self._noise, (len(points), self._items))
         return np.asarray(100.0 * self._difficulty[target] + points[:, None] + suits + noise)
 
 
@@ -117,7 +132,7 @@ def made_languages(cell: Cell) -> list[str]:
     return sorted(cell.languages)
 
 
-def tables_of(made: Made, records: Sequence[TrialRecord]) -> list[TransferTable]:
+def tables_of(records: Sequence[TrialRecord]) -> list[TransferTable]:
     """The tables of a study."""
     return transfer_tables(records)
 
@@ -199,50 +214,50 @@ def task_diversity(
     step: float = 0.8,
     after: float = 0.1,
     *,
-    bends_at: int = 4,
     orders: int = 3,
     data: float = 0.5,
     spread: float = 0.3,
+    budgets: Sequence[int] = (20_000, 80_000),
     draw: int = 5,
 ) -> Made:
-    """Nine tasks in random orders at two budgets: `step` points a task up to `bends_at`, then `after`; tasks differ a little.
+    """Nine tasks in random orders: `step` points a task up to four, then `after`; tasks differ by `spread`.
 
-    More data is worth `data` points a tenfold.
+    More data is worth `data` points a tenfold. Two tasks are run alone at every budget, and the first of each order.
     """
     rng = np.random.default_rng(draw)
     tasks = [f"task{place}" for place in range(9)]
     quality = dict(zip(tasks, rng.normal(0, spread, 9), strict=True))
     settings: dict[str, IntermediateFacts] = {}
-    for budget in (20_000, 80_000):
-        for order in range(orders):
-            drawn = list(rng.permutation(tasks))
+    for order in "abcdefgh"[:orders]:
+        drawn = list(rng.permutation(tasks))
+        for budget in budgets:
             for count in range(1, 10):
-                name, series = f"order_{'abcdefgh'[order]}_{budget}_{count}", f"order_{'abcdefgh'[order]}"
-                settings[name] = IntermediateFacts(
-                    name=name,
-                    tasks=tuple(drawn[:count]),
-                    kinds=("classification",) * count,
-                    budget=budget,
-                    examples=budget,
-                    series=series,
-                )
-        for task in tasks[:2]:
-            name = f"{task}_{budget}"
-            settings[name] = IntermediateFacts(
-                name=name, tasks=(task,), kinds=("classification",), budget=budget, examples=budget, series=task
-            )
+                one = _budgeted(f"order_{order}_{count}_{budget}", drawn[:count], budget, f"order_{order}")
+                settings[one.name] = one
+    for task in tasks[:2]:
+        for budget in budgets:
+            settings[f"{task}_{budget}"] = _budgeted(f"{task}_{budget}", [task], budget, task)
 
-    def worth(model: str, name: str, code: str) -> float:
+    def worth(model: str, name: str, code: str, *, each: bool = True) -> float:
         if name == BASELINE:
             return 0.0
         facts = settings[name]
         count = len(facts.tasks)
-        height = step * (min(count, bends_at) - 1) + after * max(0, count - bends_at)
-        return 1.0 + height + float(np.mean([quality[task] for task in facts.tasks])) + data * np.log10(facts.budget / 20_000)
+        height = step * (min(count, 4) - 1) + after * max(0, count - 4)
+        known = facts.tasks if each else tasks
+        return 1.0 + height + float(np.mean([quality[task] for task in known])) + data * np.log10(facts.budget / 20_000)
 
-    dev = {name: 70.0 + quality[facts.tasks[0]] for name, facts in settings.items() if len(facts.tasks) == 1}
-    models = {"xlmr": ModelFacts(name="xlmr", parameters=278_000_000)}
-    return Made(design=Design(study="task_diversity", models=models, intermediates=settings), worth=worth, dev=dev)
+    return Made(
+        design=Design(study="task_diversity", models={"xlmr": ModelFacts(name="xlmr")}, intermediates=settings),
+        worth=worth,
+        expected=lambda model, name, code: worth(model, name, code, each=False),
+        dev={name: 70.0 + quality[facts.tasks[0]] for name, facts in settings.items() if len(facts.tasks) == 1},
+    )
+
+
+def _budgeted(name: str, tasks: Sequence[str], budget: int, series: str) -> IntermediateFacts:
+    kinds = ("classification",) * len(tasks)
+    return IntermediateFacts(name=name, tasks=tuple(tasks), kinds=kinds, budget=budget, examples=budget, series=series)
 
 
 def architecture(encoder: float = 3.0, decoder: float = 1.0, both: float = 2.8, *, low: float = 0.0) -> Made:
