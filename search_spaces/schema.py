@@ -73,8 +73,7 @@ class Model(Part):
     """Where the weights of phase 0 come from."""
 
     source: Annotated[str, Field(min_length=1)]
-    """mini_world (or mini_world/<size or family>), a folder (starts with . / or ~), package:<python package>/<folder in it>, or
-    a hub name org/name"""
+    """mini_world[/<model>], a folder (starts with . / or ~), package:<python package>/<folder in it>, or a hub name org/name"""
     revision: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = ""
     """the commit of a hub name, 40 hex digits in quotes"""
     pretrain: Pretrain | None = None

@@ -4,7 +4,7 @@
 |---|---|---|
 | classification | the mean state of a row | its class |
 | multiple choice | the mean state of (context, ending) | 1 for the right ending, else 0 |
-| tagging | the state of a word's first sub-word | its tag |
+| tagging | the state of a word's first sub-word (of a decoder: its last) | its tag |
 | span extraction | the state of a token of the context, in windows with an answer | 1 in the answer, else 0 |
 
 Tasks without labels (retrieval, text) have no view.

@@ -10,6 +10,7 @@ import pytest
 from search_spaces.catalogue import grids
 from search_spaces.reading import load_grid, read_grid
 from search_spaces.schema import Grid
+from search_spaces.sources import MINI_MODELS, SourceKind
 from search_spaces.values import Choices, Range
 from tests.search_spaces.rows import FULL, ROWS, SMALLEST
 from training.errors import Faults, UserError
@@ -147,6 +148,7 @@ def test_fault_says_line_value_and_remedy(added: str, line: int, said: str, reme
         ("[none]", "[{nli: [nli, span]}]", "a mixture can't have the name of a task: 'nli'", "call it otherwise"),
         ("[none]", "[3]", "intermediates.0: must be none, the name of a task", "mixtures"),
         ("mini_world", "gpt2", "models.m.source: not a source of a model: 'gpt2'", "mini_world, a folder"),
+        ("mini_world", "mini_world/decoders", "the mini world has no such model", "did you mean decoder or encoder-decoder?"),
         ("mini_world", "org/name", "a hub name needs a `revision`", "40 hex digits"),
         ("mini_world", "'package:no-such/model'", "no Python package has this name", "package:<python package>"),
         ("mini_world", "mini_world, revision: abc", "models.m.revision: must match the pattern", "40 hex digits"),
@@ -161,6 +163,13 @@ def test_fault_of_a_changed_line_says_value_and_remedy(old: str, new: str, said:
     fault = _one_fault(SMALLEST.replace(old, new))
     assert said in fault
     assert remedy in fault
+
+
+@pytest.mark.parametrize("source", ["mini_world", *(f"mini_world/{name}" for name in MINI_MODELS)])
+def test_models_of_the_mini_world_are_read_and_may_be_pretrained(source: str) -> None:
+    grid = _read(SMALLEST.replace("source: mini_world", f"source: {source}, pretrain: {{task: corpus}}"))
+    model = grid.models["m"]
+    assert (model.kind, model.source) == (SourceKind.MINI_WORLD, source)
 
 
 def test_several_faults_come_at_once_in_the_order_of_their_lines() -> None:

@@ -37,7 +37,7 @@ WORDS = Vocabulary(pad=1, mask=4, size=40, types=True)
 LENGTHS = st.lists(st.integers(1, 24), min_size=1, max_size=40)
 
 
-def by_bounds(parts: list[Tensor], packed: Pack, scaling: float | None, dropout: float) -> Tensor:
+def by_bounds(parts: list[Tensor], packed: Pack, scaling: float | None, dropout: float, *, causal: bool) -> Tensor:
     """Attention as the kernel of a GPU has it: rows are where `bounds` says, which a recording reads anew each time."""
     found = torch.zeros_like(parts[0])
     edges = packed.bounds.tolist()

@@ -13,7 +13,7 @@ import transformers
 from tests.training import families, toy
 from tests.training.test_plain import logits, phase
 from training.data.tokens import LONGER, encode_batch
-from training.models.backbone import load_tokenizer
+from training.models.backbone import load_backbone, load_tokenizer
 from training.models.heads import head_name
 from training.models.plain import write_plain
 from training.tasks.row import TaskRow
@@ -32,6 +32,10 @@ def written(kind: str, row: TaskRow, tmp_path: Path) -> tuple[Any, Any, Any, str
         str(out), output_loading_info=True
     )
     assert not info["missing_keys"] and not info["unexpected_keys"]
+    if found.why_encoder:  # what was written is a model like any other
+        again = load_backbone(out)
+        assert not again.missing and not again.unused
+        assert all(torch.equal(tensor, again.model.state_dict()[name]) for name, tensor in model.backbone.state_dict().items())
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(out))
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
     own = encode_batch(load_tokenizer(stored), TEXTS, LONGER, 32)
@@ -55,9 +59,9 @@ def test_decoder_whose_heads_transformers_has_is_given_whole(kind: str, row: Tas
 @pytest.mark.parametrize(
     ("kind", "row", "name", "why"),
     [
-        ("llama", toy.NLI, "LlamaModel", "has another head"),
+        ("llama", toy.NLI, "LlamaModel", "has another head; ours is for a row's last token"),
         ("xglm", toy.TAGS, "XGLMModel", "transformers has no AutoModelForTokenClassification of a xglm"),
-        ("mt5", toy.NLI, "MT5EncoderModel", "the encoder alone was trained"),
+        ("mt5", toy.NLI, "MT5EncoderModel", "the encoder alone was trained; ours is for the mean of a row's states"),
         ("t5", toy.TAGS, "T5EncoderModel", "the encoder alone was trained"),
         ("mbart", toy.QA, "MBartEncoder", "the encoder alone was trained"),
     ],

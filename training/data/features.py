@@ -21,8 +21,9 @@ class Feature:
     """One row of a batch.
 
     `ids` and `types` are [length]; `example` is the index of its example. `label` is a class index, a pair (start, end) of
-    token positions, or None. `positions` (tagging) are the places of first sub-words with their `words` and `tags`; `offsets`
-    (span extraction) are [length, 2] characters of the context, -1 outside it; `special` marks special tokens (masking).
+    token positions, or None. `positions` (tagging) are the places of words, each at one of its sub-words, with `words` and
+    `tags`; `offsets` (span extraction) are [length, 2] characters of the context, -1 outside it; `special` marks special tokens
+    (masking).
     """
 
     ids: Ints

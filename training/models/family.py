@@ -12,6 +12,9 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 )
 
+_SEES_ALL = ("xlnet",)
+"""Types that transformers has as a causal model alone, and whose tokens see the whole text all the same."""
+
 
 class Family(StrEnum):
     """An encoder's tokens see the whole text, a decoder's what is before them.
@@ -33,6 +36,8 @@ def family_of(config: Mapping[str, Any]) -> Family:
     kind = str(config.get("model_type", ""))
     if config.get("is_encoder_decoder") or kind in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
         return Family.ENCODER_DECODER
+    if kind in _SEES_ALL:
+        return Family.ENCODER
     causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
     return Family.DECODER if causal or config.get("is_decoder") else Family.ENCODER
 

@@ -45,6 +45,8 @@ CLASSES: Mapping[Kind, Any] = {
     Kind.SPAN: AutoModelForQuestionAnswering,
 }
 ENCODER = "AutoModel"
+_WHERE = {Family.DECODER: "a row's last token", Family.ENCODER_DECODER: "the mean of a row's states"}
+"""What a head of whole rows sees, where it is not the first token."""
 HEAD = "head.safetensors"
 """Beside an encoder that is given alone: the head's tensors by our names (dense.weight, out.weight ...)."""
 NEAR = 1e-4
@@ -74,6 +76,8 @@ def write_plain(phase: Path, row: TaskRow, folder: Path) -> Plain:
         raise ModelError(f"the weights can't be read ({error})", phase, "sweep resume trains the phase again") from error
     head, family = _below(tensors, f"heads.{head_name(row)}."), family_of(read_config(phase))
     plain, why = _whole(phase, row, tensors, head, family) if row.kind in CLASSES else (None, "")
+    if why and family in _WHERE and row.kind in (Kind.CLASSIFICATION, Kind.CHOICE):
+        why += f"; ours is for {_WHERE[family]}"
     loads_with = CLASSES[row.kind].__name__ if plain is not None else ENCODER
     if plain is None and family is Family.ENCODER_DECODER:
         model, loads_with = _half(phase, tensors)
