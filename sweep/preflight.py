@@ -7,9 +7,9 @@ from typing import Any
 
 from search_spaces.schema import Grid
 from sweep.elastic.nodes import Amounts, NodeType, places_on
-from sweep.planning.memory import check_memory
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
+from sweep.planning.remedies import check_memory
 from training.data.checking import count_examples
 from training.data.loading import DataSource
 from training.errors import UserError

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweep.planning.architecture import Architecture, architecture_of
 from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
+from sweep.planning.memory import shape_of, trained_numbers
 from sweep.planning.plan import Plan
 from sweep.planning.rehearsal import Rehearsal, spans
 from sweep.planning.sizes import Sizes
@@ -23,6 +24,7 @@ from sweep.planning.throughput import (
 )
 from sweep.planning.tree import Node
 from sweep.search.board import Ask
+from training.identity import Adapter
 from training.record import TrialRecord
 from training.tasks.row import Split
 
@@ -151,7 +153,7 @@ def costs_of(
     """
     known = list(records)
     resources = plan.grid.resources
-    architectures = {name: architecture_of(model, plan.models[name]) for name, model in plan.grid.models.items()}
+    architectures = {name: _trained(plan, name) for name in plan.grid.models}
     seen = gpu or (gpu_here() if resources.device == "cuda" else None)
     assumed = assumed_rates(architectures, device=resources.device, gpu=seen, cores=resources.cpu)
     rates = measured_rates(samples_of(known), assumed, "earlier trials")
@@ -160,6 +162,15 @@ def costs_of(
     start = Span(min(starts), sum(starts) / len(starts), max(starts)) if starts else Span(*START)
     shared = frozenset((record.model, trials) for record in known if (trials := shared_by(record)) is not None)
     return Costs(plan, sizes, rates, architectures, start, shared)
+
+
+def _trained(plan: Plan, name: str) -> Architecture:
+    """A model's architecture, with what phases train of it where they have adapters and none pretrains it."""
+    model, said = plan.grid.models[name], plan.grid.training.adapter
+    found = architecture_of(model, plan.models[name])
+    if said is None or model.pretrain is not None:
+        return found
+    return replace(found, trained=trained_numbers(shape_of(plan, name), Adapter(**said.model_dump())))
 
 
 def spent_seconds(plan: Plan, records: Iterable[TrialRecord]) -> float:

@@ -1,10 +1,13 @@
 """How much memory a trial trains in, known before it is started: what can't fit is refused, and small trials can share a GPU.
 
 * State: weights, gradients and AdamW's two moments, 16 bytes a parameter; on the CPU also the copy of weights and moments that
-  a checkpoint is written from (a GPU's is in the host's memory). Words that do not occur count too, though they take next to
-  nothing where they are not optimised: which they are is known once the data are encoded.
-* Activations: what a layer keeps of a token for the backward pass, counted from the layer's operations and held by a test that
-  counts what torch saves. With rows of the task's full length, so an upper bound; batches are usually shorter.
+  a checkpoint is written from (a GPU's is in the host's memory). Beneath an adapter weights are held once, and all else is of
+  the adapter and the head. Words that do not occur count too, though they take next to nothing where they are not optimised:
+  which they are is known once the data are encoded.
+* Activations: what is kept of a token for the backward pass. For a model built like BERT in float32 it follows from a layer's
+  operations, held by a test that counts what torch saves. For any other, and with an adapter or in bfloat16, torch itself
+  counts it (`sweep.planning.counting`), or, without a folder, there is an upper bound. Rows are taken to have the task's full
+  length; batches are usually shorter.
 * The rest: the process, its libraries and, on a GPU, CUDA's context: a stated allowance.
 
 A phase that ran has left what it took of the device (`training.peaks`): where that is known it stands instead of state and
@@ -16,15 +19,17 @@ Memory that runs out all the same halves the micro-batch (`training`); only what
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from sweep.planning.architecture import architecture_of
+from sweep.planning.architecture import Architecture, architecture_of
+from sweep.planning.counting import adapter_parameters, kept
 from sweep.planning.gpus import gigabytes
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
-from training.errors import UserError
-from training.identity import PhaseIdentity
+from training.identity import Adapter, PhaseIdentity, Role
 from training.peaks import CONTEXT, Peaks, peak_subject
+from training.precision import FLOAT32
 from training.tasks.row import Kind, TaskRow
 
 FLOAT = 4
@@ -43,7 +48,10 @@ BESIDES = {"cpu": ALLOWANCE["cpu"], "cuda": CONTEXT}
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a model's config decides the size of its activations; `dropout` is whether it drops anything at all."""
+    """What of a model's config decides the size of its activations; `dropout` is whether it drops anything at all.
+
+    `alike` is off where it is not built like BERT; `folder` is where torch can count from, and `trained` what an adapter has.
+    """
 
     layers: int
     width: int
@@ -52,14 +60,21 @@ class Shape:
     vocabulary: int
     parameters: int
     dropout: bool
+    alike: bool = True
+    gated: bool = False
+    folder: Path | None = None
+    trained: int = 0
 
     def layer_numbers(self, length: int, *, fused: bool) -> int:
         """Numbers that a layer keeps of one token in rows of `length`.
 
         Attention keeps its input, query, key, value, output and a norm a head; the feed-forward its two wide states; both norms
         their input and two moments. With dropout there are masks, and attention that is not `fused` (torch's on the CPU) keeps
-        its scores: three numbers a head and position.
+        its scores: three numbers a head and position. Where it is not built like BERT this is an upper bound: normalisation and
+        activations that are written out in several operations, and scores that are kept in any case.
         """
+        if not self.alike:
+            return 20 * self.width + (8 if self.gated else 2) * self.inner + self.heads * (2 * length + 2)
         kept = 9 * self.width + 2 * self.inner + self.heads + 4
         if self.dropout:
             kept += self.width + (0 if fused else 3 * self.heads * length)
@@ -97,6 +112,19 @@ class Need:
         return f"{'measured' if self.measured else 'estimated'} {gigabytes(self.total)}"
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a trial would be instead: another adapter, precision, model, or no row longer than `longest` tokens."""
+
+    adapter: Adapter | None = None
+    precision: str | None = None
+    longest: int | None = None
+    shape: Shape | None = None
+
+
+AS_IT_IS = Change()
+
+
 def shape_of(plan: Plan, model: str) -> Shape:
     """The shape of one of the plan's models; heads of 64 and dropout where its config does not say."""
     resolved = plan.models[model]
@@ -106,14 +134,21 @@ def shape_of(plan: Plan, model: str) -> Shape:
     except (OSError, ValueError):
         config = {}
     drops = any(float(config.get(name, 0.1)) > 0 for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"))
-    heads = int(config.get("num_attention_heads", max(1, known.width // 64)))
-    return Shape(known.layers, known.width, known.inner, heads, known.vocabulary, known.parameters, drops)
+    found = shape_from(known, dropout=drops, heads=int(config.get("num_attention_heads", 0)))
+    return replace(found, folder=resolved.folder) if config else found
 
 
-def memory_of(plan: Plan, spec: StudySpec, micro_batch: int | None = None) -> Memory:
+def shape_from(known: Architecture, *, dropout: bool = True, heads: int = 0) -> Shape:
+    """The shape of an architecture."""
+    count = heads or known.heads or max(1, known.width // 64)
+    sizes = known.layers, known.width, known.inner, count, known.vocabulary, known.parameters
+    return Shape(*sizes, dropout, alike=known.alike, gated=known.gated)
+
+
+def memory_of(plan: Plan, spec: StudySpec, micro_batch: int | None = None, change: Change = AS_IT_IS) -> Memory:
     """What any trial of a study needs, in bytes; `micro_batch` is in examples (None: the grid's, 0: the whole batch)."""
-    found = [_memory(plan, spec, phase, micro_batch) for phase in phases_of(plan, spec)]
-    return max(found, key=lambda memory: memory.total) if found else _memory(plan, spec, None, micro_batch)
+    found = [_memory(plan, spec, phase, micro_batch, change) for phase in phases_of(plan, spec)]
+    return max(found, key=lambda memory: memory.total) if found else _memory(plan, spec, None, micro_batch, change)
 
 
 def need_of(plan: Plan, spec: StudySpec, peaks: Peaks) -> Need:
@@ -127,21 +162,6 @@ def phases_of(plan: Plan, spec: StudySpec) -> tuple[PhaseIdentity, ...]:
     return plan.chain(spec, {name: 1e-6 if name.endswith("lr") else 1.0 for name in spec.axes}, plan.grid.seeds[0]).phases
 
 
-def check_memory(plan: Plan, spec: StudySpec, available: float, machine: str) -> None:
-    """Raises UserError where a trial of a study does not fit into `available` bytes even one example at a time.
-
-    `machine` says whose bytes they are: `0.25 of an H100 of 79.1 GB`.
-    """
-    need = memory_of(plan, spec, micro_batch=1)
-    if need.total > available:
-        raise UserError(
-            f"trials of {spec.name} need more memory than there is",
-            f"about {gigabytes(need.total)}, {gigabytes(need.state)} of it weights, gradients and AdamW's moments; "
-            f"there are {gigabytes(available)} on {machine}",
-            "give a trial more of the machine (`resources`) or a larger one, a smaller model, or a smaller max_length",
-        )
-
-
 def _need(plan: Plan, spec: StudySpec, phase: PhaseIdentity, peaks: Peaks) -> Need:
     runtime, device = plan.runtime_of(spec), plan.grid.resources.device
     subject = peak_subject(phase, [row.kind for row in _rows(plan, phase)], runtime)
@@ -151,26 +171,45 @@ def _need(plan: Plan, spec: StudySpec, phase: PhaseIdentity, peaks: Peaks) -> Ne
     return Need(seen + BESIDES[device], measured=True)
 
 
-def _memory(plan: Plan, spec: StudySpec, phase: PhaseIdentity | None, micro_batch: int | None) -> Memory:
+def _memory(
+    plan: Plan, spec: StudySpec, phase: PhaseIdentity | None, micro_batch: int | None, change: Change = AS_IT_IS
+) -> Memory:
     """What one phase of a study needs; without a phase, what holding the model does."""
-    shape, device = shape_of(plan, spec.model), plan.grid.resources.device
+    shape, device = change.shape or shape_of(plan, spec.model), plan.grid.resources.device
     size = plan.grid.resources.micro_batch if micro_batch is None else micro_batch
-    activations = 0
-    if phase is not None:
-        examples, fused = min(size or phase.batch, phase.batch), device == "cuda"
-        activations = max(_activations(shape, row, examples, fused=fused) for row in _rows(plan, phase))
-    return Memory(state=FLOAT * STATE[device] * shape.parameters, activations=activations, rest=ALLOWANCE[device])
+    if phase is None:
+        return Memory(state=FLOAT * STATE[device] * shape.parameters, activations=0, rest=ALLOWANCE[device])
+    if phase.role is not Role.PRETRAIN:
+        phase = replace(phase, adapter=change.adapter or phase.adapter, precision=change.precision or phase.precision)
+    examples, fused = min(size or phase.batch, phase.batch), device == "cuda"
+    lengths = [(row, min(row.encoding.max_length, change.longest or row.encoding.max_length)) for row in _rows(plan, phase)]
+    activations = max(_activations(shape, phase, row, length, examples, fused=fused) for row, length in lengths)
+    numbers = shape.parameters + (STATE[device] - 1) * trained_numbers(shape, phase.adapter)
+    return Memory(state=FLOAT * numbers, activations=activations, rest=ALLOWANCE[device])
+
+
+def trained_numbers(shape: Shape, adapter: Adapter | None) -> int:
+    """The numbers that a phase trains: all of a model, or its adapters and a head."""
+    if adapter is None:
+        return shape.parameters
+    found = adapter_parameters(shape.folder, adapter) if shape.folder else None
+    if found is None:
+        known = Architecture(shape.layers, shape.width, shape.inner, shape.vocabulary, gated=shape.gated)
+        found = known.adapter_weights(adapter)
+    return found + shape.width**2 + shape.vocabulary
 
 
 def _rows(plan: Plan, phase: PhaseIdentity) -> list[TaskRow]:
     return [plan.sources[use.task].row for use in phase.tasks]
 
 
-def _activations(shape: Shape, row: TaskRow, examples: int, *, fused: bool) -> int:
+def _activations(shape: Shape, phase: PhaseIdentity, row: TaskRow, length: int, examples: int, *, fused: bool) -> int:
     """Bytes of one micro-batch of a task's longest rows."""
-    length = row.encoding.max_length
-    tokens = examples * length * (ENDINGS if row.kind is Kind.CHOICE else 1)
-    kept = tokens * shape.token_numbers(length, fused=fused)
-    if row.kind is Kind.MLM:
-        kept += int(tokens * MASKED * shape.vocabulary * LOGITS)
-    return FLOAT * kept
+    rows = examples * (ENDINGS if row.kind is Kind.CHOICE else 1)
+    words = int(rows * length * MASKED * shape.vocabulary * LOGITS) if row.kind is Kind.MLM else 0
+    plain = shape.alike and phase.adapter is None and phase.precision == FLOAT32
+    counted = kept(shape.folder, phase, length, shape.layers) if shape.folder and not plain else None
+    if counted is not None:
+        return counted.once + rows * counted.row + FLOAT * words
+    copies = 0 if phase.precision == FLOAT32 else shape.parameters // 2
+    return FLOAT * (rows * length * shape.token_numbers(length, fused=fused) + words + copies)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sweep.planning.gpus import GB, Gpu, gigabytes, gpus_here, gpus_of_nodes, trials_a_gpu
-from sweep.planning.memory import check_memory, need_of
+from sweep.planning.memory import need_of
 from sweep.planning.plan import Plan
+from sweep.planning.remedies import check_memory
 from sweep.planning.studies import StudySpec
 from training.peaks import Peaks
 

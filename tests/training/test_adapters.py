@@ -20,7 +20,7 @@ from training.codec import canonical
 from training.data.packs import pack
 from training.errors import ModelError
 from training.identity import Adapter, PhaseIdentity, Role, Runtime, TaskUse, phase_key
-from training.models.adapters import adapted, adapter_sizes, target_layers, trained_width
+from training.models.adapters import adapted, adapter_weights, target_layers, trained_width
 from training.models.carry import ChainModel
 from training.models.graphs import Graphs
 from training.phase import graphs_of, train_phase, vocabulary_of
@@ -203,7 +203,7 @@ def test_any_family_takes_adapters_and_merges_them(name: str, targets: str) -> N
     model = ChainModel(AutoModel.from_config(FAMILIES[name]), {})
     names = set(model.state_dict())
     adapter = Adapter(rank=2, targets=targets)
-    wanted, _ = adapter_sizes(model.backbone, adapter)
+    wanted = adapter_weights(model.backbone, adapter)
     ids = {"input_ids": torch.arange(5)[None] + 3}
     ids |= {"decoder_input_ids": ids["input_ids"]} if name == "t5" else {}
     with adapted(model, toy.phase(toy.NLI, adapter=adapter)):

@@ -61,12 +61,10 @@ def trained_width(model: ChainModel, phase: PhaseIdentity) -> int:
     return len(list(model.heads.parameters())) + 2 * len(target_layers(model.backbone, phase.adapter))
 
 
-def adapter_sizes(backbone: Any, adapter: Adapter) -> tuple[int, int]:
-    """Numbers of an encoder's adapters, and of one token's states that they keep for the backward pass; raises ModelError."""
-    shapes = [_shape(layer) for layer in target_layers(backbone, adapter).values()]
-    weights = sum(adapter.rank * (into + out) for into, out in shapes)
-    states = sum(adapter.rank + (into + -(-into // 4) if adapter.dropout else 0) for into, _ in shapes)
-    return weights, states
+def adapter_weights(backbone: Any, adapter: Adapter) -> int:
+    """The numbers of an encoder's adapters; raises ModelError where it has no layer to adapt."""
+    shapes = map(layer_shape, target_layers(backbone, adapter).values())
+    return sum(adapter.rank * (into + out) for into, out in shapes)
 
 
 def target_layers(backbone: Any, adapter: Adapter) -> Mapping[str, nn.Module]:
@@ -125,7 +123,7 @@ def _draw(backbone: Any, phase: PhaseIdentity) -> None:
         nn.init.zeros_(module.lora_B[_NAME].weight)
 
 
-def _shape(layer: Any) -> tuple[int, int]:
-    """(in, out) of a layer."""
+def layer_shape(layer: Any) -> tuple[int, int]:
+    """(in, out) of a target layer."""
     rows, columns = layer.weight.shape
     return (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)
