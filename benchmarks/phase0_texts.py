@@ -2,8 +2,8 @@
 
     python -m benchmarks.phase0_texts DATA TEXTS
 
-Sentences of XNLI (dev and test: the sentences, not the labels), PAWS-X (the same), paragraphs of MLQA's dev set and of TyDiQA's
-training set, for six languages. UD-POS, PAN-X, Tatoeba and XQuAD, which that grid scores on, are left out.
+Sentences of XNLI (dev and test: the sentences, not the labels), PAWS-X (the same) and paragraphs of TyDiQA's training set, for
+six languages. UD-POS, PAN-X, Tatoeba and XQuAD, which that grid scores on, are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ LANGUAGES = ("en", "de", "es", "fr", "sw", "tr")
 LICENCES = {
     "XNLI": "CC BY-NC 4.0",
     "PAWS-X": "free use, attribution to Google LLC asked for",
-    "MLQA": "CC BY-SA 3.0",
     "TyDiQA": "Apache-2.0",
 }
 _LONGEST = 400
@@ -33,13 +32,9 @@ def sentences(root: Path, language: str) -> Iterator[tuple[str, str]]:
         for name, relative in (("XNLI", f"xnli/{split}-{language}.tsv"), ("PAWS-X", f"pawsx/{split}-{language}.tsv")):
             for line in _content(root, relative).splitlines():
                 yield from ((name, text) for text in line.split("\t")[:2])
-    for name, relative in (
-        ("MLQA", f"mlqa/dev-context-{language}-question-{language}.json"),
-        ("TyDiQA", f"tydiqa/tydiqa.goldp.{language}.train.json"),
-    ):
-        for article in json.loads(_content(root, relative) or '{"data": []}')["data"]:
-            for paragraph in article["paragraphs"]:
-                yield from ((name, text) for text in _pieces(paragraph["context"]))
+    for article in json.loads(_content(root, f"tydiqa/tydiqa.goldp.{language}.train.json") or '{"data": []}')["data"]:
+        for paragraph in article["paragraphs"]:
+            yield from (("TyDiQA", text) for text in _pieces(paragraph["context"]))
 
 
 def _content(root: Path, relative: str) -> str:
