@@ -49,6 +49,7 @@ class Arm:
     opened: ExitStack
 
     def step(self, number: int) -> float:
+        """Do one optimiser step; returns its seconds."""
         begun = time.perf_counter()
         self.steps.step(self.draws[number], number, 1e-4)
         return time.perf_counter() - begun
@@ -61,6 +62,7 @@ class Arm:
 
 
 def arm(adapter: Adapter | None) -> Arm:
+    """A way of training, ready for its first step."""
     torch.manual_seed(0)
     shape = {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": 4 * WIDTH}
     drops = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -82,6 +84,7 @@ def arm(adapter: Adapter | None) -> Arm:
 
 
 def made_up() -> Encoded:
+    """Rows of random words."""
     dice = np.random.default_rng(0)
     rows = [dice.integers(5, USED, LENGTH).astype(np.int32) for _ in range(BATCH * (ROUNDS + WARM))]
     features = [Feature(ids, np.zeros_like(ids), number, label=number % 3) for number, ids in enumerate(rows)]
@@ -104,6 +107,7 @@ def kept(found: Arm) -> int:
 
 
 def main() -> None:
+    """Measure and print."""
     torch.set_num_threads(1)
     arms = {name: arm(adapter) for name, adapter in ARMS.items()}
     times: dict[str, list[float]] = {name: [] for name in arms}

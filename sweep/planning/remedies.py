@@ -37,7 +37,7 @@ def check_memory(plan: Plan, spec: StudySpec, available: float, machine: str) ->
             f"trials of {spec.name} need more memory than there is",
             f"about {gigabytes(need.total)}, {gigabytes(need.state)} of it weights, gradients and AdamW's moments; "
             f"there are {gigabytes(available)} on {machine}",
-            f"{listed}; or give a trial more of the machine (`resources`)",
+            f"{listed}; or give a trial more of the machine (`resources`), or a larger one",
         )
 
 
