@@ -80,7 +80,7 @@ def test_completion_prints_the_script_of_a_shell(shell: str) -> None:
 
 
 def test_grid_completes_to_shipped_names() -> None:
-    assert _completions(["launch", "--grid"], "d") == ["demo"]
+    assert _completions(["launch", "--grid"], "de") == ["demo"]
     assert set(_completions(["status", "--grid"], "")) == set(grids())
 
 
