@@ -17,6 +17,7 @@ from reports.cells import BASELINE
 from reports.ranking.judging import Signals
 from reports.ranking.keeping import kept_signals
 from search_spaces.schema import Grid, Rank
+from sweep.amounts import several
 from sweep.planning.studies import target_groups
 from training.data.loading import DataSource
 from training.errors import UserError
@@ -63,7 +64,7 @@ def rank_line(grid: Grid, left_out: Sequence[object], known: bool) -> str:
     rank = grid.rank
     assert rank is not None
     said = (
-        f"rank: the first {rank.keep} intermediate settings a target by {rank.measure}; left out by rank: {len(left_out)} pairs"
+        f"rank: the first {rank.keep} intermediate settings a target by {rank.measure}; left out by rank: {several(len(left_out), 'pair')}"
     )
     return said if known else f"{said} (which ones is not known before `sweep rank`: the grid's first settings are counted)"
 
