@@ -63,9 +63,8 @@ def rank_line(grid: Grid, left_out: Sequence[object], known: bool) -> str:
     """What a plan tells of it."""
     rank = grid.rank
     assert rank is not None
-    said = (
-        f"rank: the first {rank.keep} intermediate settings a target by {rank.measure}; left out by rank: {several(len(left_out), 'pair')}"
-    )
+    pairs = several(len(left_out), "pair")
+    said = f"rank: the first {rank.keep} intermediate settings a target by {rank.measure}; left out by rank: {pairs}"
     return said if known else f"{said} (which ones is not known before `sweep rank`: the grid's first settings are counted)"
 
 
