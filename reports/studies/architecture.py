@@ -91,9 +91,9 @@ def answer(view: View, estimates: Sequence[Estimate]) -> Iterator[str]:
         for family in families:
             one = first.get(f"gain, {family}{_said(group)}")
             if one is not None:
-                start = f"Intermediate training {{}} {family} models{_said(group)}"
-                undecided = f"Whether intermediate training helps {family} models{_said(group)} is undecided"
-                yield ruled(one, start.format("helps"), start.format("hurts"), undecided)
+                whom = f"{family} models{_said(group)}"
+                undecided = f"Whether intermediate training helps {whom} is undecided"
+                yield ruled(one, f"Intermediate training helps {whom}", f"Intermediate training hurts {whom}", undecided)
         yield from _ranked(first, families, group)
 
 

@@ -29,6 +29,7 @@ EXPONENTS = np.geomspace(0.05, 4.0, 45)
 """Exponents of a power law that are looked at; the least can't be told from a straight line over the logarithm."""
 BREAKS = 4
 """Places that are looked at between two neighbouring points of a broken line."""
+HALVINGS = 8
 Weigh = Callable[[Sequence[float]], Comparison | None]
 """The interval of a weighted sum of a curve's points."""
 
@@ -139,7 +140,12 @@ def akaike(shape: Shape, points: int, curves: int) -> float | None:
 
 def _left_open(values: Floats, direction: Callable[[float], Floats], weigh: Weigh, estimate: float) -> Ends:
     """The ends of the run of values that are left open around the estimate; far from it, a sum can be 0 by accident."""
-    kept = [_is_open(direction(float(value)), weigh) for value in values]
+    values = np.unique([*values, min(max(estimate, values[0]), values[-1])])
+
+    def is_open(value: float) -> bool:
+        return _is_open(direction(float(value)), weigh)
+
+    kept = [is_open(value) for value in values]
     if not any(kept):
         return Ends(None, None, empty=True)
     start = min((place for place, one in enumerate(kept) if one), key=lambda place: abs(values[place] - estimate))
@@ -148,7 +154,18 @@ def _left_open(values: Floats, direction: Callable[[float], Floats], weigh: Weig
         low -= 1
     while high < len(values) - 1 and kept[high + 1]:
         high += 1
-    return Ends(None if low == 0 else float(values[low]), None if high == len(values) - 1 else float(values[high]))
+    return Ends(
+        None if low == 0 else _edge(values[low], values[low - 1], is_open),
+        None if high == len(values) - 1 else _edge(values[high], values[high + 1], is_open),
+    )
+
+
+def _edge(inside: float, outside: float, is_open: Callable[[float], bool]) -> float:
+    """Where a set ends, between a value that is in it and one that is not."""
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2.0
+        inside, outside = (middle, outside) if is_open(middle) else (inside, middle)
+    return float(outside)
 
 
 def _is_open(weights: Floats, weigh: Weigh) -> bool:

@@ -29,7 +29,7 @@
     count += 1;
     if (worst < needed) found.push([node.data.trim().slice(0, 40), element.className, worst, needed]);
   }
-  for (const mark of document.querySelectorAll(".dot, .marks, .line, .bar-p, .bar-n, .axis, .zero, .whisker")) {
+  for (const mark of document.querySelectorAll(".dot, .marks, .line, .bar-p, .bar-n, .axis, .zero, .whisker, .spot")) {
     const style = getComputedStyle(mark), colour = parse(style.stroke === "none" ? style.fill : style.stroke);
     if (!mark.getClientRects().length) continue;
     const worst = Math.min(...behind(mark).map((colours) => ratio(colour, colours)));

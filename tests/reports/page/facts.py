@@ -11,7 +11,10 @@ from reports.frame import Expectation, transfer_tables
 from reports.page.conclusions import concluded
 from reports.page.facts import Facts
 from reports.statistics.transfer import Arms
+from reports.studies.design import Design, IntermediateFacts, ModelFacts
+from reports.studies.registry import finding_of
 from tests.reports.builders import phase, record
+from tests.reports.five_studies import STUDIES, Made, records_of
 from training.identity import Role
 from training.record import Status, TrialRecord
 
@@ -76,6 +79,32 @@ def small_expectation() -> Expectation:
 def small_facts() -> Facts:
     """The facts of `small_records`."""
     return facts_of(small_records(), small_expectation(), trials=48, unit="GPU-hours")
+
+
+def study_facts(study: str) -> Facts:
+    """A made-up sweep of one of the five studies, with what its analysis says."""
+    return _found(STUDIES[study]())
+
+
+def hostile_study_facts() -> Facts:
+    """A study whose every name is meant to do harm."""
+    families = HOSTILE[:3]
+    models = {name: ModelFacts(name=name, family=name, group=HOSTILE[3], parameters=1) for name in families}
+    settings = {name: IntermediateFacts(name=name, tasks=(name,), kinds=(name,), series=name) for name in HOSTILE[4:6]}
+    made = Made(
+        design=Design(study="architecture", models=models, intermediates=settings),
+        worth=lambda model, name, code: 0.0 if name == "none" else 1.0 + families.index(model),
+        targets=HOSTILE[6:8],
+        languages=("en", *HOSTILE[:4]),
+    )
+    return _found(made)
+
+
+def _found(made: Made) -> Facts:
+    records = records_of(made)
+    tables = transfer_tables(records)
+    finding = finding_of(made.design, tables, Arms(records, NO_FOLDER, lambda line: None), records)
+    return Facts(grid=made.design.study, tables=tables, records=records, design=made.design, finding=finding)
 
 
 def hostile_facts() -> Facts:
