@@ -12,7 +12,7 @@ from reports.page.words import signed
 from reports.studies.finding import Bars, Estimate, Plot, Strand
 
 ROW, NAME, VALUE = 20, 132, 44
-LONGEST = 20
+LONGEST = 18
 
 
 def plot_svg(plot: Plot) -> Markup:

@@ -35,7 +35,7 @@ def groups_of(view: View) -> dict[str, tuple[ModelFacts, ...]]:
 
 
 def _said(group: str) -> str:
-    return f", {group}" if group else ""
+    return f" ({group})" if group else ""
 
 
 def _common(view: View, models: Sequence[ModelFacts]) -> list[str]:

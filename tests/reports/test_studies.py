@@ -190,15 +190,15 @@ def test_random_orders_widen_the_interval() -> None:
 
 def test_families_are_compared_inside_their_group_and_by_language() -> None:
     finding = found(architecture(3.0, 1.0, 2.9, low=2.0))
-    assert named(finding, "encoder minus decoder, size").ruling is Ruling.ABOVE
-    by_language = next(one for one in finding.details if one.title == "encoder minus decoder, size: each language")
+    assert named(finding, "encoder minus decoder (size)").ruling is Ruling.ABOVE
+    by_language = next(one for one in finding.details if one.title == "encoder minus decoder (size): each language")
     sizes = {one.name: one.found.delta for one in by_language.estimates if one.found}
     assert sizes["sw"] - sizes["de"] == pytest.approx(2.0, abs=0.01)
     assert all(
         one.adjusted is not None and one.found is not None and one.adjusted >= one.found.p for one in by_language.estimates
     )
-    large = next(one for one in finding.details if one.title == "encoder minus decoder, size: languages at large").estimates[0]
-    plain = named(finding, "encoder minus decoder, size").found
+    large = next(one for one in finding.details if one.title == "encoder minus decoder (size): languages at large").estimates[0]
+    plain = named(finding, "encoder minus decoder (size)").found
     assert large.found is not None and plain is not None and large.found.error > plain.error
 
 
@@ -207,7 +207,7 @@ def test_models_of_other_groups_are_not_compared() -> None:
     models = dict(made.design.models)
     models["decoder"] = replace(models["decoder"], group="compute")
     finding = found(replace(made, design=replace(made.design, models=models)))
-    assert [one.name for one in finding.headline if "minus" in one.name] == ["encoder minus encoder-decoder, size"] * 2
+    assert [one.name for one in finding.headline if "minus" in one.name] == ["encoder minus encoder-decoder (size)"] * 2
     assert "Without a model of another family in their group, so left out: decoder." in finding.notes
 
 
