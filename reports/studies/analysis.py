@@ -86,13 +86,17 @@ def analyse(
         design=(*analysis.varied(view), *made.design),
         answer=tuple(analysis.answer(view, headline)),
         headline=headline,
-        details=tuple(replace(one, estimates=holm(one.estimates)) for one in analysis.details(view) if one.estimates),
+        details=tuple(_adjusted(one) for one in analysis.details(view) if one.estimates),
         fits=tuple(analysis.fits(view)),
         plots=tuple(analysis.plots(view)),
         sensitivity=tuple(sensitivity(headline, moved, analysis.spans(view))),
         moved=moved,
         notes=(*analysis.notes(view), *made.notes),
     )
+
+
+def _adjusted(detail: Detail) -> Detail:
+    return replace(detail, estimates=holm(detail.estimates, scopes_apart=False))
 
 
 def _design(view: View, tables: Sequence[TransferTable], records: Sequence[TrialRecord]) -> Iterator[tuple[str, str]]:

@@ -143,11 +143,17 @@ class Finding:
     synthetic: bool = False
 
 
-def holm(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
-    """The estimates with p-values adjusted for their number (Holm 1979); those over other targets are families of their own."""
+def holm(estimates: Sequence[Estimate], *, scopes_apart: bool = True) -> tuple[Estimate, ...]:
+    """The estimates with p-values adjusted for their number (Holm 1979).
+
+    The same estimates over all targets and over fewer repeat each other, so they are families of their own where `scopes_apart`.
+    """
+    families: dict[str, dict[int, float]] = {}
+    for place, one in enumerate(estimates):
+        if one.found is not None:
+            families.setdefault(one.over if scopes_apart else "", {})[place] = one.found.p
     adjusted: dict[int, float] = {}
-    for over in dict.fromkeys(one.over for one in estimates):
-        known = {place: one.found.p for place, one in enumerate(estimates) if one.over == over and one.found is not None}
+    for known in families.values():
         least = 0.0
         for rank, (place, p) in enumerate(sorted(known.items(), key=lambda item: item[1])):
             least = max(least, min(1.0, p * (len(known) - rank)))

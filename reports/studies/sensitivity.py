@@ -11,7 +11,8 @@ from reports.studies.finding import Estimate, Moved, holm
 from reports.studies.says import measured, sized
 from reports.studies.view import View
 
-MOST_SEEDS = 50
+MOST_SEEDS, MOST_LONGER = 50, 4.0
+"""More seeds, or a range that is more times as long, are not named."""
 MOST = 3
 """Parts that are named one by one."""
 Headline = Callable[[View], Sequence[Estimate]]
@@ -65,6 +66,9 @@ def _moves(one: Estimate, moved: Sequence[Moved]) -> Iterator[str]:
     """Whether single parts carry it: it leaves its interval without them, or is told from 0 only with them."""
     values = sorted(each.estimate.found.delta for each in moved if each.estimate.found)
     if not values:
+        if one.sure and one.found is not None:
+            margin = number(min(abs(one.found.low), abs(one.found.high)), 2)
+            yield f"{one.name}: no part can be left out of so small a design; its interval ends {margin} {one.unit} from 0."
         return
     carried = [each for each in moved if each.outside and each.changed]
     if carried:
@@ -91,16 +95,17 @@ def _more(one: Estimate, found: Comparison, over: float | None) -> Iterator[str]
     distance, half = abs(found.delta), found.delta - found.low
     if not distance:
         return
-    seeds = seeds_needed(found)
-    said = f"{one.name}: if it is what it looks like, "
     if found.seeds < 2:
         yield f"{one.name}: there is one seed, so what another would give is not known; two or more are needed."
-    elif seeds is None:
-        yield f"{said}more seeds alone would not tell it from 0 (up to {MOST_SEEDS})."
-    elif seeds > found.seeds:
-        yield f"{said}{several(seeds, 'seed')} would tell it from 0 (there are {found.seeds})."
-    if over and half > distance:
-        yield f"{said}so would a range of {number(over * half / distance)} tenfolds (it is {number(over)})."
+        return
+    seeds, longer = seeds_needed(found), half / distance
+    if seeds is not None and seeds > found.seeds:
+        said = f"{several(seeds, 'seed')} would tell it from 0 (there are {found.seeds})"
+    else:
+        said = f"more seeds alone would not tell it from 0 (up to {MOST_SEEDS})"
+    if over and 1.0 < longer <= MOST_LONGER:
+        said += f"; a range of {number(over * longer)} tenfolds would (it is {number(over)})"
+    yield f"{one.name}: if it is as large as it looks, {said}."
 
 
 def seeds_needed(found: Comparison) -> int | None:

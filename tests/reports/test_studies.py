@@ -278,6 +278,14 @@ def test_adjusted_values_are_those_of_statsmodels(seed: int) -> None:
         assert [one.adjusted for one in mine] == pytest.approx(list(theirs))
 
 
+def test_list_of_groups_of_languages_is_one_family() -> None:
+    finding = found(multilingual_xnli(), noise=1.0)
+    for detail in finding.details:
+        known = [one for one in detail.estimates if one.found is not None]
+        least = min(known, key=lambda one: one.found.p if one.found else 1.0)
+        assert least.found is not None and least.adjusted == pytest.approx(min(1.0, len(known) * least.found.p))
+
+
 def test_adjustment_passes_over_what_has_no_number() -> None:
     (one,) = holm([Estimate(name="a", why="no chance")])
     assert one.adjusted is None and one.ruling is Ruling.UNKNOWN
