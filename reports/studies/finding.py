@@ -146,7 +146,8 @@ class Finding:
 def holm(estimates: Sequence[Estimate], *, scopes_apart: bool = True) -> tuple[Estimate, ...]:
     """The estimates with p-values adjusted for their number (Holm 1979).
 
-    The same estimates over all targets and over fewer repeat each other, so they are families of their own where `scopes_apart`.
+    The same estimates over all targets and over fewer repeat each other, so they are families of their own where
+    `scopes_apart`.
     """
     families: dict[str, dict[int, float]] = {}
     for place, one in enumerate(estimates):
