@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -221,6 +222,13 @@ def test_attention_dropout_is_the_phases_own(folders: Folders, kind: str) -> Non
     assert torch.equal(model.encode(together), model.encode(together))
     set_attention_dropout(model.backbone, 0.5)
     assert not torch.equal(model.encode(together), model.encode(together))
+
+
+@pytest.mark.parametrize("kind", families.ALL)
+def test_words_are_all_but_equally_likely_before_anything_is_learned(folders: Folders, kind: str) -> None:
+    """Where word embeddings are as large as T5's, a first loss of many times that would take long to unlearn."""
+    model, vocabulary, data = fresh(folders(kind), toy.MLM)
+    assert losses(model, vocabulary, data)[0] < math.log(vocabulary.size) + 1
 
 
 def test_next_token_loss_is_that_of_the_published_class(folders: Folders, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from training.data.packs import Pack
 from training.errors import ModelError, PhaseLostError
 from training.models.backbone import build_backbone, load_backbone
 from training.models.encoding import encode
-from training.models.family import Family, family_of_model, width_of
+from training.models.family import Family, family_of_model, has_large_words, width_of
 from training.models.graphs import Graphs
 from training.models.heads import build_head, head_name
 from training.models.pooling import row_states
@@ -69,13 +69,14 @@ class ChainModel(nn.Module):
 def _heads(rows: Iterable[TaskRow], backbone: Any, seed: int) -> dict[str, nn.Module]:
     config, family = backbone.config, family_of_model(backbone)
     width, embedding = width_of(config), int(backbone.get_input_embeddings().weight.shape[1])
+    scale = embedding**-0.5 if has_large_words(config) else 1.0
     heads: dict[str, nn.Module] = {}
     for row in rows:
         name = head_name(row)
         if row.kind is Kind.RETRIEVAL or name in heads:
             continue
         torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:6], "big"))
-        heads[name] = build_head(row, width, config.vocab_size, _dropout(config), family, embedding)
+        heads[name] = build_head(row, width, config.vocab_size, _dropout(config), family, embedding, scale)
     return heads
 
 

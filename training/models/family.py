@@ -52,6 +52,11 @@ def width_of(config: Any) -> int:
     return int(getattr(config, "word_embed_proj_dim", None) or config.hidden_size)
 
 
+def has_large_words(config: Any) -> bool:
+    """Whether word embeddings are as large as states, so that T5 divides states by the root of their width before these."""
+    return hasattr(config, "relative_attention_num_buckets")
+
+
 def position_limit(config: Mapping[str, Any]) -> int:
     """The most tokens that a model reads, by the contents of its `config.json`; 0 where positions have no end.
 

@@ -60,11 +60,15 @@ class SpanHead(nn.Module):
 
 
 class MaskedHead(nn.Module):
-    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings, which may have another width."""
+    """Masked language modelling: dense, GELU, LayerNorm, the encoder's own word embeddings, which may have another width.
 
-    def __init__(self, width: int, vocabulary: int, embedding: int) -> None:
+    `scale` is what the norm's weights begin with.
+    """
+
+    def __init__(self, width: int, vocabulary: int, embedding: int, scale: float = 1.0) -> None:
         super().__init__()
         self.dense, self.norm = nn.Linear(width, embedding), nn.LayerNorm(embedding)
+        nn.init.constant_(self.norm.weight, scale)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
@@ -86,11 +90,18 @@ class NextHead(nn.Module):
 
 
 def build_head(
-    row: TaskRow, width: int, vocabulary: int, dropout: float, family: Family = Family.ENCODER, embedding: int = 0
+    row: TaskRow,
+    width: int,
+    vocabulary: int,
+    dropout: float,
+    family: Family = Family.ENCODER,
+    embedding: int = 0,
+    scale: float = 1.0,
 ) -> nn.Module:
     """The head of a task, with weights drawn as BERT does (normal, 0.02); torch's generator must be seeded by the caller.
 
-    `embedding` is the width of the word embeddings where it is not that of the states (0).
+    `embedding` is the width of the word embeddings where it is not that of the states (0), `scale` how large states are to be
+    where they meet them.
     """
     head: nn.Module
     if row.kind is Kind.CLASSIFICATION:
@@ -102,7 +113,7 @@ def build_head(
     elif row.kind is Kind.SPAN:
         head = SpanHead(width)
     elif row.kind is Kind.MLM:
-        head = NextHead(vocabulary) if family is Family.DECODER else MaskedHead(width, vocabulary, embedding or width)
+        head = NextHead(vocabulary) if family is Family.DECODER else MaskedHead(width, vocabulary, embedding or width, scale)
     else:
         raise ValueError(f"{row.kind} has no head")
     for module in head.modules():
