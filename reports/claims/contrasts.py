@@ -11,8 +11,9 @@ from reports.frame import TransferTable
 from reports.statistics.averages import AverageDelta, average_of, missing_of
 from reports.statistics.compare import Covers
 from reports.statistics.transfer import Arms
-from training.identity import Role
+from training.identity import Role, TaskUse
 from training.record import Status, TrialRecord
+from training.tasks.registry import ROWS
 
 ONE_SEED = "one seed: chance between seeds is unknown"
 
@@ -94,7 +95,16 @@ def _tasks_of(table: TransferTable, records: Iterable[TrialRecord]) -> Mapping[s
 
 def _learned(record: TrialRecord) -> Tasks:
     phases = [trace.identity for trace in record.phases if trace.identity.role is Role.INTERMEDIATE]
-    return frozenset(use.task for phase in phases for use in phase.tasks)
+    uses = [use for phase in phases for use in phase.tasks]
+    if any(map(_is_part, uses)):  # no claim is about a part of a training set
+        return frozenset((record.intermediate,))
+    return frozenset(use.task for use in uses)
+
+
+def _is_part(use: TaskUse) -> bool:
+    """Whether only some of a task's examples were learned, or some of its languages."""
+    known = ROWS.get(use.task)
+    return bool(use.examples) or (known is not None and use.languages != known.train_languages)
 
 
 def caveats(cells: Sequence[Cell]) -> Iterator[str]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from training.identity import PhaseIdentity, Role, TaskUse
 from training.record import RECORD_SCHEMA, CarryReport, PhaseTrace, RungScore, Selection, Status, TargetResult, TrialRecord
+from training.tasks.registry import ROWS
 
 LANGUAGES = ("ar", "de", "en", "sw")
 
 
 def phase(role: Role, task: str, *, key: str = "", outcome: str = "trained", seed: int = 1, lr: float = 1e-5) -> PhaseTrace:
-    use = TaskUse(task=task, version=1, head="nli", data=f"data-of-{task}", max_length=128, stride=0)
+    languages = ROWS[task].train_languages if task in ROWS else ("en",)
+    use = TaskUse(task=task, version=1, head="nli", data=f"data-of-{task}", max_length=128, stride=0, languages=languages)
     return PhaseTrace(
         key=key or f"{role}{task}{seed}".encode().hex()[:16].ljust(16, "0"),
         identity=PhaseIdentity(role=role, tasks=(use,), lr=lr, epochs=2, batch=32, seed=seed),

@@ -26,7 +26,7 @@ XLMR = {"xlmr": "FacebookAI/xlm-roberta-large"}
 def middle(tasks: Sequence[str], seed: int) -> PhaseTrace:
     """An intermediate phase on these tasks."""
     found = phase(Role.INTERMEDIATE, tasks[0], seed=seed)
-    uses = tuple(replace(found.identity.tasks[0], task=task) for task in tasks)
+    uses = tuple(phase(Role.INTERMEDIATE, task).identity.tasks[0] for task in tasks)
     return replace(found, identity=replace(found.identity, tasks=uses))
 
 

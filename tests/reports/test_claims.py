@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from reports.claims.contrasts import _learned
 from reports.claims.study import CLAIMS, MULTI, NINE, SINGLES
 from reports.claims.verdicts import Ruling, Verdict
+from tests.reports.builders import phase, record
 from tests.reports.full_study import AS_PUBLISHED, judged, row, whole_study
+from training.identity import Role, TaskUse
 
 MLM = "xtreme_mlm"
 
@@ -158,3 +161,17 @@ def test_set_up_of_another_model_is_named_and_does_not_count(tmp_path: Path) -> 
     found = judged(whole_study(), tmp_path, {"xlmr": "FacebookAI/xlm-roberta-base"})
     assert found[7].ruling is Ruling.UNDECIDED and not found[7].counts
     assert any("xlm-roberta-base" in note for note in found[1].notes)
+
+
+def learned_by(intermediate: str, use: TaskUse) -> frozenset[str]:
+    """What a row is taken to train on whose intermediate phase is on `use`."""
+    made = phase(Role.INTERMEDIATE, use.task)
+    trace = replace(made, identity=replace(made.identity, tasks=(use,)))
+    return _learned(record(intermediate, {"xnli": 70.0}, phases=(trace,)))
+
+
+def test_part_of_a_training_set_is_not_the_task_that_a_claim_is_about() -> None:
+    english, several = (phase(Role.INTERMEDIATE, task).identity.tasks[0] for task in ("mnli", "xnli_all"))
+    assert (learned_by("mnli", english), learned_by("arm", several)) == ({"mnli"}, {"xnli_all"})
+    assert learned_by("mnli_1000", replace(english, examples=1000)) == {"mnli_1000"}
+    assert learned_by("arm", replace(several, languages=("en", "de"))) == {"arm"}
