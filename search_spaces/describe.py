@@ -47,7 +47,7 @@ intermediates:
   - both: [hellaswag, squad_v1]            # a mixture, in proportion to the tasks' sizes
   - mixed: {tasks: [hellaswag, squad_v1], sampling: temperature, temperature: 2, batches: mixed}
   - mnli: {examples: [1000, 10000, all]}   # mnli_1000, mnli_10000 and mnli_all: each is part of the next
-  - many: {tasks: [mnli, qqp, hellaswag], orders: {number: 2}, examples: 3000}   # many_a_1 to many_a_3, many_b_1 to many_b_3
+  - many: {tasks: [mnli, qqp, hellaswag], orders: {number: 2}, examples: 3000}   # many_a_1 ... many_b_3
 targets: [udpos, xquad]
 seeds: [1, 2]
 search: {trials: 3, space: {target: {lr: {low: 1e-5, high: 3e-4, log: true}, epochs: [1, 2]}}}
