@@ -33,8 +33,8 @@ _INTRODUCTION = """\
 A grid is one YAML file: models x intermediate settings x targets x seeds, what is searched, and what a trial may use. The
 shipped ones are in `search_spaces/` (`sweep grids`); one of your own lies anywhere and is named by its path
 (`sweep launch --grid ./mine.yaml`). Every fault of a file is told at once, with its line, the value and what to write instead.
-Numbers and booleans are read as YAML 1.2 has them: `1e-4` is a number, `no` is Norwegian. [ADD_A_STUDY.md](ADD_A_STUDY.md) says what
-numbers of examples, languages and random orders of tasks mean, and which questions a report can answer.
+Numbers and booleans are read as YAML 1.2 has them: `1e-4` is a number, `no` is Norwegian. What numbers of examples, languages
+and random orders of tasks mean, and which questions a report can answer: [ADD_A_STUDY.md](ADD_A_STUDY.md).
 
 ```yaml
 name: mine
