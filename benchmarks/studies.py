@@ -2,9 +2,10 @@
 
 * intervals: what share of the 95 % intervals that an answer rests on hold the truth; in how many sweeps without any effect an
   answer claims one (and how often a claim has the wrong side where there are effects); how many of the true effects are found;
+* columns: the same of a mean over languages that are drawn at random;
 * sets: how often the confidence sets of a power law's exponent, and of the place where a line breaks, hold the truth.
 
-    python benchmarks/studies.py [--draws 200] [--seed 1] [--only intervals sets]
+    python benchmarks/studies.py [--draws 200] [--seed 1] [--only intervals sets columns]
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from reports.frame import TransferTable
 from reports.studies.finding import Estimate, Fit, holm
 from reports.studies.registry import ANALYSES
+from reports.studies.sheet import at_large
 from reports.studies.view import View, view_of
 from tests.reports.five_studies import (
     Drawn,
@@ -184,7 +186,23 @@ def _holds(fit: Fit, truth: float) -> tuple[bool, bool, bool]:
     return not none and low <= truth <= high, fit.low is not None and fit.high is not None, none
 
 
-PARTS = {"intervals": intervals, "sets": sets}
+def columns(draws: int, seed: int) -> Iterator[str]:
+    """Coverage of a mean over languages that count as drawn at random, of fifty times as many draws."""
+    yield "| seeds | languages | deviations by seed, language, rest | held |"
+    yield "|---" * 4 + "|"
+    for seeds in (len(one) for one in SEEDS):
+        for languages in (6, 14, 40):
+            for by_seed, by_language, rest in ((0.3, 1.0, 0.5), (1.0, 0.3, 0.5), (0.3, 0.3, 1.0)):
+                rng, held = np.random.default_rng(seed), []
+                for _ in range(50 * draws):
+                    values = rng.normal(0, rest, (seeds, languages))
+                    values += rng.normal(0, by_seed, (seeds, 1)) + rng.normal(0, by_language, languages)
+                    found = at_large(values)
+                    held.append(found is not None and found.low <= 0.0 <= found.high)
+                yield f"| {seeds} | {languages} | {by_seed:g}, {by_language:g}, {rest:g} | {100 * np.mean(held):.1f} |"
+
+
+PARTS = {"intervals": intervals, "sets": sets, "columns": columns}
 
 
 def main() -> None:

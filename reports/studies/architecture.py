@@ -13,12 +13,11 @@ import numpy as np
 
 from reports.cells import BASELINE
 from reports.page.words import amount
-from reports.statistics.compare import Part, settled
 from reports.studies.analysis import Analysis
 from reports.studies.design import ModelFacts
 from reports.studies.finding import Bars, Detail, Estimate, Ruling
 from reports.studies.says import listed, ruled, sized
-from reports.studies.sheet import Weights, spread_part
+from reports.studies.sheet import Weights, at_large
 from reports.studies.view import NO_CHANCE, View, added, gain, mean_of
 from training.record import ENGLISH
 
@@ -154,12 +153,8 @@ def _at_large(view: View, weights: Weights) -> Estimate:
     if len(codes) < LEAST_LANGUAGES:
         return Estimate(name=said.name, over=said.over, why=f"{LEAST_LANGUAGES} languages are needed")
     columns = [sheet.by_seed(weights, targets) for code in codes for sheet, targets in [view.over_languages([code])]]
-    values = np.stack(columns, axis=1)
-    seeds = len(values)
-    mean = values.mean(1)
-    part = [Part(float(mean.var(ddof=1)) / seeds, seeds - 1.0)] if seeds > 1 else None
-    found = settled(float(mean.mean()), part, [spread_part(values)], counts=(seeds, len(codes)))
-    return Estimate(name=said.name, over=said.over, found=found)
+    found = at_large(np.stack(columns, axis=1))
+    return Estimate(name=said.name, over=said.over, found=found, why="" if found else "two seeds are needed")
 
 
 def plots(view: View) -> Iterator[Bars]:

@@ -91,6 +91,19 @@ def spread_part(values: Floats) -> Part:
     return item_part(float((apart.mean(0) ** 2).sum()), float((apart**2).sum(1).mean()), seeds, columns)
 
 
+def at_large(values: Floats) -> Comparison | None:
+    """The mean of [seeds, columns], seeds and columns (languages, say) both drawn at random; None of one column or seed.
+
+    What test items add is in the differences between columns.
+    """
+    seeds, columns = values.shape
+    if seeds < 2 or columns < 2:
+        return None
+    mean = values.mean(1)
+    part = Part(float(mean.var(ddof=1)) / seeds, seeds - 1.0)
+    return settled(float(mean.mean()), [part], None, counts=(seeds, 0), more=[spread_part(values)])
+
+
 def block_of(arms: Sequence[Arm], seeds: int) -> Block:
     """One target's block, from an arm a point; what trains nothing is the same at every seed."""
     scores = np.stack([np.broadcast_to(arm.scores, seeds) for arm in arms], axis=1)
