@@ -148,7 +148,7 @@ def test_entities_faults_are_told_together_at_the_end(articles: ReadRequest) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"\x1f\x8bno", "damaged gzip"), (gzip.compress(b"x\n\xff\n"), ":2: not UTF-8")]
+    ("content", "message"), [(b"\x1f\x8bno", "damaged gzip"), (gzip.compress(b"x\n\xff\n", mtime=0), ":2: not UTF-8")]
 )
 def test_entities_damaged_files_are_data_errors(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "candidates.jsonl.gz"
