@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
 from reports.page.facts import Facts, Verdict, fails_adjusted, progress_of, verdict_of
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import anchor, several, signed, span
 
 if TYPE_CHECKING:

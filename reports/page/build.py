@@ -14,14 +14,14 @@ from markupsafe import Markup
 
 from reports.page import words
 from reports.page.facts import Facts
-from reports.page.sections import Maker, sections
+from reports.page.sections import SECTIONS, Maker
 
 HERE = Path(__file__).parent
 
 
 def render_page(facts: Facts, makers: Sequence[Maker] | None = None) -> str:
     """The whole page. `makers` are the functions that make its sections: all of them where none are given."""
-    found = [section for make in (sections() if makers is None else makers) if (section := make(facts)) is not None]
+    found = [section for make in (SECTIONS if makers is None else makers) if (section := make(facts)) is not None]
     style, script = _asset("page.css"), _asset("page.js")
     environment = _environment()
     parts = [(section, Markup(environment.get_template(section.template).render(section.values))) for section in found]

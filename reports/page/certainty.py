@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.frame import TransferTable
 from reports.page.facts import Facts
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import anchor, number, signed, span
 from reports.statistics.averages import AverageDelta
 from reports.statistics.curse import Curse

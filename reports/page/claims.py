@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.claims.study import VERSION
 from reports.claims.verdicts import Answer, Ruling, Verdict
 from reports.page.facts import Facts
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import signed, span
 
 

@@ -11,7 +11,7 @@ from reports.cells import BASELINE, Pair
 from reports.frame import TransferTable
 from reports.page.charts import Dot, dots
 from reports.page.facts import Facts, verdict_of
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import amount, anchor, signed
 from training.identity import Role
 from training.record import TrialRecord

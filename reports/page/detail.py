@@ -13,7 +13,7 @@ from reports.page.charts import Bar, bars
 from reports.page.facts import Facts, progress_of, verdict_of
 from reports.page.language_tables import differences
 from reports.page.phases import curve_plot
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.sensitivity import Sensitivity, Setting, sensitivity_of, settings_of
 from reports.page.words import anchor, english_first, number, several, signed, span
 from training.identity import Role

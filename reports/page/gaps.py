@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.cells import gave_up
 from reports.frame import TransferTable
 from reports.page.facts import Facts, progress_of
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import anchor
 from training.record import Status, TrialRecord
 

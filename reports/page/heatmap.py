@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import Average, TransferTable
 from reports.page.facts import Facts, Verdict, fails_adjusted, progress_of, verdict_of
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import anchor, number, signed, span
 from reports.table import caption_lines
 

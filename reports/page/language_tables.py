@@ -15,7 +15,7 @@ from reports.languages_data import BANDS, SOURCE, UNKNOWN, Language, language
 from reports.page.charts import Bar, bars
 from reports.page.facts import Facts
 from reports.page.heatmap import Tile, tint
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import anchor, english_first, number, signed
 from training.record import ENGLISH
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from reports.page.charts import lines
 from reports.page.facts import Facts
-from reports.page.sections import Section
+from reports.page.section import Section
 from training.identity import Role
 from training.record import PhaseTrace, TrialRecord
 

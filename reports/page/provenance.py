@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from reports.page.facts import Facts
-from reports.page.sections import Section
+from reports.page.section import Section
 from training.record import Status, TrialRecord
 
 CODE = "code and machines"

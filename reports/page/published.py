@@ -8,7 +8,7 @@ from reports.cells import BASELINE
 from reports.frame import TransferTable
 from reports.page.facts import Facts
 from reports.page.published_data import MODEL, Published, published
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import number, signed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.page.facts import Facts
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import amount, number, signed
 from reports.ranking.judging import AT, MEANS, ranking
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from reports.page.facts import Facts
 from reports.page.plots import bars_svg, key_svg, plot_svg
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import number, signed, span
 from reports.studies.finding import Bars, Estimate, Fit, Plot
 from reports.studies.says import narrow

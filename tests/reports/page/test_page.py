@@ -12,7 +12,8 @@ import pytest
 
 from reports.page.build import render_page
 from reports.page.facts import Facts
-from reports.page.sections import Section, sections
+from reports.page.section import Section
+from reports.page.sections import SECTIONS
 from reports.page.words import visible
 from tests.reports.page.facts import HOSTILE, facts_of, hostile_facts, small_expectation, small_facts, small_records
 from tests.reports.page.markup import Seen, read_markup
@@ -90,12 +91,12 @@ def test_section_of_another_kind_stands_where_the_list_has_it(page: str) -> None
     def make(facts: Facts) -> Section:
         return Section(anchor="claims", title="Claims", template="provenance.html", values=_provenance(facts))
 
-    found = read_markup(render_page(small_facts(), (make, *sections()[:1])))
+    found = read_markup(render_page(small_facts(), (make, *SECTIONS[:1])))
     assert [name for name in found.ids if name in ("claims", "answer", "transfer")] == ["claims", "answer"]
 
 
 def _provenance(facts: Facts) -> dict[str, object]:
-    return dict(sections()[-1](facts).values)
+    return dict(SECTIONS[-1](facts).values)
 
 
 def test_page_of_no_record_says_so() -> None:

@@ -18,7 +18,7 @@ from reports.page.heatmap import Tile, heatmap_section, tint
 from reports.page.language_tables import language_section
 from reports.page.phases import phase_section
 from reports.page.published import published_section
-from reports.page.sections import Section
+from reports.page.section import Section
 from reports.page.words import span
 from tests.reports.builders import record
 from tests.reports.page.facts import facts_of, small_facts
