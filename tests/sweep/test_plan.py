@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.planning.costs import costs_of
 from sweep.planning.needs import needed_splits
 from sweep.planning.overview import _phase_bounds
 from sweep.planning.plan import Plan, trial_name
+from sweep.planning.sizes import Sizes
 from sweep.planning.studies import Setting
 from sweep.sources import resolve_sources
 from tests.sweep.plans import SMALL, grid_of, name_digest, plan_of, study_of
 from training.errors import Faults, UserError
-from training.identity import ChainIdentity, Mixing, Role
+from training.identity import Adapter, ChainIdentity, Mixing, Role
 from training.record import ENGLISH
 from training.tasks.registry import ROWS
 
@@ -286,3 +288,21 @@ def test_overview_counts_every_target_phase_and_the_space_of_each_setting() -> N
     counts = dict(_phase_bounds(plan_of(text)))
     # Two studies of three settings for xcopa, each with a phase on Social IQa before COPA's.
     assert counts == {"pretrain": 1, "intermediate": 2, "target": 2 * 3 * 2}
+
+
+def test_adapter_of_a_grid_is_that_of_its_phases_but_not_of_pretraining() -> None:
+    plain = plan_of()
+    plan = plan_of(SMALL + "training: {adapter: {rank: 4, targets: all_linear}}\n")
+    name = "mini.mini_nli.mini_udpos"
+    setting = {"intermediate.lr": 3e-4, "intermediate.epochs": 1, "target.lr": 1e-3, "target.epochs": 1}
+    chain, before = (one.chain(study_of(one, name), setting, 1) for one in (plan, plain))
+    wanted = Adapter(kind="lora", rank=4, alpha=16.0, dropout=0.0, targets="all_linear")
+    assert [phase.adapter for phase in chain.phases] == [None, wanted, wanted]
+    assert chain.phase_keys[0] == before.phase_keys[0] and not set(chain.phase_keys[1:]) & set(before.phase_keys)
+
+
+def test_checkpoints_of_adapters_are_planned_as_small_as_they_are() -> None:
+    published = SMALL.replace("{source: mini_world, pretrain: {task: mini_mlm, epochs: 1}}", "{source: ./folder}")
+    grids = [published, published + "training: {adapter: {}}\n"]
+    whole, adapted = (costs_of(plan, Sizes({})).architectures["mini"] for plan in map(plan_of, grids))
+    assert whole.phase_bytes == adapted.phase_bytes and adapted.checkpoint_bytes < 0.05 * whole.checkpoint_bytes
