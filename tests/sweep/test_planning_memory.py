@@ -186,7 +186,7 @@ DEPTH = {"t5": "num_layers", "mt5": "num_layers", "bloom": "n_layer", "xglm": "n
 
 
 @pytest.mark.parametrize("kind", MINIATURES)
-@pytest.mark.parametrize("adapter", [None, LORA], ids=["whole", "adapter"])
+@pytest.mark.parametrize("adapter", [None, pytest.param(LORA, marks=pytest.mark.slow)], ids=["whole", "adapter"])
 def test_what_a_family_keeps_is_counted_as_torch_saves_it(tmp_path: Path, kind: str, adapter: Adapter | None) -> None:
     """At another depth and number of rows than those that were counted; and the bound for where there is no folder holds."""
     config = MINIATURES[kind]
