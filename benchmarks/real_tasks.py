@@ -20,7 +20,7 @@ import numpy as np
 
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
-from sweep.outcome import current_records
+from sweep.foreseen import current_records
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
 from sweep.runfolder import read_mark

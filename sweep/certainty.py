@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reports.cells import Pair
 from reports.frame import TransferTable, transfer_tables
-from sweep.outcome import current_of, expectation_of
+from sweep.foreseen import current_of, expectation_of
 from sweep.runfolder import read_mark
 from sweep.tidy import readable_records
 from training.record import TrialRecord

@@ -184,7 +184,7 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, i
         return
     from reports.languages import languages_markdown
     from reports.table import render_transfer, transfer_csv, transfer_json, transfer_markdown
-    from sweep.outcome import tables_of
+    from sweep.foreseen import tables_of
 
     tables = tables_of(folder, tell=lambda line: warn(f"warning: {line}"))
     if as_markdown:

@@ -21,10 +21,11 @@ from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState
 from sweep.experiment import executor_of, run_experiment, with_shares
+from sweep.foreseen import current_records, mark_of
 from sweep.interrupts import insisting
 from sweep.masking import masked
 from sweep.options import LaunchOptions
-from sweep.outcome import current_records, mark_of, shown
+from sweep.outcome import shown
 from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
 from sweep.preflight import check_data

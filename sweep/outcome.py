@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from reports.cells import Pair
-from reports.frame import Expectation, TransferTable, transfer_tables
+from reports.frame import TransferTable, transfer_tables
 from reports.table import render_transfer
 from sweep.amounts import amount, duration, several
 from sweep.ending import Ending, EndState
-from sweep.runfolder import PairMark, RunMark, read_mark
-from sweep.tidy import readable_records, waiting_trials
+from sweep.foreseen import current_of, current_records, expectation_of
+from sweep.runfolder import RunMark, read_mark
+from sweep.tidy import waiting_trials
 from sweep.tracking import open_tracker, ui_command
 from sweep.words import print_lines
 from training.errors import UserError
@@ -28,66 +27,6 @@ if TYPE_CHECKING:  # torch takes seconds to load
 
 MOST_FAILED = 10
 """Failed trials that are named one by one."""
-
-
-def mark_of(plan: Plan, mark: RunMark) -> RunMark:
-    """The run folder's mark with what the plan foresees, so that another shell knows what is missing."""
-    pairs = tuple(
-        PairMark(model=study.model, intermediate=study.intermediate.name, target=target, settings=plan.settings_of(study))
-        for study in plan.studies
-        for target in study.targets
-    )
-    return replace(
-        mark,
-        studies=tuple(study.label for study in plan.studies),
-        trials=plan.trials(),
-        seeds=tuple(plan.grid.seeds),
-        pairs=pairs,
-        budgets={study.label: plan.settings_of(study) for study in plan.studies},
-        chained=tuple(sorted({row.train_first for row in plan.grid.rows.values() if row.train_first})),
-        store="" if plan.store == plan.run / "phases" else str(plan.store),
-        resources={
-            "gpu": max(map(plan.gpus_of, plan.studies), default=0.0),
-            "cpu": plan.grid.resources.cpu * plan.grid.resources.workers,
-        },
-        shares=dict(plan.shares),
-        stopping=plan.grid.search.stopping is not None,
-        left_out=tuple(PairMark(**pair._asdict(), settings=0) for pair in plan.left_out),
-    )
-
-
-def current_records(run: Path, mark: RunMark) -> list[TrialRecord]:
-    """Records of the studies of the latest launch: those of an earlier form of the grid stay on disk and out of its tables."""
-    return current_of(readable_records(run, set_aside=False)[0], mark)
-
-
-def current_of(records: Iterable[TrialRecord], mark: RunMark) -> list[TrialRecord]:
-    """Those of the studies and seeds of the latest launch."""
-    studies, seeds = set(mark.studies), set(mark.seeds)
-    return [record for record in records if record.study in studies and record.seed in seeds]
-
-
-def expectation_of(mark: RunMark) -> Expectation:
-    """What the latest launch foresees, for the transfer tables."""
-    settings = {Pair(pair.model, pair.intermediate, pair.target): pair.settings for pair in mark.pairs}
-    left_out = tuple(Pair(pair.model, pair.intermediate, pair.target) for pair in mark.left_out)
-    return Expectation(seeds=mark.seeds, settings=settings, stopping=mark.stopping, left_out=left_out)
-
-
-def tables_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> list[TransferTable]:
-    """The transfer tables of a run folder, with what is still missing; raises UserError when it is not one.
-
-    `tell` is given a line for each record that is damaged, and so left out.
-    """
-    return transfer_tables(*_seen(run, tell))
-
-
-def _seen(run: Path, tell: Callable[[str], None]) -> tuple[list[TrialRecord], Expectation]:
-    mark = read_mark(run)
-    records, damaged = readable_records(run, set_aside=False)
-    for line in damaged:
-        tell(line)
-    return current_of(records, mark), expectation_of(mark)
 
 
 def print_outcome(plan: Plan, console: Console, seconds: float, ending: Ending | None = None) -> None:

@@ -44,8 +44,8 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from reports.ranking.keeping import kept_signals
     from sweep.certainty import seen_in
     from sweep.claims_verb import sources_of
+    from sweep.foreseen import current_of
     from sweep.importance import importances
-    from sweep.outcome import current_of
     from sweep.runfolder import read_mark
     from sweep.study_verb import study_of
     from sweep.tidy import waiting_trials

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.studies.design import Design, IntermediateFacts, ModelFacts
-from sweep.outcome import current_of
+from sweep.foreseen import current_of
 from sweep.runfolder import read_mark
 from sweep.snapshots import Snapshot, read_snapshot
 from sweep.tidy import readable_records

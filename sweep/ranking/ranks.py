@@ -8,9 +8,9 @@ from reports.frame import transfer_tables
 from reports.ranking.judging import Ranking, ranking
 from reports.ranking.keeping import keep_signals
 from search_spaces.reading import load_grid
+from sweep.foreseen import current_records, expectation_of
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
-from sweep.outcome import current_records, expectation_of
 from sweep.ranking.phases import weights_of
 from sweep.ranking.signals import Looker
 from sweep.runfolder import MARK, read_mark, refuse_foreign

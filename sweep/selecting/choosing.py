@@ -9,7 +9,7 @@ from typing import Any
 
 from reports.frame import transfer_tables
 from reports.selection import Chosen, Rule, select
-from sweep.outcome import current_records, expectation_of
+from sweep.foreseen import current_records, expectation_of
 from sweep.runfolder import read_mark
 from training.errors import UserError
 from training.record import TrialRecord

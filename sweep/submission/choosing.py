@@ -9,7 +9,8 @@ from pathlib import Path
 
 from reports.frame import transfer_tables
 from reports.selection import Chosen, Rule, Selected, select
-from sweep.outcome import current_of, expectation_of, shown
+from sweep.foreseen import current_of, expectation_of
+from sweep.outcome import shown
 from sweep.submission.facts import Facts
 from sweep.tidy import readable_records
 from training.errors import ModelError, StoreError, UserError

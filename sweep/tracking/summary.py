@@ -47,7 +47,7 @@ def summary_of(run_folder: Path) -> Summary:
     """Read a run folder; raises UserError when it is none, StoreError where storage fails."""
     from reports.frame import transfer_tables
     from reports.statistics.transfer import interval_of_each
-    from sweep.outcome import current_records, expectation_of
+    from sweep.foreseen import current_records, expectation_of
     from sweep.runfolder import read_mark
 
     mark = read_mark(run_folder)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from sweep.amounts import amount, duration, several
-from sweep.outcome import mark_of
+from sweep.foreseen import mark_of
 from sweep.planning.plan import Plan
 from sweep.runfolder import RunMark
 from sweep.watch.glances import GlanceReader, glance

@@ -52,7 +52,7 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "reports.table"),
+        *("sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "sweep.foreseen", "reports.table"),
         *("sweep.selecting.choosing", "reports.page.build", "sweep.gc.removal"),
     ],
 )

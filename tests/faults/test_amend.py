@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.amend import changes, read_snapshot, snapshot_of, write_snapshot
-from sweep.outcome import mark_of
+from sweep.foreseen import mark_of
 from sweep.planning.plan import Plan
 from sweep.runfolder import SNAPSHOT, RunMark
 from tests.sweep.plans import SMALL, name_digest, plan_of, score_record

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.table import transfer_csv, transfer_json, transfer_markdown
-from sweep.outcome import tables_of
+from sweep.foreseen import tables_of
 from training.record import TrialRecord, read_records
 
 SWEEP = Path(sys.executable).with_name("sweep")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.ending import Ending, EndState, write_ending
-from sweep.outcome import mark_of
+from sweep.foreseen import mark_of
 from sweep.planning.plan import Plan, trial_name
 from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import RunMark, open_run, write_mark

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from search_spaces.catalogue import grids
-from sweep.outcome import tables_of
+from sweep.foreseen import tables_of
 from tests.data.hub_server import serving
 from tests.data.hub_sets import wikiann
 from tests.sweep.launches import SWEEP

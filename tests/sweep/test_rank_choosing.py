@@ -13,8 +13,8 @@ from reports.ranking.keeping import keep_signals
 from reports.table import render_transfer
 from search_spaces.reading import read_grid
 from search_spaces.schema import Grid
+from sweep.foreseen import expectation_of, mark_of
 from sweep.options import LaunchOptions
-from sweep.outcome import expectation_of, mark_of
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
 from sweep.planning.showing import print_plan

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.studies.design import Design
-from sweep.outcome import tables_of
+from sweep.foreseen import tables_of
 from sweep.reporting import facts_of
 from sweep.studying import design_of
 from tests.sweep.launches import run_to_end

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reports.studies.design import IntermediateFacts
 from sweep.amend import snapshot_of, write_snapshot
-from sweep.outcome import mark_of
+from sweep.foreseen import mark_of
 from sweep.runfolder import RunMark, write_mark
 from sweep.sources import ResolvedModel
 from sweep.studying import FAMILY, PARAMETERS, design_from, design_of, kind_provenance, model_provenance
