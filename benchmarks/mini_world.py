@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from reports.table import transfer_markdown
+from sweep.foreseen import tables_of
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
-from sweep.foreseen import tables_of
 from sweep.planning.plan import Plan
 from training.chain import ChainJob, run_chain
 from training.data.corpus import Corpus

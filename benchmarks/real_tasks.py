@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sweep.foreseen import current_records
 from sweep.launch import prepare
 from sweep.options import LaunchOptions
-from sweep.foreseen import current_records
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
 from sweep.runfolder import read_mark

@@ -23,7 +23,7 @@ import numpy as np
 
 from reports.languages_data import LANGUAGES
 from reports.page.build import render_page
-from sweep.reporting import facts_of
+from sweep.reporting.page import facts_of
 from sweep.runfolder import PairMark, RunMark, write_mark
 from tests.reports.builders import phase, record
 from training.evidence import Evidence, write_evidence

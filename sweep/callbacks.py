@@ -9,7 +9,7 @@ import ray.tune
 from sweep.planning.plan import Plan
 from sweep.search.board import Board
 from sweep.search.settle import settle
-from sweep.steer import Request, StopRequest
+from sweep.steering.requests import Request, StopRequest
 from sweep.trial import GIVEN_UP, give_up_record
 from sweep.watch.live import is_saved, read_live
 from sweep.watch.progress import ProgressView

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from sweep.away.verbs import fetch, logs, ui
-from sweep.claims_verb import claims
 from sweep.data.verbs import data as data_verbs
 from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
 from sweep.masking import masked, out_of_sight
@@ -28,14 +27,15 @@ from sweep.options import (
     store_folder,
 )
 from sweep.ranking.verb import rank
-from sweep.report_verb import report
-from sweep.score_verb import score
+from sweep.reporting.claims_verb import claims
+from sweep.reporting.study_verb import study
+from sweep.reporting.verb import report
 from sweep.selecting.verb import select
 from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
-from sweep.steer_verbs import gc, resume, status, stop
-from sweep.study_verb import study
-from sweep.submit_verb import submit
+from sweep.steering.verbs import gc, resume, status, stop
+from sweep.submission.score_verb import score
+from sweep.submission.verb import submit
 from sweep.words import Verbs, complete_trial, listing, warn
 from sweep.words import print_rich as _show
 
@@ -197,7 +197,7 @@ def table(run: Path | None, grid: str | None, as_csv: bool, as_markdown: bool, i
 
 def _show_intervals(folder: Path, as_json: bool) -> None:
     from reports.intervals import intervals_text, render_intervals
-    from sweep.certainty import intervals_and_averages
+    from sweep.reporting.certainty import intervals_and_averages
 
     found = intervals_and_averages(folder, tell=lambda line: warn(f"warning: {line}"))
     if as_json:

@@ -15,7 +15,7 @@ from sweep.outcome import message_of, print_outcome
 from sweep.planning.plan import Plan
 from sweep.runfolder import RunMark
 from sweep.services.using import keep_databases
-from sweep.steer import StopRequest, write_options
+from sweep.steering.requests import StopRequest, write_options
 from sweep.tidy import remove_leftovers
 from sweep.watch.notify import notify
 from training.errors import UserError

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from sweep.steer import StopRequest
+from sweep.steering.requests import StopRequest
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what batch systems and service managers send some time before they kill."""

@@ -33,7 +33,7 @@ from sweep.ranking.choosing import kept_by_rank, rank_line
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.snapshots import read_snapshot
 from sweep.sources import ResolvedModel, resolve_models, resolve_sources
-from sweep.steer import StopRequest
+from sweep.steering.requests import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
 from sweep.words import busy, print_lines
 from training.behind import check_behind

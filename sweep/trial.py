@@ -17,7 +17,7 @@ from sweep.masking import masked
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from sweep.provenance import device_model, provenance
-from sweep.studying import kind_provenance, model_provenance
+from sweep.reporting.studying import kind_provenance, model_provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError

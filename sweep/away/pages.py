@@ -76,7 +76,7 @@ def _of_folder(stack: contextlib.ExitStack, run: Path) -> Opened:
         found = stack.enter_context(served(run))
         opened.pages.append(("MLflow", _list_of_trials(run, found.address)))
         opened.ways.append(found)
-    from sweep.reporting import write_fresh_page
+    from sweep.reporting.page import write_fresh_page
 
     try:
         write_fresh_page(run, opened.remarks.append)

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from sweep.ending import ENDING
 from sweep.runfolder import MARK, SNAPSHOT
-from sweep.steer import OPTIONS
+from sweep.steering.requests import OPTIONS
 from training.evidence import FOLDER as EVIDENCE
 from training.objects import ObjectStore, Seen, open_objects
 from training.storage import read_bytes, storage_errors, write_atomically

@@ -17,7 +17,7 @@ from sweep.amounts import several
 from sweep.bucket.files import Note, behindhand, objects_of, put_changed, take_up
 from sweep.bucket.lease import leased
 from sweep.runfolder import ELSEWHERE, MARK, read_mark
-from sweep.steer import STOP, launched
+from sweep.steering.requests import STOP, launched
 from training.errors import StoreError, UserError
 from training.objects import ObjectStore
 from training.storage import write_atomically

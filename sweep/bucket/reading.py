@@ -18,7 +18,7 @@ from sweep.bucket.files import NOTE, Note, take_up
 from sweep.bucket.lease import LEASE, SILENT, read_lease
 from sweep.options import RUNS, cache_folder
 from sweep.runfolder import ELSEWHERE, MARK, hold, is_held, runs_elsewhere
-from sweep.steer import STOP
+from sweep.steering.requests import STOP
 from training.claims import claim
 from training.errors import UserError
 from training.objects import ObjectStore, checked, open_objects

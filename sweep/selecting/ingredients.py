@@ -10,7 +10,7 @@ from reports.model_card import Ingredient
 from search_spaces.reading import load_grid
 from search_spaces.schema import Model
 from search_spaces.sources import SourceKind
-from sweep.steer import launched
+from sweep.steering.requests import launched
 from training.errors import UserError
 from training.identity import Role
 from training.record import TrialRecord

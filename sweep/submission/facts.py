@@ -13,7 +13,7 @@ from search_spaces.schema import Data, Retrieval
 from sweep.options import store_folder
 from sweep.runfolder import RunMark, read_mark, store_of
 from sweep.snapshots import Snapshot, read_snapshot
-from sweep.steer import launched
+from sweep.steering.requests import launched
 from training.errors import UserError
 from training.objects import is_address
 

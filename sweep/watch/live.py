@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweep.steer import LOOK, read_request
+from sweep.steering.requests import LOOK, read_request
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
 

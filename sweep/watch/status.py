@@ -16,7 +16,7 @@ import click
 from sweep.amounts import size
 from sweep.ending import Ending, EndState, read_ending
 from sweep.runfolder import RunMark, is_held, read_mark, store_of
-from sweep.steer import is_stopping, launched
+from sweep.steering.requests import is_stopping, launched
 from sweep.watch.glances import GlanceReader
 from sweep.watch.live import doing, read_live
 from sweep.watch.standing import Pace, Standing, read_standing

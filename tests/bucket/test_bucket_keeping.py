@@ -10,7 +10,7 @@ import pytest
 
 from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.options import LaunchOptions
-from sweep.steer import STOP, read_request, write_options
+from sweep.steering.requests import STOP, read_request, write_options
 from tests.bucket.machines import content, folder, objects, put, recorded, there
 from tests.sweep.launches import eventually
 from tests.training.bucket import ADDRESS, Server

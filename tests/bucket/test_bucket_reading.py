@@ -14,7 +14,7 @@ from sweep.bucket.reading import brought
 from sweep.cli import main
 from sweep.options import LaunchOptions
 from sweep.runfolder import ELSEWHERE, is_held
-from sweep.steer import STOP, options_to_resume, write_options
+from sweep.steering.requests import STOP, options_to_resume, write_options
 from tests.bucket.machines import BELOW, folder, objects, put, recorded
 from tests.sweep.runs import ended
 from tests.training.bucket import NAME, Server

@@ -52,8 +52,15 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("sweep.steer", "sweep.bucket.reading", "sweep.watch.status", "sweep.outcome", "sweep.foreseen", "reports.table"),
-        *("sweep.selecting.choosing", "reports.page.build", "sweep.gc.removal"),
+        *(
+            "sweep.steering.requests",
+            "sweep.bucket.reading",
+            "sweep.watch.status",
+            "sweep.outcome",
+            "sweep.foreseen",
+            "reports.table",
+        ),
+        *("reports.table", "sweep.selecting.choosing", "reports.page.build", "sweep.gc.removal"),
     ],
 )
 def test_what_looks_at_a_sweep_imports_nothing_heavy(module: str) -> None:

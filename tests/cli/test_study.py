@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     studies = tuple(sorted({one.study for one in records}))
     mark = RunMark(schema=1, sweep="s", grid="mine", studies=studies, trials=21, seeds=MADE.seeds, pairs=pairs, stopping=False)
     write_mark(folder, mark)
-    monkeypatch.setattr("sweep.studying.design_of", lambda where: MADE.design)
+    monkeypatch.setattr("sweep.reporting.studying.design_of", lambda where: MADE.design)
     return folder
 
 
@@ -63,10 +63,10 @@ def test_report_of_a_study_has_its_section_and_its_figures(run: Path, tmp_path: 
 
 
 def test_study_of_a_grid_that_names_none_says_what_to_write(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.studying.design_of", lambda where: None)
+    monkeypatch.setattr("sweep.reporting.studying.design_of", lambda where: None)
     result = _sweep("study", "--run", run)
     assert result.exit_code == 2 and "names no study" in result.stderr and "dataset_size" in result.stderr
-    monkeypatch.setattr("sweep.studying.design_of", lambda where: Design(study="other"))
+    monkeypatch.setattr("sweep.reporting.studying.design_of", lambda where: Design(study="other"))
     assert "no analysis is known" in _sweep("study", "--run", run).stderr
 
 

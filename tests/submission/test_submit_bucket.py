@@ -12,7 +12,7 @@ from reports.submission.agreement import EQUAL
 from sweep.bucket.files import address_of, objects_of, stamps
 from sweep.bucket.reading import brought
 from sweep.options import LaunchOptions
-from sweep.steer import write_options
+from sweep.steering.requests import write_options
 from tests.submission.conftest import World, submitted
 from tests.training.bucket import ADDRESS, Server, bucket, server
 from training.behind import local_store

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from reports.page.facts import FEW
-from sweep.importance import importances
+from sweep.reporting.importance import importances
 from tests.reports.builders import record
 from training.record import Status, TrialRecord
 

@@ -10,7 +10,7 @@ from search_spaces.schema import Model
 from sweep.options import LaunchOptions
 from sweep.runfolder import open_run
 from sweep.selecting.ingredients import Known, ingredients, known_of
-from sweep.steer import write_options
+from sweep.steering.requests import write_options
 from tests.reports.builders import record
 from training.tasks.registry import ROWS
 

@@ -12,7 +12,7 @@ import pytest
 from sweep.interrupts import SIGNALS, insisting, interrupting
 from sweep.options import LaunchOptions
 from sweep.runfolder import open_run
-from sweep.steer import GRACE, LOOK, STOP, Request, StopRequest, is_stopping, read_request, write_options
+from sweep.steering.requests import GRACE, LOOK, STOP, Request, StopRequest, is_stopping, read_request, write_options
 from training.errors import StoreError
 
 
@@ -86,6 +86,6 @@ def test_interrupt_is_heard_where_nothing_can_be_written(request_of: StopRequest
     def full(path: Path, content: bytes) -> None:
         raise StoreError("no space left")
 
-    monkeypatch.setattr("sweep.steer.write_atomically", full)
+    monkeypatch.setattr("sweep.steering.requests.write_atomically", full)
     request_of.interrupted = True
     assert not request_of.admits()

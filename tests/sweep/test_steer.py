@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sweep.cli import main
 from sweep.options import LaunchOptions
 from sweep.runfolder import hold, open_run
-from sweep.steer import (
+from sweep.steering.requests import (
     GRACE,
     LOOK,
     OPTIONS,

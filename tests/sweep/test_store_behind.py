@@ -15,7 +15,7 @@ from sweep.planning.commands import command_of
 from sweep.runfolder import open_run
 from sweep.search import index
 from sweep.search.index import StoreIndex
-from sweep.steer import options_to_resume, write_options
+from sweep.steering.requests import options_to_resume, write_options
 from tests.sweep.plans import plan_of
 from tests.training.bucket import ADDRESS, Server, bucket, forget, machine, server
 from tests.training.stored import KEY, published

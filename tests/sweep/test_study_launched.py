@@ -8,8 +8,8 @@ import pytest
 
 from reports.studies.design import Design
 from sweep.foreseen import tables_of
-from sweep.reporting import facts_of
-from sweep.studying import design_of
+from sweep.reporting.page import facts_of
+from sweep.reporting.studying import design_of
 from tests.sweep.launches import run_to_end
 from training.identity import Role
 from training.record import Status, read_records

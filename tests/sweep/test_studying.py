@@ -9,9 +9,9 @@ from pathlib import Path
 from reports.studies.design import IntermediateFacts
 from sweep.amend import snapshot_of, write_snapshot
 from sweep.foreseen import mark_of
+from sweep.reporting.studying import FAMILY, PARAMETERS, design_from, design_of, kind_provenance, model_provenance
 from sweep.runfolder import RunMark, write_mark
 from sweep.sources import ResolvedModel
-from sweep.studying import FAMILY, PARAMETERS, design_from, design_of, kind_provenance, model_provenance
 from tests.reports.builders import phase, record
 from tests.sweep.plans import plan_of
 from training.identity import Role

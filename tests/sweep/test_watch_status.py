@@ -17,7 +17,7 @@ from sweep.options import LaunchOptions
 from sweep.outcome import trouble_lines
 from sweep.planning.plan import Plan
 from sweep.runfolder import hold
-from sweep.steer import request_stop, write_options
+from sweep.steering.requests import request_stop, write_options
 from sweep.watch.following import follow
 from sweep.watch.live import LiveFile
 from sweep.watch.standing import STANDING

@@ -25,8 +25,8 @@ def claims(ctx: click.Context, run: Path | None, grid: str | None, as_json: bool
     folder = existing_run(run, grid)
     from reports.claims.judge import judge
     from reports.claims.show import claims_text, exit_code, render_claims
-    from sweep.certainty import seen_in
     from sweep.outcome import shown
+    from sweep.reporting.certainty import seen_in
 
     seen = seen_in(folder, tell=lambda line: warn(f"warning: {line}"))
     verdicts = judge(seen.tables, seen.arms, seen.records, sources_of(folder))

@@ -60,7 +60,7 @@ def stop(ctx: click.Context, run: Path | None, grid: str | None, now: bool, on: 
     from rich.console import Console
 
     from sweep.bucket.reading import pass_on_stop
-    from sweep.steer import request_stop
+    from sweep.steering.requests import request_stop
     from sweep.words import print_lines
 
     said = request_stop(folder, now=now)
@@ -104,7 +104,7 @@ def resume(
         settle_here(place)
     folder = existing_run(run, grid)
     from sweep.launch import launch
-    from sweep.steer import options_to_resume
+    from sweep.steering.requests import options_to_resume
 
     address = notify_address(notify)
     out_of_sight("--notify", notify, NOTIFY_VARIABLE)

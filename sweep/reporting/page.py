@@ -42,12 +42,12 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from reports.page.conclusions import QUICK, concluded
     from reports.page.facts import Facts
     from reports.ranking.keeping import kept_signals
-    from sweep.certainty import seen_in
-    from sweep.claims_verb import sources_of
     from sweep.foreseen import current_of
-    from sweep.importance import importances
+    from sweep.reporting.certainty import seen_in
+    from sweep.reporting.claims_verb import sources_of
+    from sweep.reporting.importance import importances
+    from sweep.reporting.study_verb import study_of
     from sweep.runfolder import read_mark
-    from sweep.study_verb import study_of
     from sweep.tidy import waiting_trials
 
     damaged: list[str] = []
@@ -78,9 +78,9 @@ def write_figures(folder: Path, out: Path) -> int:
     from reports.figures import language_intervals, write_all
     from reports.statistics.families import adjusted
     from reports.statistics.transfer import interval_of_arms
-    from sweep.certainty import seen_in
+    from sweep.reporting.certainty import seen_in
+    from sweep.reporting.study_verb import finding_in, study_of
     from sweep.runfolder import read_mark
-    from sweep.study_verb import finding_in, study_of
 
     mark, seen = read_mark(folder), seen_in(folder, lambda line: None)  # the page has told what is damaged
     intervals = interval_of_arms(seen.tables, seen.arms)

@@ -22,7 +22,7 @@ from sweep.words import warn
 def report(run: Path | None, grid: str | None, out: Path | None, figures: Path | None, effects: bool, show: bool) -> None:
     """Write a run folder's report: one HTML page that needs nothing else, also while the sweep runs."""
     folder = existing_run(run, grid)
-    from sweep.reporting import PAGE, write_figures, write_page
+    from sweep.reporting.page import PAGE, write_figures, write_page
     from training.errors import UserError
 
     page = out or folder / PAGE

@@ -15,7 +15,7 @@ from sweep.words import print_rich, warn
 if TYPE_CHECKING:
     from reports.studies.design import Design
     from reports.studies.finding import Finding
-    from sweep.certainty import Seen
+    from sweep.reporting.certainty import Seen
 
 
 @click.command()
@@ -30,7 +30,7 @@ def study(run: Path | None, grid: str | None, languages: Path | None, as_json: b
     """Answer the question of the grid's study: effects with intervals, and what would change the answer."""
     folder = existing_run(run, grid)
     from reports.studies.show import finding_json, render_finding
-    from sweep.certainty import seen_in
+    from sweep.reporting.certainty import seen_in
     from training.errors import UserError
 
     design = study_of(folder, languages)
@@ -48,7 +48,7 @@ def study(run: Path | None, grid: str | None, languages: Path | None, as_json: b
 def study_of(folder: Path, languages: Path | None = None) -> Design | None:
     """What a run folder's grid varies, with groups of languages from a file; raises UserError where that can't be read."""
     from reports.studies.groups import FILE, read_groups
-    from sweep.studying import design_of
+    from sweep.reporting.studying import design_of
 
     design = design_of(folder)
     own = folder / FILE

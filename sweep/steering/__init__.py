@@ -1,0 +1,1 @@
+"""Looking at a sweep and steering it from another shell."""
