@@ -28,6 +28,7 @@ from sweep.planning.gpus import gigabytes
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from training.identity import Adapter, PhaseIdentity, Role
+from training.models.family import Family, family_of
 from training.peaks import CONTEXT, Peaks, peak_subject
 from training.precision import FLOAT32
 from training.tasks.row import Kind, TaskRow
@@ -37,7 +38,6 @@ STATE = {"cpu": 7, "cuda": 4}
 """Numbers a parameter: its weight, gradient and two moments; on the CPU the copy of three of them for a checkpoint."""
 ENDINGS = 5
 """The most endings that an example of multiple choice has in the tasks that there are."""
-MASKED = 0.15
 LOGITS = 3
 """Numbers a logit: itself, its softmax, its gradient."""
 ALLOWANCE = {"cpu": 700 << 20, "cuda": 1_600 << 20}
@@ -50,7 +50,8 @@ BESIDES = {"cpu": ALLOWANCE["cpu"], "cuda": CONTEXT}
 class Shape:
     """What of a model's config decides the size of its activations; `dropout` is whether it drops anything at all.
 
-    `alike` is off where it is not built like BERT; `folder` is where torch can count from, and `trained` what an adapter has.
+    `alike` is off where it is not built like BERT; `folder` is where torch can count from, and `causal` says that tokens see
+    what is before them alone.
     """
 
     layers: int
@@ -63,7 +64,7 @@ class Shape:
     alike: bool = True
     gated: bool = False
     folder: Path | None = None
-    trained: int = 0
+    causal: bool = False
 
     def layer_numbers(self, length: int, *, fused: bool) -> int:
         """Numbers that a layer keeps of one token in rows of `length`.
@@ -135,7 +136,7 @@ def shape_of(plan: Plan, model: str) -> Shape:
         config = {}
     drops = any(float(config.get(name, 0.1)) > 0 for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"))
     found = shape_from(known, dropout=drops, heads=int(config.get("num_attention_heads", 0)))
-    return replace(found, folder=resolved.folder) if config else found
+    return replace(found, folder=resolved.folder, causal=family_of(config) is Family.DECODER) if config else found
 
 
 def shape_from(known: Architecture, *, dropout: bool = True, heads: int = 0) -> Shape:
@@ -206,7 +207,8 @@ def _rows(plan: Plan, phase: PhaseIdentity) -> list[TaskRow]:
 def _activations(shape: Shape, phase: PhaseIdentity, row: TaskRow, length: int, examples: int, *, fused: bool) -> int:
     """Bytes of one micro-batch of a task's longest rows."""
     rows = examples * (ENDINGS if row.kind is Kind.CHOICE else 1)
-    words = int(rows * length * MASKED * shape.vocabulary * LOGITS) if row.kind is Kind.MLM else 0
+    predicted = 1.0 if shape.causal else phase.mask_rate  # of a row's tokens: a decoder predicts each next one
+    words = int(rows * length * predicted * shape.vocabulary * LOGITS) if row.kind is Kind.MLM else 0
     plain = shape.alike and phase.adapter is None and phase.precision == FLOAT32
     counted = kept(shape.folder, phase, length, shape.layers) if shape.folder and not plain else None
     if counted is not None:

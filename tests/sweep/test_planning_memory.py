@@ -268,3 +268,12 @@ def test_large_model_needs_what_is_known_of_it(tmp_path: Path) -> None:
         found = memory_of(replace(plan, grid=grid), spec)
     assert found.state == pytest.approx(8.96e9, rel=0.01)
     assert 2e9 < found.activations < 13e9
+
+
+def test_decoder_s_language_modelling_keeps_the_logits_of_every_token(tmp_path: Path) -> None:
+    phase, length, examples = toy.phase(toy.MLM, mask_rate=0.4), 32, 3
+    masked = Shape(4, 64, 160, 4, 500, 0, dropout=False)
+    sizes = [
+        memory._activations(one, phase, toy.MLM, length, examples, fused=True) for one in (masked, replace(masked, causal=True))
+    ]
+    assert sizes[1] - sizes[0] == pytest.approx(memory.FLOAT * memory.LOGITS * examples * length * 0.6 * 500, abs=4)
