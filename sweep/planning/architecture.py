@@ -117,6 +117,8 @@ KNOWN: Mapping[str, Architecture] = {
     "answerdotai/ModernBERT-large": _other("ModernBERT large", 28, 1_024, 2_624, 50_368, 16, 394_781_696, 343_204_864, True),
 }
 """Models by their names on the hub; of encoder-decoders the encoder alone."""
+ASSUMED = "assumed: as XLM-R Base"
+"""The basis of a model of which neither folder nor name says how large it is."""
 _INNER = ("intermediate_size", "d_ff", "ffn_dim", "n_inner")
 _GATED = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "modernbert", "phi3")
 
@@ -127,7 +129,7 @@ def architecture_of(model: Model, resolved: ResolvedModel) -> Architecture:
         config = json.loads((resolved.folder / "config.json").read_bytes())
         return _of_config(config, resolved)
     except (OSError, ValueError, KeyError, TypeError):
-        assumed = Architecture(_BASE.layers, _BASE.width, _BASE.inner, _BASE.vocabulary, basis="assumed: as XLM-R Base")
+        assumed = Architecture(_BASE.layers, _BASE.width, _BASE.inner, _BASE.vocabulary, basis=ASSUMED)
         return KNOWN.get(model.source, assumed)
 
 

@@ -16,6 +16,7 @@ from search_spaces.reading import load_grid
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import SourceKind
 from sweep.options import DATA_VARIABLE, LaunchOptions
+from sweep.planning.architecture import ASSUMED, architecture_of
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
 from sweep.ranking.choosing import kept_by_rank
@@ -41,6 +42,12 @@ class NominalPlan:
     def tasks(self) -> tuple[str, ...]:
         """The tasks of which some data is missing."""
         return tuple(dict.fromkeys(key.partition("/")[0] for key in self.splits))
+
+    @property
+    def unsized(self) -> tuple[str, ...]:
+        """The models whose size nothing tells, so that numbers of another stand for it."""
+        given = self.plan.grid.models
+        return tuple(name for name in self.models if architecture_of(given[name], self.plan.models[name]).basis == ASSUMED)
 
 
 def nominal_plan(grid: Grid, run: Path = NOWHERE, phases: Path | None = None) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sweep.planning.architecture import KNOWN, architecture_of
+from sweep.planning.architecture import ASSUMED, KNOWN, architecture_of
 from sweep.planning.gpus import GB, SIZES, gigabytes
 from sweep.planning.memory import Change, memory_of, phases_of, shape_from, shape_of
 from sweep.planning.plan import Plan
@@ -93,7 +93,7 @@ def _models(plan: Plan, spec: StudySpec, available: float) -> Iterator[str]:
     shapes = {
         f"the grid's model {name}": shape_of(plan, name)
         for name in plan.grid.models
-        if name != spec.model and not architecture_of(plan.grid.models[name], plan.models[name]).basis.startswith("assumed")
+        if name != spec.model and architecture_of(plan.grid.models[name], plan.models[name]).basis != ASSUMED
     }
     known = {f"{name} (the largest model that is known to fit)": shape_from(item) for name, item in KNOWN.items()}
     for group in (shapes, known):

@@ -80,6 +80,9 @@ def nominal_lines(found: NominalPlan) -> list[str]:
         lines.append(f"no data here of: {', '.join(found.tasks)}. Their sizes are published or assumed (--json says which)")
     if found.models:
         lines.append(f"not here: the model {', '.join(found.models)}, so no phase is looked for in the store")
+    if found.unsized:
+        names = ", ".join(found.unsized)
+        lines.append(f"size unknown, counted as XLM-R Base (hours, memory, store): {names}. --model NAME=DIR gives its folder")
     return [*lines, "a launch needs all of them: sweep data prepare fetches what can be fetched, --data names the folder"]
 
 

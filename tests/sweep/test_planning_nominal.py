@@ -78,6 +78,13 @@ def test_plan_of_real_data_without_any_says_what_is_missing_and_succeeds() -> No
     assert "a launch needs all of them" in done.stdout
 
 
+def test_plan_says_of_which_model_the_size_is_not_known() -> None:
+    assert plan_with_what_is_there(LaunchOptions(grid="model_scale")).unsized == ("xlmr_xl",)
+    said = " ".join(_ran("plan", "--grid", "model_scale").output.split())
+    assert "counted as XLM-R Base (hours, memory, store): xlmr_xl." in said
+    assert "of unknown size" not in _ran("plan", "--grid", "all").output
+
+
 def test_plan_without_data_tells_programs_what_its_numbers_rest_on() -> None:
     shown = json.loads(_ran("plan", "--grid", "real_targets", "--json", "--price", "2", "--gpu", "H100").stdout)
     assert shown["nominal"]["tasks"]
