@@ -80,7 +80,8 @@ def next_seed(rules: Rules, scores: Mapping[tuple[int, int], float | None], fini
     """The trials that are open with further seeds, once every setting is settled on the first.
 
     `finished` are the settings with a score on the first seed. A setting that failed with any seed is out, and the next best
-    takes its place. One that is alone gets all that are left at once.
+    takes its place. One that is alone gets all that are left at once; where one of these fails, whether the others had begun by
+    then is a matter of order, and nothing follows from them.
     """
     pool = {number for number in finished if all(scores.get((number, seed), 0.0) is not None for seed in rules.seeds)}
     if not rules.best_seeds:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
@@ -78,9 +78,20 @@ class _Study:
         self.records[place] = replace(record, status=status, rungs=tuple(rungs[rung] for rung in sorted(rungs)))
 
     def finish(self) -> tuple[object, ...]:
+        """Run to the end; returns settings, who was stopped, and scores.
+
+        A setting that fails with a further seed is out. Whether another seed of it had ended by then is a matter of order, and
+        nothing follows from it, so those scores are left out.
+        """
         while self.end(0):
             continue
-        return (self.book.settings, sorted(self.book.stopped), sorted(self.book.scores.items(), key=str))
+        out = {number for (number, _), score in self.book.scores.items() if score is None}
+        kept = {
+            (number, seed): score
+            for (number, seed), score in self.book.scores.items()
+            if number not in out or seed == RULES.lead
+        }
+        return (self.book.settings, sorted(self.book.stopped), sorted(kept.items(), key=str))
 
 
 def test_a_third_of_the_settings_goes_on_at_each_rung_and_the_best_gets_the_other_seeds() -> None:
@@ -103,6 +114,7 @@ def test_who_goes_on_is_among_the_best_of_all_that_reached_the_rung() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(events=[*([0] * 14), 1], failing=2)
 @given(
     events=st.lists(st.one_of(st.integers(0, 11), st.sampled_from(["kill", "lost storage"])), max_size=40),
     failing=st.sampled_from([0, 2, 5]),
