@@ -28,7 +28,7 @@ from sweep.options import LaunchOptions
 from sweep.outcome import shown
 from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
-from sweep.preflight import check_data
+from sweep.preflight import check_data, check_models
 from sweep.ranking.choosing import kept_by_rank, rank_line
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.snapshots import read_snapshot
@@ -65,6 +65,8 @@ def prepare(options: LaunchOptions, *, read_data: bool = False, ranked: bool = T
     models: dict[str, ResolvedModel] = {}
     try:
         models = resolve_models(grid, options.models)
+        if read_data:
+            check_models(models, sources)
     except UserError as fault:
         faults.append(fault)
     try:

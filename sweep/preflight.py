@@ -1,4 +1,4 @@
-"""What is checked before anything is trained: the data is read as a whole, and the resources asked for can be had."""
+"""What is checked before anything is trained: models take their tasks, data is read as a whole, resources can be had."""
 
 from __future__ import annotations
 
@@ -10,9 +10,23 @@ from sweep.elastic.nodes import Amounts, NodeType, places_on
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
 from sweep.planning.remedies import check_memory
+from sweep.sources import ResolvedModel
 from training.data.checking import count_examples
 from training.data.loading import DataSource
-from training.errors import UserError
+from training.errors import Faults, UserError
+from training.models.backbone import check_fit, load_tokenizer
+
+
+def check_models(models: Mapping[str, ResolvedModel], sources: Mapping[str, DataSource]) -> None:
+    """Raises `Faults` where a tokenizer lacks what training needs, has more tokens than its model, or windows are too long."""
+    rows, faults = [source.row for source in sources.values()], list[UserError]()
+    for name, model in models.items():
+        try:
+            check_fit(model.folder, load_tokenizer(model.folder), rows)
+        except UserError as fault:
+            faults.append(type(fault)(f"model {name}: {fault.cause}", fault.value, fault.remedy))
+    if faults:
+        raise Faults("the models", faults)
 
 
 def check_data(grid: Grid, sources: Mapping[str, DataSource]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from sweep.options import DATA_VARIABLE, LaunchOptions
 from sweep.planning.architecture import ASSUMED, architecture_of
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
+from sweep.preflight import check_models
 from sweep.ranking.choosing import kept_by_rank
 from sweep.sources import ResolvedModel, mini_world, resolve_models, with_grid_changes
 from training.data.loading import DataSource, data_digest
@@ -63,7 +64,8 @@ def nominal_plan(grid: Grid, run: Path = NOWHERE, phases: Path | None = None) ->
 def plan_with_what_is_there(options: LaunchOptions) -> NominalPlan:
     """The plan of a command, with stand-ins for data and models that are not here.
 
-    Raises UserError or Faults on a faulty grid, and on a model or data folder that was named and can't be used.
+    Raises UserError or Faults on a faulty grid, on a model or data folder that was named and can't be used, and on a model that
+    is here and does not take the grid's tasks.
     """
     grid = load_grid(options.grid)
     sources = _sources(grid, options.data)
@@ -72,6 +74,7 @@ def plan_with_what_is_there(options: LaunchOptions) -> NominalPlan:
         remedy = f"its models are {', '.join(grid.models)}"
         raise UserError("--model names no model of the grid", ", ".join(unknown), remedy)
     models = {name: _model(grid, name, options.models) for name in grid.models}
+    check_models({name: model for name, model in models.items() if model.folder != NOWHERE}, sources)
     run = options.folder.resolve()
     kept = kept_by_rank(grid, sources, run, nominal=True)
     plan = make_plan(grid, models, sources, run, options.store, digests=digests, kept=kept)
@@ -139,7 +142,7 @@ def _model(grid: Grid, name: str, overrides: Mapping[str, str]) -> ResolvedModel
     try:
         return resolve_models(alone, named)[name]
     except UserError:
-        if named:
+        if named or (model.kind is SourceKind.FOLDER and Path(model.source).expanduser().is_dir()):
             raise
         return _stand_in(name, f"{model.source}@{model.revision}")
 

@@ -79,11 +79,14 @@ def nominal_lines(found: NominalPlan) -> list[str]:
     if found.tasks:
         lines.append(f"no data here of: {', '.join(found.tasks)}. Their sizes are published or assumed (--json says which)")
     if found.models:
-        lines.append(f"not here: the model {', '.join(found.models)}, so no phase is looked for in the store")
+        here = "a launch fetches what is on the hub, and needs every other folder"
+        lines.append(f"not here: the model {', '.join(found.models)}, so no phase is looked for in the store; {here}")
     if found.unsized:
         names = ", ".join(found.unsized)
         lines.append(f"size unknown, counted as XLM-R Base (hours, memory, store): {names}. --model NAME=DIR gives its folder")
-    return [*lines, "a launch needs all of them: sweep data prepare fetches what can be fetched, --data names the folder"]
+    if found.tasks:
+        lines.append("a launch needs all of it: sweep data prepare fetches what can be fetched, --data names the folder")
+    return lines
 
 
 def _calibrated(found: NominalPlan, seconds: float) -> list[Any]:

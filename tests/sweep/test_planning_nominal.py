@@ -14,6 +14,7 @@ from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.planning.nominal import is_nominal, nominal_plan, plan_with_what_is_there
 from tests.sweep.plans import SMALL
+from tests.training.families import save
 from training.errors import Faults, UserError
 
 
@@ -54,6 +55,15 @@ def test_data_that_is_missing_is_named_and_the_rest_keeps_its_keys(tmp_path: Pat
     assert "mini_udpos/train" not in found.splits
 
 
+FAULTY = """\
+name: faulty
+models: {{one: {{source: {folder}}}}}
+intermediates: [none]
+targets: [mini_udpos]
+data: {{mini_udpos: {{languages: [en], max_length: 4000, caps: {{train: 4, dev: 4, test: 4}}}}}}
+"""
+
+
 def test_launch_refuses_what_a_plan_only_counts(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no data folder was given"):
         prepare(LaunchOptions(grid="all", run=tmp_path / "run"))
@@ -70,12 +80,27 @@ def test_faulty_grid_and_a_model_that_was_named_wrongly_are_still_faults(tmp_pat
         plan_with_what_is_there(LaunchOptions(grid="all", models={"xlmr_large": str(tmp_path)}))
 
 
+def test_model_folder_that_is_there_and_faulty_is_told_by_plan_and_launch(tmp_path: Path) -> None:
+    short, pickled = save(tmp_path / "short", "bert"), save(tmp_path / "pickled", "bert")
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    grid = tmp_path / "faulty.yaml"
+    grid.write_text(FAULTY.format(folder=short))
+    for look in (plan_with_what_is_there, lambda options: prepare(options, read_data=True)):
+        with pytest.raises(Faults, match=r"model one: the windows of mini_\w+ are longer"):
+            look(LaunchOptions(grid=str(grid), run=tmp_path / "run"))
+    grid.write_text(FAULTY.format(folder=pickled))
+    with pytest.raises(UserError, match="no safetensors weights"):
+        plan_with_what_is_there(LaunchOptions(grid=str(grid)))
+    grid.write_text(FAULTY.format(folder=tmp_path / "not-yet"))
+    assert plan_with_what_is_there(LaunchOptions(grid=str(grid))).models == ("one",)
+
+
 def test_plan_of_real_data_without_any_says_what_is_missing_and_succeeds() -> None:
     done = _ran("plan", "--grid", "real_targets")
     assert done.exit_code == 0, done.output
     assert "no data here of: " in done.stdout
     assert "published or assumed" in done.stdout
-    assert "a launch needs all of them" in done.stdout
+    assert "a launch needs all of it" in done.stdout
 
 
 def test_plan_says_of_which_model_the_size_is_not_known() -> None:
