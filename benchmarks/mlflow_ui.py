@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import random
+import tempfile
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -82,9 +83,10 @@ def _spread(dice: random.Random, target: str, mean: float, languages: list[str])
 def main() -> None:
     """Write, mirror, mirror again."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("folder", type=Path)
+    options.add_argument("folder", type=Path, nargs="?", default=None, help="a new one in the place for temporary files")
     options.add_argument("--trials", type=int, default=1000)
     given = options.parse_args()
+    given.folder = given.folder or Path(tempfile.mkdtemp(prefix="mlflow-ui-"))
     given.folder.mkdir(parents=True, exist_ok=True)
     mark = {"schema": 1, "sweep": "3fa9c1d2e4b0", "grid": "made-up", "seeds": [1, 2, 3]}
     found = trials(given.trials)

@@ -1,6 +1,6 @@
 """Texts for a phase 0 of one's own, from files of XTREME's download that the grid `real_phase0` never scores on.
 
-    python -m benchmarks.phase0_texts DATA TEXTS
+    python -m benchmarks.phase0.texts DATA TEXTS
 
 Sentences of XNLI (dev and test: the sentences, not the labels), PAWS-X (the same) and paragraphs of TyDiQA's training set, for
 six languages. UD-POS, PAN-X, Tatoeba and XQuAD, which that grid scores on, are left out.
