@@ -25,6 +25,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     room.mkdir()
     try:
         save_file(whole, str(room / path.name), metadata=dict(metadata))
+        open_as_its_folder(room / path.name)
         with (room / path.name).open("rb") as stream:
             os.fsync(stream.fileno())
         (room / path.name).replace(path)
@@ -33,3 +34,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def open_as_its_folder(path: Path) -> None:
+    """Let those read a file who may read its folder: the library makes files that their owner alone can read.
+
+    A store that several people share would be of no use to the others.
+    """
+    path.chmod(path.parent.stat().st_mode & 0o666)

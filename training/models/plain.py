@@ -37,6 +37,7 @@ from training.models.family import Family, family_of, width_of
 from training.models.halves import encoder_class
 from training.models.heads import build_head, head_name
 from training.tasks.row import Kind, TaskRow
+from training.tensorfile import open_as_its_folder
 
 CLASSES: Mapping[Kind, Any] = {
     Kind.CLASSIFICATION: AutoModelForSequenceClassification,
@@ -86,6 +87,8 @@ def write_plain(phase: Path, row: TaskRow, folder: Path) -> Plain:
     model.save_pretrained(str(folder))
     if plain is None and head:
         save_file({name: tensor.contiguous() for name, tensor in head.items()}, str(folder / HEAD))
+    for path in folder.glob("*.safetensors"):
+        open_as_its_folder(path)
     _write_tokenizer(phase, folder, family)
     return Plain(loads_with=loads_with, why_encoder=why)
 
