@@ -21,12 +21,12 @@ demo: $(READY)
 
 # Tests that start a Ray of their own come after the others, one at a time: several would take each other's time.
 test: $(READY)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not slow and not cluster and not ray" --durations=15
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not cluster and not ray" --durations=15
 	@$(BIN)/python -m pytest -q -m "ray and not slow and not cluster" --durations=5
 
 # pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "slow and not cluster and not ray" --durations=10 || [ $$? -eq 5 ]
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "slow and not cluster and not ray" --durations=10 || [ $$? -eq 5 ]
 	@$(BIN)/python -m pytest -q -m "slow and ray and not cluster" --durations=15 || [ $$? -eq 5 ]
 
 test-cluster: $(READY)

@@ -148,6 +148,7 @@ def test_damaged_phase_and_record_are_reported_and_made_again(reference: Referen
     )
 
 
+@pytest.mark.slow
 def test_grid_with_more_trials_is_amended_while_mlflow_is_down(reference: Reference, sweep: Run, tmp_path: Path) -> None:
     run = copy_run(reference.run, tmp_path / "run")
     before = _stamps(run)
@@ -168,6 +169,7 @@ def test_grid_with_more_trials_is_amended_while_mlflow_is_down(reference: Refere
     assert "8 trials mirrored" in said
 
 
+@pytest.mark.slow
 def test_diverging_phase_fails_its_trials_and_the_others_go_on(reference: Reference, sweep: Run, tmp_path: Path) -> None:
     run = copy_run(reference.run, tmp_path / "run")
     lost = _forget(run, "mini.mini_nli.mini_udpos")
