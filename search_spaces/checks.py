@@ -108,8 +108,8 @@ def _intermediate_tasks(value: Any) -> Iterator[tuple[Path, str]]:
 
 
 def _mixture_name_faults(document: Document, rows: Rows) -> Iterator[Fault]:
-    for place, name, _ in _mixtures(document.value):
-        if name in rows:
+    for place, name, tasks in _mixtures(document.value):
+        if name in rows and tasks:
             cause = "a mixture can't have the name of a task"
             yield document.fault(place[:3], cause, name, "call it otherwise")
     value: Any = document.value

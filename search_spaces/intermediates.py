@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -129,6 +130,14 @@ def _with_weights(said: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**said, "weights": tuple(weights[task] for task in tasks)}
 
 
+def _remedy_without_tasks(said: Mapping[str, Any]) -> str:
+    """What to write instead: the key that was meant, where one is misspelt; a task alone has options without `tasks`."""
+    for key in said.keys() - Intermediate.model_fields.keys():
+        if near := difflib.get_close_matches(str(key), Intermediate.model_fields, 1):
+            return f"there is no `{key}`: write `{near[0]}`"
+    return f"add `tasks: [...]`; without it a task has {', '.join(sorted(OF_ONE_TASK))} alone"
+
+
 def as_intermediate(value: object) -> object:
     """An item of `intermediates` as a setting's fields; raises PydanticCustomError."""
     if isinstance(value, Intermediate):
@@ -144,7 +153,7 @@ def as_intermediate(value: object) -> object:
         said = {"tasks": (name,), **said} if said and set(said) <= OF_ONE_TASK else said
         if not said.get("tasks"):
             raise PydanticCustomError(
-                "mixture", "must list the tasks of the mixture under `tasks`", {"remedy": "add `tasks: [...]`"}
+                "mixture", "must list the tasks of the mixture under `tasks`", {"remedy": _remedy_without_tasks(said)}
             )
         return {"name": name, **_with_weights(said)}
     if not isinstance(said, (list, tuple)) or len(set(map(repr, said))) < max(2, len(said)):

@@ -112,3 +112,12 @@ def test_study_labels_and_spaces_of_models_are_read() -> None:
     assert model.space is not None and model.space.target is not None and model.space.intermediate is None
     with pytest.raises(Faults, match="study"):
         read_grid(START + "study: datasize\n", "g.yaml", ROWS)
+
+
+def test_misspelt_option_of_a_task_is_told_with_the_key_that_was_meant() -> None:
+    wrong = "intermediates: [none, {mini_nli: {exampels: [50, 100]}}]"
+    text = f"name: a\nmodels: {{m: {{source: mini_world}}}}\n{wrong}\ntargets: [mini_udpos]\n"
+    with pytest.raises(Faults) as found:
+        read_grid(text, "grid.yaml", ROWS)
+    said = str(found.value)
+    assert "write `examples`" in said and "can't have the name of a task" not in said
