@@ -156,8 +156,8 @@ class Search(Part):
 class Rank(Part):
     """Which intermediate settings are run for a target: the first so many by a signal that `sweep rank` has kept."""
 
-    measure: Literal["similarity", "size", "logme", "h_score", "probe"]
-    """similarity, size, logme, h_score or probe, see docs/RANK.md"""
+    measure: Literal["similarity", "size", "logme", "h_score", "probe", "task_vector"]
+    """similarity, size, logme, h_score, probe or task_vector, see docs/RANK.md"""
     keep: Count
     """the intermediate settings that are run for each target besides none, a whole number from 1"""
 

@@ -22,6 +22,7 @@ from training.models.backbone import load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.phase import vocabulary_of
 from training.record import ENGLISH
+from training.task_vectors import ENCODER, task_vector_cosine
 from training.tasks.row import Split
 from training.views import View, mean_states, view
 
@@ -53,6 +54,18 @@ class Sights:
         """[width]: the mean state of a task's texts."""
         model = self._model(weights)
         return mean_states(model, self._split(task), vocabulary_of(model, self._tokenizer), self.runtime, self.examples)
+
+    def likeness(self, base: Path | None, first: Path, second: Path) -> float:
+        """The cosine of what two phases changed in the encoder's layers since `base`; raises what `task_vector_cosine` does.
+
+        The table of words is left out: a phase trains the rows of its own words, so it would tell which words two tasks share.
+        """
+        model = self._model(base)
+        words = model.embeddings.data_ptr()
+        encoder = {
+            name: one for name, one in model.state_dict().items() if name.startswith(ENCODER) and one.data_ptr() != words
+        }
+        return task_vector_cosine(encoder, first, second)
 
     def size(self, task: str) -> int:
         """Training examples of a task (windows, of span extraction)."""

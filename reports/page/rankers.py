@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.page.facts import Facts
 from reports.page.section import Section
 from reports.page.words import amount, number, signed
-from reports.ranking.judging import AT, MEANS, ranking
+from reports.ranking.judging import AT, MEANS, Judged, Ranking, Summary, ranking, summaries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,24 +22,37 @@ class Ranker:
 
 def rankers_section(facts: Facts) -> Section | None:
     """A table a model; None where nothing was ranked."""
-    found = [(table.model, rows) for table in facts.tables if (rows := _rows(facts, table.model))]
-    means = [(name, MEANS[name]) for name in MEANS if any(row.measure == name for _, rows in found for row in rows)]
+    tables = {table.model: table for table in facts.tables}
+    found = []
+    for name, table in tables.items():
+        judged = [ranking(signals, table) for signals in facts.signals if signals.model == name]
+        rows = [row for one in judged for row in _rows(one)]
+        found += [(name, rows, [_mean(one) for one in summaries(judged)])] if rows else []
+    means = [(name, MEANS[name]) for name in MEANS if any(row.measure == name for _, rows, _ in found for row in rows)]
     values = {"models": found, "at": AT, "means": means}
     return Section(anchor="rankers", title="Ranked beforehand", template="rankers.html", values=values) if found else None
 
 
-def _rows(facts: Facts, model: str) -> list[Ranker]:
-    tables = {table.model: table for table in facts.tables}
-    rows = []
-    for signals in (one for one in facts.signals if one.model == model):
-        one = ranking(signals, tables.get(model))
-        judged = {each.measure: each for each in one.judged}
-        for measure, order in one.orders.items():
-            cells = [""] * (2 * len(AT) + 2)
-            if measure in judged:
-                each = judged[measure]
-                regrets = [f"{number(values[k])}" if k in values else "…" for k in AT for values in (each.regret, each.chance)]
-                cells = [*regrets, "…" if each.correlation is None else signed(each.correlation, 2), str(each.tasks)]
-            row = Ranker(target=signals.target, measure=measure, order=tuple(order), cells=(*cells, amount(signals.seconds)))
-            rows.append(row)
+def _rows(one: Ranking) -> list[Ranker]:
+    judged, rows = {each.measure: each for each in one.judged}, []
+    for measure, order in one.orders.items():
+        cells = [""] * (2 * len(AT) + 2)
+        if measure in judged:
+            each = judged[measure]
+            cells = [*_against_chance(each), _correlation(each), str(each.tasks)]
+        cells.append(amount(one.signals.seconds))
+        rows.append(Ranker(target=one.signals.target, measure=measure, order=tuple(order), cells=tuple(cells)))
     return rows
+
+
+def _mean(one: Summary) -> tuple[str, tuple[str, ...]]:
+    return one.measure, (*_against_chance(one), _correlation(one), str(one.targets))
+
+
+def _against_chance(judged: Judged | Summary) -> list[str]:
+    """Regret and chance, for each number of tasks that would be tried."""
+    return [number(values[k]) if k in values else "…" for k in AT for values in (judged.regret, judged.chance)]
+
+
+def _correlation(judged: Judged | Summary) -> str:
+    return "…" if judged.correlation is None else signed(judged.correlation, 2)

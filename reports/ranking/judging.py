@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 from reports.cells import BASELINE
@@ -17,6 +18,7 @@ MEANS = {
     "h_score": "spread of those states between labels, with a shrunk covariance (arXiv 2110.06893)",
     "probe": "accuracy of a logistic regression on them over five folds",
     "similarity": "cosine of the mean states of both tasks' texts, phase 0 (arXiv 2005.00770)",
+    "task_vector": "cosine of what the intermediate phase and the target's own phase change in the weights (arXiv 2210.11705)",
     "size": "examples of the intermediate task: the ranking to beat",
 }
 
@@ -61,6 +63,41 @@ class Ranking:
         found = self.signals
         orders = {measure: list(order) for measure, order in self.orders.items()}
         return {**asdict(found), "orders": orders, "judged": [asdict(one) for one in self.judged]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A measure over the targets on which it could be judged: means of what `Judged` has, and how many targets they are of."""
+
+    measure: str
+    targets: int
+    regret: Mapping[int, float]
+    chance: Mapping[int, float]
+    correlation: float | None
+
+
+def summaries(rankings: Iterable[Ranking]) -> list[Summary]:
+    """A summary for each measure that was judged on two targets or more, the measures in the order in which they come.
+
+    Regret at `k` is averaged over the targets that have it, and chance over the same ones.
+    """
+    found: dict[str, list[Judged]] = {}
+    for one in rankings:
+        for judged in one.judged:
+            found.setdefault(judged.measure, []).append(judged)
+    return [_summary(measure, judged) for measure, judged in found.items() if len(judged) > 1]
+
+
+def _summary(measure: str, judged: Sequence[Judged]) -> Summary:
+    at = [k for k in AT if any(k in one.regret for one in judged)]
+    known = [one.correlation for one in judged if one.correlation is not None]
+    return Summary(
+        measure=measure,
+        targets=len(judged),
+        regret={k: fmean(one.regret[k] for one in judged if k in one.regret) for k in at},
+        chance={k: fmean(one.chance[k] for one in judged if k in one.chance) for k in at},
+        correlation=fmean(known) if known else None,
+    )
 
 
 def ranking(signals: Signals, table: TransferTable | None) -> Ranking:

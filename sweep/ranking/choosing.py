@@ -90,7 +90,9 @@ def _first(names: Sequence[str], values: Mapping[str, float], keep: int) -> list
 
 
 def _missing(rank: Rank, model: str, targets: Sequence[str], absent: Sequence[str], run: Path) -> UserError:
-    needs = {"size": "no phase", "similarity": "phase 0"}.get(rank.measure, "a finished phase of each setting")
+    finished = "a finished phase of each setting"
+    known = {"size": "no phase", "similarity": "phase 0", "task_vector": f"{finished}, and of the target after none"}
+    needs = known.get(rank.measure, finished)
     cause = f"`rank` has no {rank.measure} of {model} for {', '.join(targets)} in {run.name}"
     remedy = f"`sweep rank` with this grid and run folder keeps it; it needs {needs}: docs/RANK.md says how to come by that"
     return UserError(cause, ", ".join(absent), remedy)

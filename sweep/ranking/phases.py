@@ -32,9 +32,7 @@ def weights_of(plan: Plan, model: str, records: Iterable[TrialRecord]) -> tuple[
     """
     found: dict[str, Weights] = {}
     missing: dict[str, str] = {}
-    own = sorted(
-        (one for one in records if one.model == model and one.status is Status.FINISHED), key=lambda one: (one.number, one.seed)
-    )
+    own = _finished(model, records)
     store = PhaseStore(plan.store)
     for name in dict.fromkeys(study.intermediate.name for study in plan.studies if study.model == model):
         keys = _keys(name, own)
@@ -46,6 +44,27 @@ def weights_of(plan: Plan, model: str, records: Iterable[TrialRecord]) -> tuple[
         else:
             missing[name] = NO_PHASE
     return found, missing
+
+
+def own_phase(plan: Plan, model: str, group: str, records: Iterable[TrialRecord]) -> Path | None:
+    """The weights of a target phase without an intermediate one, of the targets that learn from `group`; None without any.
+
+    Of several finished ones it is that of the setting and the seed that come first, as for intermediate tasks.
+    """
+    targets = {target for study in plan.studies if study.group == group for target in study.targets}
+    store = PhaseStore(plan.store)
+    for record in _finished(model, records):
+        if record.intermediate == BASELINE and targets.intersection(record.targets):
+            stored = store.find(record.phases[-1].key) if record.phases[-1].identity.role is Role.TARGET else None
+            if stored is not None:
+                return stored.weights
+    return None
+
+
+def _finished(model: str, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """A model's finished trials, by setting and seed."""
+    own = (one for one in records if one.model == model and one.status is Status.FINISHED)
+    return sorted(own, key=lambda one: (one.number, one.seed))
 
 
 def _keys(intermediate: str, records: Iterable[TrialRecord]) -> Mapping[str, None]:

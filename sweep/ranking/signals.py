@@ -21,7 +21,7 @@ from training.identity import Runtime
 from training.sights import Sights
 from training.views import KINDS, View
 
-SIMILARITY, SIZE = "similarity", "size"
+SIMILARITY, SIZE, TASK_VECTOR = "similarity", "size", "task_vector"
 MEASURES: Mapping[str, Callable[[View], float]] = {
     "logme": lambda seen: logme(seen.features, seen.labels),
     "h_score": lambda seen: h_score(seen.features, seen.labels),
@@ -48,8 +48,8 @@ class Looker:
         )
         self._means: dict[str, NDArray[np.float64]] = {}
 
-    def signals(self, target: str, weights: Mapping[str, Weights], tell: Callable[[str], None]) -> Signals:
-        """All signals of a target; `tell` hears what is looked at."""
+    def signals(self, target: str, weights: Mapping[str, Weights], own: Path | None, tell: Callable[[str], None]) -> Signals:
+        """All signals of a target; `own` is its phase without an intermediate task, `tell` hears what is looked at."""
         found, began = Signals(model=self.model, target=target, examples=self.examples), time.monotonic()
         row = self.plan.sources[target].row
         labelled = row.trained and self.plan.sources[row.training_row].row.kind in KINDS
@@ -61,6 +61,9 @@ class Looker:
         for name, one in weights.items() if labelled else ():
             tell(f"{target}: states after {name}")
             self._measure(found, name, self.sights.seen(row.training_row, one.file))
+        if labelled and BASELINE in weights:
+            tell(f"{target}: what phases changed")
+            self._alike(found, weights, own)
         for intermediate in self.intermediates:
             if intermediate.tasks:
                 parts = zip(intermediate.tasks, intermediate.budgets, strict=True)
@@ -81,6 +84,18 @@ class Looker:
                 found.add(measure, name, value(seen))
             except ValueError as error:  # too few examples of a label, say: the others may still tell something
                 found.missing[f"{measure} of {name}"] = str(error)
+
+    def _alike(self, found: Signals, weights: Mapping[str, Weights], own: Path | None) -> None:
+        """Cosines of task vectors: of each intermediate phase, and of the target's own phase."""
+        if own is None:
+            found.missing[TASK_VECTOR] = f"no finished phase of {found.target} without an intermediate task in the store yet"
+            return
+        for name, one in weights.items():
+            if name != BASELINE and one.file is not None:
+                try:
+                    found.add(TASK_VECTOR, name, self.sights.likeness(weights[BASELINE].file, one.file, own))
+                except ValueError as error:
+                    found.missing[f"{TASK_VECTOR} of {name}"] = str(error)
 
     def _similar(self, found: Signals, task: str, base: Path | None) -> None:
         own = self._mean(task, base)

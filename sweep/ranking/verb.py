@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from sweep.options import LaunchOptions, data_folder, model_folders, store_folde
 from sweep.words import listing, print_rich, warn
 
 if TYPE_CHECKING:
-    from reports.ranking.judging import Ranking
+    from reports.ranking.judging import Judged, Ranking, Summary
 
 
 @click.command()
@@ -41,6 +42,7 @@ def rank(
         return
     for one in found:
         _show(one)
+    _show_means(found)
     from reports.ranking.judging import MEANS
 
     click.echo()
@@ -63,8 +65,25 @@ def _show(one: Ranking) -> None:
         listed.add_row(f"[bold]{escape(name)}[/bold]", *cells)
     print_rich(listed)
     for each in one.judged:
-        told = ", ".join(f"regret@{k} {value:.1f} % (chance {each.chance[k]:.1f} %)" for k, value in each.regret.items())
-        rho = "" if each.correlation is None else f", rank correlation {each.correlation:+.2f}"
-        click.echo(f"  {each.measure}: {told}{rho}, over {each.tasks} tasks")
+        click.echo(f"  {each.measure}: {_verdict(each)}, over {each.tasks} tasks")
     for what, why in signals.missing.items():
         click.echo(f"  without {what}: {why}")
+
+
+def _show_means(found: Sequence[Ranking]) -> None:
+    """How good each measure was over the targets of a model."""
+    from reports.ranking.judging import summaries
+
+    for model in dict.fromkeys(one.signals.model for one in found):
+        means = summaries(one for one in found if one.signals.model == model)
+        if means:
+            click.echo(f"\nmeans over targets, by {model}")
+        for each in means:
+            click.echo(f"  {each.measure}: {_verdict(each)}, over {each.targets} targets")
+
+
+def _verdict(judged: Judged | Summary) -> str:
+    """Regret beside that of chance, and the correlation where there is one."""
+    told = [f"regret@{k} {value:.1f} % (chance {judged.chance[k]:.1f} %)" for k, value in judged.regret.items()]
+    rho = [] if judged.correlation is None else [f"rank correlation {judged.correlation:+.2f}"]
+    return ", ".join([*told, *rho])

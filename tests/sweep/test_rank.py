@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from reports.frame import transfer_tables
-from reports.ranking.judging import Signals, ranking
+from reports.ranking.judging import Signals, ranking, summaries
 from reports.ranking.keeping import kept_signals
 from sweep.cli import main
 from tests.reports.builders import record
@@ -40,6 +40,7 @@ def test_finished_phases_are_looked_at_and_the_same_again(
         assert tags["values"][measure]["none"] != tags["values"][measure]["mini_nli"]
     assert tags["values"]["similarity"].keys() == {"mini_nli"} and 0 < tags["values"]["similarity"]["mini_nli"] <= 1
     assert tags["values"]["size"] == {"mini_nli": 96.0} and tags["seconds"] > 0
+    assert tags["values"]["task_vector"].keys() == {"mini_nli"} and 0 < abs(tags["values"]["task_vector"]["mini_nli"]) < 1
     kept = {one.target: one for one in kept_signals(reference.run)}
     assert kept["mini_udpos"].values == tags["values"] and kept["mini_tatoeba"].values.keys() == {"size"}
     again = of(json.loads(ranked(cache, reference.run, monkeypatch, "--json", "--target", "mini_udpos")[1]), "mini_udpos")
@@ -57,6 +58,17 @@ def test_target_without_labels_and_tasks_without_a_phase_are_named(
     assert code == 0
     assert "without all but size: mini_tatoeba has no labelled training data" in said
     assert "without signals of mini_nli: no finished phase of it in the store yet" in said
+
+
+def test_target_without_a_phase_of_its_own_has_no_task_vector(
+    reference: Reference, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(reference.run, tmp_path / "run"))
+    for file in (run / "records").glob("*none.mini_udpos*.json"):
+        file.unlink()
+    tags = of(json.loads(ranked(cache, run, monkeypatch, "--json", "--target", "mini_udpos")[1]), "mini_udpos")
+    assert "task_vector" not in tags["values"] and "logme" in tags["values"]
+    assert tags["missing"] == {"task_vector": "no finished phase of mini_udpos without an intermediate task in the store yet"}
 
 
 def test_before_the_first_launch_sizes_are_all_there_is(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,3 +102,20 @@ def test_nothing_is_judged_without_two_finished_pairs() -> None:
     signals.add("size", "mnli", 3.0)
     table = transfer_tables([record("mnli", {"xnli": 80.0})])[0]
     assert not ranking(signals, table).judged and not ranking(signals, None).judged
+
+
+def test_means_are_over_the_targets_on_which_a_measure_was_judged() -> None:
+    first, second, alone = (Signals(model="xlmr", target=target) for target in ("xnli", "udpos", "panx"))
+    scores = {"mnli": (80.0, 50.0), "qqp": (40.0, 75.0), "ccg": (60.0, 100.0)}
+    for number, name in enumerate(scores):
+        first.add("logme", name, -number)
+        second.add("logme", name, -number)
+    first.add("size", "mnli", 1.0)
+    alone.add("logme", "mnli", 1.0)
+    records = [record(name, {"xnli": one, "udpos": two}) for name, (one, two) in scores.items()]
+    table = transfer_tables(records)[0]
+    (mean,) = summaries([ranking(signals, table) for signals in (first, second, alone)])
+    assert (mean.measure, mean.targets) == ("logme", 2)
+    assert mean.regret == {1: pytest.approx((0 + 50) / 2)}
+    assert mean.chance == {1: pytest.approx((25 + 25) / 2)}
+    assert mean.correlation == pytest.approx((0.5 - 1.0) / 2)
