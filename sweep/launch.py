@@ -28,7 +28,7 @@ from sweep.options import LaunchOptions
 from sweep.outcome import shown
 from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan, make_plan
-from sweep.preflight import check_data, check_models
+from sweep.planning.preflight import check_data, check_models
 from sweep.ranking.choosing import kept_by_rank, rank_line
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.snapshots import read_snapshot

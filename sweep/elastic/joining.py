@@ -15,8 +15,8 @@ from sweep.elastic.watching import Watched, steady_places
 from sweep.executors.choice import trial_resources
 from sweep.executors.session import mailbox
 from sweep.planning.plan import Plan
+from sweep.planning.preflight import check_fits, check_resources, node_resources
 from sweep.planning.room import Machine, Room, machines_of
-from sweep.preflight import check_fits, check_resources, node_resources
 from training.errors import UserError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from sweep.options import DATA_VARIABLE, LaunchOptions
 from sweep.planning.architecture import ASSUMED, architecture_of
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
-from sweep.preflight import check_models
+from sweep.planning.preflight import check_models
 from sweep.ranking.choosing import kept_by_rank
 from sweep.sources import ResolvedModel, mini_world, resolve_models, with_grid_changes
 from training.data.loading import DataSource, data_digest

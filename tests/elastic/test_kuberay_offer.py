@@ -15,7 +15,7 @@ from sweep.elastic.kuberay import in_kuberay, raycluster_config
 from sweep.elastic.lasting import STEADY
 from sweep.elastic.nodes import offer_here
 from sweep.elastic.watching import steady_places
-from sweep.preflight import check_resources
+from sweep.planning.preflight import check_resources
 from training.errors import UserError
 
 MANIFEST = Path(__file__).parents[2] / "cluster" / "kuberay.yaml"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sweep.elastic.nodes import NodeType, Offer, monitored_config, offer_of, places_on
-from sweep.preflight import check_resources
+from sweep.planning.preflight import check_resources
 from training.errors import UserError
 
 CLUSTER = Path(__file__).parents[2] / "cluster.yaml"

@@ -29,8 +29,8 @@ from sweep.planning.counting import counted, kept
 from sweep.planning.gpus import GB
 from sweep.planning.memory import Change, Shape, memory_of, shape_from
 from sweep.planning.plan import Plan
+from sweep.planning.preflight import check_fits
 from sweep.planning.remedies import LORA, check_memory, what_fits
-from sweep.preflight import check_fits
 from tests.sweep.plans import SMALL, plan_of, study_of
 from tests.training import toy
 from training.checkpoint import Position, snapshot

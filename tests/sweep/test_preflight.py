@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.schema import Grid
-from sweep.preflight import check_data, check_resources, node_resources
+from sweep.planning.preflight import check_data, check_resources, node_resources
 from tests.sweep.plans import grid_of, plan_of
 from training.data.loading import DataSource
 from training.errors import Faults, UserError
