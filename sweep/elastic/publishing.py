@@ -18,9 +18,9 @@ import ray.tune
 
 from sweep.elastic.demand import Demand
 from sweep.elastic.nodes import Amounts
+from sweep.elastic.preemption import draining_nodes
 from sweep.elastic.watching import Watched
 from sweep.planning.room import Machine
-from sweep.preemption import draining_nodes
 from sweep.search.board import Ask
 
 LOOK = 1.0

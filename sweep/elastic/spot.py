@@ -1,7 +1,7 @@
 """`python -m sweep.elastic.spot`: on each spot node, turns the cloud's notice into a drain of the node.
 
 Ray's AWS provider does not do this. A drained node gets no new work, and what trains there writes a checkpoint at once
-(`sweep.preemption`). It is to be started after `ray start`, and runs as long as the machine. It needs Ray alone.
+(`sweep.elastic.preemption`). It is to be started after `ray start`, and runs as long as the machine. It needs Ray alone.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import ray.train
 import ray.tune
 from ray.train.torch import TorchTrainer
 
+from sweep.elastic.preemption import Notice, noticing, this_node
 from sweep.masking import mask_logs
 from sweep.planning.plan import Plan
-from sweep.preemption import Notice, noticing, this_node
 from sweep.trial import Report, run_leg
 
 

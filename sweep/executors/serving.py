@@ -12,9 +12,9 @@ from typing import Any
 import ray
 import ray.train
 
+from sweep.elastic.preemption import Notice, noticing, this_node
 from sweep.masking import mask_logs
 from sweep.planning.plan import Plan
-from sweep.preemption import Notice, noticing, this_node
 from sweep.trial import run_leg
 from training.assist import assist
 from training.team import ALONE, Team, TeamLostError, form

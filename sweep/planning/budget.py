@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sweep.clock import SteadyClock
 from sweep.ending import LeftOut
 from sweep.options import LaunchOptions
+from sweep.planning.clock import SteadyClock
 from sweep.planning.commands import command_of
 from sweep.planning.costs import HOUR, Costs, costs_of, spent_seconds
 from sweep.planning.limits import Limits, limits_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sweep.clock import SteadyClock
 from sweep.planning.budget import Budget
+from sweep.planning.clock import SteadyClock
 from sweep.planning.costs import HOUR
 from sweep.planning.limits import Limits
 from sweep.trial import LONGEST_WAIT, Clock

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from sweep.preemption import Notice, noticing
+from sweep.elastic.preemption import Notice, noticing
 
 
 def test_notice_comes_for_this_node_only() -> None:
@@ -73,7 +73,7 @@ def test_sigterm_lets_the_training_thread_save_before_the_process_ends(tmp_path:
     """As in a Ray worker: the main thread leaves by SystemExit, training runs in a daemon thread."""
     code = """
         import signal, sys, threading, time
-        from sweep.preemption import Notice, noticing
+        from sweep.elastic.preemption import Notice, noticing
         saved = sys.argv[1]
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         def train():

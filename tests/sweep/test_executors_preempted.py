@@ -11,8 +11,8 @@ import ray
 from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 
+from sweep.elastic.preemption import draining_nodes
 from sweep.executors.choice import TRAIN
-from sweep.preemption import draining_nodes
 from tests.sweep.executing import GRID, Meddler, leg, plan_of_legs, standing, tune
 from tests.sweep.launches import eventually
 from training.record import Status, read_records

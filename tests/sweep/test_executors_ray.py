@@ -13,11 +13,11 @@ import ray
 from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import get_or_create_autoscaling_coordinator
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
+from sweep.elastic.preemption import draining_nodes, this_node
 from sweep.executors.choice import TRAIN
 from sweep.executors.cleaning import cancel_request, end_controller, groups_made_by, open_groups, remove_group
 from sweep.executors.session import Governor, LeanTrainer, SessionLostError, mailbox
 from sweep.planning.plan import Plan
-from sweep.preemption import draining_nodes, this_node
 from sweep.tidy import remove_leftovers
 from tests.sweep.executing import Meddler, leg, local_ray, plan_of_legs, ray_workers, requests, standing, tune
 from tests.sweep.launches import eventually, weights
