@@ -20,9 +20,9 @@ import numpy as np
 
 from reports.table import transfer_markdown
 from sweep.foreseen import tables_of
-from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.planning.plan import Plan
+from sweep.planning.preparing import prepare
 from training.chain import ChainJob, run_chain
 from training.data.corpus import Corpus
 from training.data.examples import Bitext, Question

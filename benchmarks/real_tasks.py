@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from sweep.foreseen import current_records
-from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
+from sweep.planning.preparing import prepare
 from sweep.runfolder import read_mark
 from training.data.loading import DataSource, load
 from training.data.prepared import native_files

@@ -10,7 +10,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, executor_of
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,21 +33,7 @@ RAY_QUIET = {
 }
 
 
-def executor_of(plan: Plan) -> str:
-    """`train` on GPUs and for several workers a trial, `inline` elsewhere, unless the grid or the command says otherwise.
-
-    Raises UserError where it says `inline` of several workers.
-    """
-    resources = plan.grid.resources
-    if resources.workers > 1 and resources.executor == "inline":
-        seen = f"{resources.workers} workers"
-        raise UserError("several workers a trial need the executor train", seen, "use --executor train")
-    if resources.executor != "auto":
-        return str(resources.executor)
-    return "train" if resources.gpu or resources.workers > 1 else "inline"
-
-
-def with_shares(plan: Plan) -> tuple[Plan, list[str]]:
+def share_gpus(plan: Plan) -> tuple[Plan, list[str]]:
     """A plan whose trials have their shares of a GPU, and lines that say which; the cluster, where there is one, is asked.
 
     Raises UserError where a trial does not fit a GPU, or its share of one.

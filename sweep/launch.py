@@ -20,24 +20,23 @@ from sweep.amend import changes, write_snapshot
 from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState
-from sweep.experiment import executor_of, run_experiment, with_shares
+from sweep.experiment import run_experiment, share_gpus
 from sweep.foreseen import current_records, mark_of
 from sweep.interrupts import insisting
 from sweep.masking import masked
 from sweep.options import LaunchOptions
 from sweep.outcome import shown
 from sweep.planning.limits import limits_of
-from sweep.planning.plan import Plan, make_plan
-from sweep.planning.preflight import check_data, check_models
-from sweep.ranking.choosing import kept_by_rank, rank_line
+from sweep.planning.plan import Plan
+from sweep.planning.preparing import prepare
+from sweep.ranking.choosing import rank_line
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.snapshots import read_snapshot
-from sweep.sources import ResolvedModel, resolve_models, resolve_sources
 from sweep.steering.requests import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
 from sweep.words import busy, print_lines
 from training.behind import check_behind
-from training.errors import Faults, StoreError, UserError
+from training.errors import StoreError, UserError
 from training.record import Status, TrialRecord
 from training.storage import FLEETING
 
@@ -46,39 +45,7 @@ if TYPE_CHECKING:
     from sweep.planning.costs import Costs
     from sweep.search.board import Board
 
-__all__ = ["executor_of", "launch", "prepare"]
-
 INCOMPLETE, INTERRUPTED = 3, 130
-
-
-def prepare(options: LaunchOptions, *, read_data: bool = False, ranked: bool = True) -> Plan:
-    """Read the grid, find models and data; raises UserError or Faults on anything the user can mend.
-
-    `read_data` has every example read, so that all faults of all models and files are told at once. Without `ranked` the plan
-    has what the grid's `rank` leaves out, too.
-    """
-    grid = load_grid(options.grid)
-    if options.executor:
-        grid = grid.model_copy(update={"resources": grid.resources.model_copy(update={"executor": options.executor})})
-    sources = resolve_sources(grid, options.data)  # first: to look for a model on the hub takes time
-    faults: list[UserError] = []
-    models: dict[str, ResolvedModel] = {}
-    try:
-        models = resolve_models(grid, options.models)
-        if read_data:
-            check_models(models, sources)
-    except UserError as fault:
-        faults.append(fault)
-    try:
-        if read_data:
-            check_data(grid, sources)
-    except UserError as fault:
-        faults.append(fault)
-    if faults:
-        raise faults[0] if len(faults) == 1 else Faults(f"grid {grid.name}", faults)
-    run = options.folder.resolve()
-    kept = kept_by_rank(grid, sources, run) if ranked else None
-    return make_plan(grid, models, sources, run, options.store, kept=kept)
 
 
 def launch(options: LaunchOptions, console: Console | None = None, where: str = "") -> int:
@@ -110,7 +77,7 @@ def _launched(options: LaunchOptions, console: Console, where: str) -> int:
     limits_of(options)  # before anything takes time
     check_behind(options.store)
     with busy(console, "reading the grid, its models and its data"):
-        plan, said = with_shares(prepare(options, read_data=True))
+        plan, said = share_gpus(prepare(options, read_data=True))
     said = [*([rank_line(plan.grid, plan.left_out, known=True)] if plan.grid.rank else []), *said]
     for line in [*([where + _may_cost(plan, options)] if where else []), *said]:
         print_lines(console, line)

@@ -17,11 +17,10 @@ from typing import Any
 from search_spaces.schema import PhaseSpace
 from search_spaces.values import Choices
 from sweep.foreseen import current_records, mark_of
-from sweep.launch import executor_of
 from sweep.planning.costs import HOUR, NOTHING, Costs, Span, costs_of, money
 from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
 from sweep.planning.nominal import NominalPlan
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, executor_of
 from sweep.planning.rehearsal import Rehearsal, rehearse
 from sweep.planning.room import Machine, Room
 from sweep.planning.sharing import share_lines, shares_of, with_shares

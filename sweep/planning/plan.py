@@ -26,6 +26,7 @@ from training.behind import address_behind, local_store
 from training.chain import ChainJob
 from training.codec import digest, to_payload
 from training.data.loading import DataSource
+from training.errors import UserError
 from training.identity import WSD, ChainIdentity, Mixing, Role, Runtime, TaskUse
 
 
@@ -131,6 +132,20 @@ class Plan:
             wait=False,
             notes=self.notes,
         )
+
+
+def executor_of(plan: Plan) -> str:
+    """`train` on GPUs and for several workers a trial, `inline` elsewhere, unless the grid or the command says otherwise.
+
+    Raises UserError where it says `inline` of several workers.
+    """
+    resources = plan.grid.resources
+    if resources.workers > 1 and resources.executor == "inline":
+        seen = f"{resources.workers} workers"
+        raise UserError("several workers a trial need the executor train", seen, "use --executor train")
+    if resources.executor != "auto":
+        return str(resources.executor)
+    return "train" if resources.gpu or resources.workers > 1 else "inline"
 
 
 def _values_of(axis: object) -> float:

@@ -8,9 +8,9 @@ from reports.ranking.judging import Ranking, ranking
 from reports.ranking.keeping import keep_signals
 from search_spaces.reading import load_grid
 from sweep.foreseen import tables_of
-from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.planning.plan import Plan
+from sweep.planning.preparing import prepare
 from sweep.ranking.phases import own_phase, weights_of
 from sweep.ranking.signals import Looker
 from sweep.runfolder import MARK, refuse_foreign

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-import sweep.launch
-from sweep.launch import prepare
+import sweep.planning.preparing
 from sweep.options import LaunchOptions
+from sweep.planning.preparing import prepare
 from sweep.words import busy, print_lines
 from tests.sweep.plans import SMALL
 from training.errors import DataError, Faults, ModelError
@@ -59,9 +59,9 @@ def test_faults_of_models_and_of_data_are_told_together(tmp_path: Path, monkeypa
     def no_data(*arguments: object) -> None:
         raise DataError("no such file", "train.tsv")
 
-    monkeypatch.setattr(sweep.launch, "resolve_sources", lambda *arguments: {})
-    monkeypatch.setattr(sweep.launch, "resolve_models", no_model)
-    monkeypatch.setattr(sweep.launch, "check_data", no_data)
+    monkeypatch.setattr(sweep.planning.preparing, "resolve_sources", lambda *arguments: {})
+    monkeypatch.setattr(sweep.planning.preparing, "resolve_models", no_model)
+    monkeypatch.setattr(sweep.planning.preparing, "check_data", no_data)
     (tmp_path / "small.yaml").write_text(SMALL)
     options = LaunchOptions(grid=str(tmp_path / "small.yaml"))
     with pytest.raises(Faults, match=r"2 faults in grid small(.|\n)*no such model(.|\n)*no such file"):

@@ -15,8 +15,7 @@ import ray
 from search_spaces.reading import read_grid
 from sweep.executors.choice import TRAIN, trial_resources
 from sweep.executors.cleaning import open_groups
-from sweep.experiment import executor_of
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, executor_of
 from sweep.trial import run_leg
 from tests.sweep.executing import GRID, Meddler, leg, local_ray, plan_of_legs, ray_workers, standing, tune
 from tests.sweep.launches import eventually

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from search_spaces.reading import load_grid
 from sweep.cli import main
-from sweep.launch import prepare
 from sweep.options import LaunchOptions
 from sweep.planning.nominal import is_nominal, nominal_plan, plan_with_what_is_there
+from sweep.planning.preparing import prepare
 from tests.sweep.plans import SMALL
 from tests.training.families import save
 from training.errors import Faults, UserError
