@@ -203,11 +203,10 @@ def _may_cost(plan: Plan, options: LaunchOptions) -> str:
     """What the plan may cost, where a price is known."""
     if options.price is None:
         return ""
-    from sweep.away.launching import may_cost
     from sweep.planning.nominal import NominalPlan
-    from sweep.planning.overview import overview
+    from sweep.planning.spending import may_cost
 
-    return may_cost(overview(NominalPlan(plan=plan, splits=(), models=()), price=options.price))
+    return may_cost(NominalPlan(plan=plan, splits=(), models=()), options.price)
 
 
 def _costs(plan: Plan, records: list[TrialRecord]) -> Costs:

@@ -10,7 +10,6 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -45,7 +44,7 @@ def launch_away(options: LaunchOptions, place: Place, console: Console | None = 
         refuse_down(place)
         fetched_to(run)
     with open_cluster(place) as cluster:
-        print_lines(console, place.says + spending(options))
+        print_lines(console, place.says + _may_cost(options))
         if os.environ.get(NOTIFY_VARIABLE):
             print_lines(console, f"{NOTIFY_VARIABLE} of this machine is not sent: set it where the head's Ray is started")
         shipped = package(options.grid if "/" in options.grid or options.grid.endswith(".yaml") else "")
@@ -104,25 +103,15 @@ def refuse_notify(address: str | None) -> None:
         raise UserError("--notify can't be sent to a cluster", "", remedy)
 
 
-def spending(options: LaunchOptions) -> str:
-    """What a launch may cost, as the plan says, for its first line; nothing where no price is known."""
+def _may_cost(options: LaunchOptions) -> str:
+    """What the plan may cost, where a price is known."""
     if options.price is None:
         return ""
     from sweep.planning.nominal import plan_with_what_is_there
-    from sweep.planning.overview import overview
+    from sweep.planning.spending import may_cost
 
     elsewhere = replace(options, data=None, store=None, run=Path("nominal"), models={})
-    return may_cost(overview(plan_with_what_is_there(elsewhere), price=options.price))
-
-
-def may_cost(shown: dict[str, Any]) -> str:
-    """`; may cost 12.30 (8.10 to 20.00) at 3.5 a GPU-hour`, of the plan's overview."""
-    cost = shown["money"]
-    if not cost:
-        return ""
-    low, likely, high = (f"{cost[name]:,.2f}" for name in ("low", "likely", "high"))
-    unit = "a GPU-hour" if shown["gpu"] else "an hour of a trial"
-    return f"; may cost {likely} ({low} to {high}) at {cost['price']:g} {unit}"
+    return may_cost(plan_with_what_is_there(elsewhere), options.price)
 
 
 def _running_or_new(cluster: Cluster, shipped: Package, words: list[str], metadata: dict[str, str], console: Console) -> str:
