@@ -34,7 +34,7 @@ from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write
 from sweep.snapshots import read_snapshot
 from sweep.steering.requests import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
-from sweep.words import busy, print_lines
+from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, busy, print_lines
 from training.behind import check_behind
 from training.errors import StoreError, UserError
 from training.record import Status, TrialRecord
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from sweep.planning.budget import Budget
     from sweep.planning.costs import Costs
     from sweep.search.board import Board
-
-INCOMPLETE, INTERRUPTED = 3, 130
 
 
 def launch(options: LaunchOptions, console: Console | None = None, where: str = "") -> int:
@@ -69,7 +67,7 @@ def launch(options: LaunchOptions, console: Console | None = None, where: str = 
         run = options.folder
         begun = (run / MARK).is_file()
         console.print(go_on(run) if begun else "stopped before anything was run", highlight=False, soft_wrap=True)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
 
 
 def _launched(options: LaunchOptions, console: Console, where: str) -> int:
@@ -188,9 +186,9 @@ class _Launch:
             records = current_records(self.plan.run, mark)
             return 1 if any(record.status is Status.FAILED for record in records) else 0
         if ending.state is EndState.LEFT_OUT or ending.reason == _ASKED:
-            return INCOMPLETE
+            return EXIT_INCOMPLETE
         self.console.print(go_on(self.plan.run), highlight=False, soft_wrap=True)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
 
     def _warn(self, line: str) -> None:
         print_lines(self.console, line, style="yellow")

@@ -23,11 +23,10 @@ from sweep.away.place import Place
 from sweep.away.shipping import Package, package
 from sweep.away.words import command, job_command, job_label, launch_words, resume_words, run_word, wish
 from sweep.options import NOTIFY_VARIABLE, LaunchOptions
-from sweep.words import print_lines
+from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, print_lines
 from training.errors import UserError
 
 WISH = "sweep_wish"
-INCOMPLETE, INTERRUPTED = 3, 130
 
 
 def launch_away(options: LaunchOptions, place: Place, console: Console | None = None, *, down: bool = False) -> int:
@@ -158,7 +157,7 @@ def _followed(cluster: Cluster, name: str, run: str, console: Console) -> int:
         back, stop = command("logs", cluster.on, run), command("stop", cluster.on, run)
         lines = f"\nthe job {name} goes on. To come back: {back}\nto end it: {stop}"
         console.print(lines, highlight=False, markup=False, soft_wrap=True)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     return ended(cluster, job, run, console)
 
 
@@ -166,7 +165,7 @@ def ended(cluster: Cluster, job: Job, run: str, console: Console) -> int:
     """Say what to do after the end of a job; returns its exit code, 1 where it has none."""
     if job.code is None:
         print_lines(console, f"the job {job.id} was ended ({job.state.lower()}): {job.said[-500:]}", "red")
-    if job.code in (None, INCOMPLETE, INTERRUPTED):
+    if job.code in (None, EXIT_INCOMPLETE, EXIT_INTERRUPTED):
         print_lines(console, f"from here, it goes on with the launch's own command, or: {command('resume', cluster.on, run)}")
     fetch = command("fetch", cluster.on, run)
     console.print(f"bring its results here: {fetch}", highlight=False, markup=False, soft_wrap=True)

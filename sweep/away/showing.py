@@ -16,9 +16,10 @@ from sweep.away.cluster import PREAMBLE, Cluster
 from sweep.away.errands import launches, which_run
 from sweep.away.fetching import fetch
 from sweep.away.following import follow
-from sweep.away.launching import INTERRUPTED, ended
+from sweep.away.launching import ended
 from sweep.away.words import command
 from sweep.options import RUNS
+from sweep.words import EXIT_INTERRUPTED
 from training.errors import UserError
 
 
@@ -43,7 +44,7 @@ def show_logs(cluster: Cluster, run: Path | None, grid: str | None, *, follows: 
         return ended(cluster, follow(cluster, job.id), there, Console())
     except KeyboardInterrupt:
         sys.stdout.write(f"\nthe job {job.id} goes on; to end it: {command('stop', cluster.on, there)}\n")
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
 
 
 def fetch_shown(cluster: Cluster, run: Path | None, grid: str | None, to: Path | None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from sweep.flags import FOLDER, json_flag, run_flags
 from sweep.options import existing_run
-from sweep.words import EXIT_USER_ERROR, listing, print_rich, warn
+from sweep.words import EXIT_INCOMPLETE, EXIT_USER_ERROR, listing, print_rich, warn
 
 if TYPE_CHECKING:
     from sweep.selecting.choosing import Selection
@@ -56,7 +56,7 @@ def select(
     else:
         _show(chosen)
     if chosen.missing or chosen.failed:
-        ctx.exit(EXIT_USER_ERROR if chosen.failed else 3)
+        ctx.exit(EXIT_USER_ERROR if chosen.failed else EXIT_INCOMPLETE)
 
 
 def _tell(line: str) -> None:
