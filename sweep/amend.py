@@ -94,8 +94,7 @@ def _differences(before: Snapshot, now: Snapshot) -> Iterator[str]:
 
 
 def _names(snapshot: Snapshot, kind: str) -> list[str]:
-    found = (name.split(".")[1] for name in snapshot.fields if name.startswith(f"{kind}."))
-    return list(dict.fromkeys(found))
+    return list(snapshot.members(kind))
 
 
 def _is_of_a_new_or_gone_member(name: str, before: Snapshot, now: Snapshot) -> bool:

@@ -30,6 +30,16 @@ class Snapshot:
     data: Mapping[str, str] = field(default_factory=dict)
     numerics: int = 0
 
+    def members(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Fields of each of the grid's `models` or `intermediates`, by its name."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, value in self.fields.items():
+            place, _, rest = name.partition(".")
+            member, _, field_name = rest.partition(".")
+            if place == kind and member:
+                found.setdefault(member, {})[field_name] = value
+        return found
+
 
 def read_snapshot(run: Path) -> Snapshot | None:
     """The grid of the latest launch; None where there is none that can be read, which costs nothing but the comparison."""
@@ -38,3 +48,10 @@ def read_snapshot(run: Path) -> Snapshot | None:
     except (OSError, ValueError, UserError):
         return None
     return found if found.schema == SCHEMA else None
+
+
+def model_sources(run: Path) -> Mapping[str, str]:
+    """Model to what the latest launch's grid says it is made from; empty where that can't be read."""
+    snapshot = read_snapshot(run)
+    models = snapshot.members("models") if snapshot is not None else {}
+    return {name: str(said["source"]) for name, said in models.items() if "source" in said}

@@ -16,7 +16,7 @@ from typing import Any
 from sweep.away.bundle import MANIFEST, find_bundle, manifest_of, unpack
 from sweep.away.cluster import PREAMBLE, Cluster
 from sweep.away.errands import done
-from sweep.away.head import KNOWN, PACK
+from sweep.away.words import KNOWN, PACK
 from sweep.runfolder import MARK, hold
 from training.errors import StoreError, UserError
 from training.storage import replace_with, write_atomically

@@ -14,12 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweep.away.keeper import END
+from sweep.away.words import KNOWN, PACK
 from training.errors import UserError
 
-MODULE = "sweep.away.head"
 BASE, MOUNTED = "SWEEP_BASE", Path("/mnt/sweep")
-KNOWN = "known.json"
-PACK = "pack"
 KEPT = Path(".sweep") / "grids"
 
 

@@ -10,11 +10,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sweep.away.head import MODULE
 from sweep.options import LaunchOptions
 from sweep.planning.limits import deadline_of
 
 LABEL = "sweep-"
+HEAD = "sweep.away.head"
+"""The module that runs there."""
+PACK, KNOWN = "pack", "known.json"
+"""The word that has a run folder packed, and the file that says what of it is here already."""
 PYTHON = '"${SWEEP_PYTHON:-python}"'
 """The head's Python: what its shell finds, or what the head's environment names."""
 
@@ -67,7 +70,7 @@ def wish(options: LaunchOptions, digest: str) -> str:
 
 def job_command(words: Sequence[str]) -> str:
     """The shell command of a job that runs these words on the head."""
-    return f"exec {PYTHON} -m {MODULE} {shlex.join(words)}"
+    return f"exec {PYTHON} -m {HEAD} {shlex.join(words)}"
 
 
 def command(verb: str, on: str, run: str, *more: str) -> str:

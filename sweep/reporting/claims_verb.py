@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -27,27 +25,12 @@ def claims(ctx: click.Context, run: Path | None, grid: str | None, as_json: bool
     from reports.claims.show import claims_text, exit_code, render_claims
     from sweep.outcome import shown
     from sweep.reporting.certainty import seen_in
+    from sweep.snapshots import model_sources
 
     seen = seen_in(folder, tell=lambda line: warn(f"warning: {line}"))
-    verdicts = judge(seen.tables, seen.arms, seen.records, sources_of(folder))
+    verdicts = judge(seen.tables, seen.arms, seen.records, model_sources(folder))
     if as_json:
         click.echo(claims_text(verdicts, shown(folder)), nl=False)
     else:
         print_rich(render_claims(verdicts, shown(folder)))
     ctx.exit(exit_code(verdicts))
-
-
-def sources_of(run: Path) -> Mapping[str, str]:
-    """Model to what the latest launch's grid says it is made from; empty where that can't be read."""
-    from sweep.runfolder import SNAPSHOT
-
-    try:
-        fields = dict(json.loads((run / SNAPSHOT).read_bytes())["fields"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    begin, end = "models.", ".source"
-    return {
-        name.removeprefix(begin).removesuffix(end): str(value)
-        for name, value in fields.items()
-        if name.startswith(begin) and name.endswith(end)
-    }

@@ -44,10 +44,10 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from reports.ranking.keeping import kept_signals
     from sweep.foreseen import current_of
     from sweep.reporting.certainty import seen_in
-    from sweep.reporting.claims_verb import sources_of
     from sweep.reporting.importance import importances
     from sweep.reporting.study_verb import study_of
     from sweep.runfolder import read_mark
+    from sweep.snapshots import model_sources
     from sweep.tidy import waiting_trials
 
     damaged: list[str] = []
@@ -70,7 +70,7 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
         signals=kept_signals(folder),
         design=study_of(folder),
     )
-    return replace(concluded(facts, seen.arms, sources_of(folder), None if all_effects else QUICK), damaged=tuple(damaged))
+    return replace(concluded(facts, seen.arms, model_sources(folder), None if all_effects else QUICK), damaged=tuple(damaged))
 
 
 def write_figures(folder: Path, out: Path) -> int:

@@ -44,7 +44,7 @@ def design_of(folder: Path) -> Design | None:
 
 def design_from(snapshot: Snapshot, records: Sequence[TrialRecord]) -> Design:
     """The study of a grid's snapshot and of finished trials of it."""
-    models, settings = _members(snapshot, "models"), _members(snapshot, "intermediates")
+    models, settings = snapshot.members("models"), snapshot.members("intermediates")
     said = (item for record in records for item in record.provenance.items())
     kinds = {name.removeprefix(KIND): kind for name, kind in said if name.startswith(KIND)}
     return Design(
@@ -69,17 +69,6 @@ def model_provenance(model: Model, resolved: ResolvedModel) -> dict[str, str]:
 def kind_provenance(rows: Iterable[TaskRow]) -> dict[str, str]:
     """What a record says of the intermediate tasks that the project does not know."""
     return {f"{KIND}{row.name}": str(row.kind) for row in rows if row.name not in ROWS}
-
-
-def _members(snapshot: Snapshot, kind: str) -> dict[str, dict[str, Any]]:
-    """Fields of each model or intermediate setting, by its name."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, value in snapshot.fields.items():
-        place, _, rest = name.partition(".")
-        member, _, field = rest.partition(".")
-        if place == kind:
-            found.setdefault(member, {})[field] = value
-    return found
 
 
 def _model(name: str, said: Mapping[str, Any], records: Iterable[TrialRecord]) -> ModelFacts:
