@@ -1,4 +1,7 @@
-"""With what a trial was run: versions of code, packages and Python, and digests of its data. No host names, no environment."""
+"""With what a trial was run: versions of code, packages and Python, and digests of its data. No host names, no environment.
+
+Reports read records alone, so a trial's says what no score tells of its model and of tasks of the user's own, too.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,24 @@ import importlib.metadata
 import json
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.tasks.registry import ROWS
+
 if TYPE_CHECKING:
+    from search_spaces.schema import Model
     from sweep.planning.plan import Plan
+    from sweep.sources import ResolvedModel
+    from training.tasks.row import TaskRow
 
 SHIPPED = "shipped.json"
 """Beside code that was sent with a job: which code it is."""
+FAMILY, PARAMETERS = "model.family", "model.parameters"
+"""What a record's provenance has of its model."""
+KIND = "kind."
+"""Before the name of a task of the user's own: its kind, in a record's provenance."""
 PACKAGES = ("ray", "torch", "transformers", "tokenizers", "optuna", "mlflow", "numpy")
 
 
@@ -25,6 +38,23 @@ def provenance(plan: Plan) -> dict[str, str]:
     packages = {f"package.{name}": version for name, version in package_versions().items()}
     data = {f"data.{key}": value for key, value in plan.digests.items()}
     return {"code": code_version(), "python": platform.python_version(), "platform": platform.machine(), **packages, **data}
+
+
+def model_provenance(model: Model, resolved: ResolvedModel) -> dict[str, str]:
+    """What a record says of its model; nothing where its configuration can't be read."""
+    from sweep.planning.architecture import architecture_of
+    from training.models.family import family_of
+
+    try:
+        config = json.loads((resolved.folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {FAMILY: str(family_of(config)), PARAMETERS: str(architecture_of(model, resolved).parameters)}
+
+
+def kind_provenance(rows: Iterable[TaskRow]) -> dict[str, str]:
+    """What a record says of the intermediate tasks that the project does not know."""
+    return {f"{KIND}{row.name}": str(row.kind) for row in rows if row.name not in ROWS}
 
 
 @functools.cache

@@ -16,8 +16,7 @@ from typing import Any
 from sweep.masking import masked
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
-from sweep.provenance import device_model, provenance
-from sweep.reporting.studying import kind_provenance, model_provenance
+from sweep.provenance import device_model, kind_provenance, model_provenance, provenance
 from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError

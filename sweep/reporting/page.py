@@ -45,7 +45,7 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from sweep.foreseen import current_of
     from sweep.reporting.certainty import seen_in
     from sweep.reporting.importance import importances
-    from sweep.reporting.study_verb import study_of
+    from sweep.reporting.studying import study_of
     from sweep.runfolder import read_mark
     from sweep.snapshots import model_sources
     from sweep.tidy import waiting_trials
@@ -79,7 +79,7 @@ def write_figures(folder: Path, out: Path) -> int:
     from reports.statistics.families import adjusted
     from reports.statistics.transfer import interval_of_arms
     from sweep.reporting.certainty import seen_in
-    from sweep.reporting.study_verb import finding_in, study_of
+    from sweep.reporting.studying import finding_in, study_of
     from sweep.runfolder import read_mark
 
     mark, seen = read_mark(folder), seen_in(folder, lambda line: None)  # the page has told what is damaged

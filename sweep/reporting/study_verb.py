@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sweep.flags import json_flag, run_flags
 from sweep.options import existing_run
 from sweep.words import print_rich, warn
-
-if TYPE_CHECKING:
-    from reports.studies.design import Design
-    from reports.studies.finding import Finding
-    from sweep.reporting.certainty import Seen
 
 
 @click.command()
@@ -31,6 +24,7 @@ def study(run: Path | None, grid: str | None, languages: Path | None, as_json: b
     folder = existing_run(run, grid)
     from reports.studies.show import finding_json, render_finding
     from sweep.reporting.certainty import seen_in
+    from sweep.reporting.studying import finding_in, study_of
     from training.errors import UserError
 
     design = study_of(folder, languages)
@@ -43,24 +37,6 @@ def study(run: Path | None, grid: str | None, languages: Path | None, as_json: b
         click.echo(finding_json(found), nl=False)
     else:
         print_rich(render_finding(found))
-
-
-def study_of(folder: Path, languages: Path | None = None) -> Design | None:
-    """What a run folder's grid varies, with groups of languages from a file; raises UserError where that can't be read."""
-    from reports.studies.groups import FILE, read_groups
-    from sweep.reporting.studying import design_of
-
-    design = design_of(folder)
-    own = folder / FILE
-    path = languages or (own if own.is_file() else None)
-    return replace(design, groups=read_groups(path)) if design is not None and path is not None else design
-
-
-def finding_in(seen: Seen, design: Design | None) -> Finding | None:
-    """What the records say of a study; None where the grid names none."""
-    from reports.studies.registry import finding_of
-
-    return finding_of(design, seen.tables, seen.arms, seen.records) if design is not None else None
 
 
 def _names() -> list[str]:

@@ -1,17 +1,15 @@
-"""What a run folder's grid varies, as a study: from its last launch's snapshot and what its records say of phases and models.
-
-Reports read records alone, so a launch writes into them what no score tells: a model's family and its number of parameters.
-"""
+"""What a run folder's grid varies, as a study: from its last launch's snapshot and what its records say of phases and models."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.studies.design import Design, IntermediateFacts, ModelFacts
 from sweep.foreseen import current_of
+from sweep.provenance import FAMILY, KIND, PARAMETERS
 from sweep.runfolder import read_mark
 from sweep.snapshots import Snapshot, read_snapshot
 from sweep.tidy import readable_records
@@ -20,14 +18,25 @@ from training.record import ENGLISH, PhaseTrace, Status, TrialRecord
 from training.tasks.registry import ROWS
 
 if TYPE_CHECKING:
-    from search_spaces.schema import Model
-    from sweep.sources import ResolvedModel
-    from training.tasks.row import TaskRow
+    from reports.studies.finding import Finding
+    from sweep.reporting.certainty import Seen
 
-FAMILY, PARAMETERS = "model.family", "model.parameters"
-"""What a record's provenance has of its model."""
-KIND = "kind."
-"""Before the name of a task of the user's own: its kind, in a record's provenance."""
+
+def study_of(folder: Path, languages: Path | None = None) -> Design | None:
+    """What a run folder's grid varies, with groups of languages from a file; raises UserError where that can't be read."""
+    from reports.studies.groups import FILE, read_groups
+
+    design = design_of(folder)
+    own = folder / FILE
+    path = languages or (own if own.is_file() else None)
+    return replace(design, groups=read_groups(path)) if design is not None and path is not None else design
+
+
+def finding_in(seen: Seen, design: Design | None) -> Finding | None:
+    """What the records say of a study; None where the grid names none."""
+    from reports.studies.registry import finding_of
+
+    return finding_of(design, seen.tables, seen.arms, seen.records) if design is not None else None
 
 
 def design_of(folder: Path) -> Design | None:
@@ -52,23 +61,6 @@ def design_from(snapshot: Snapshot, records: Sequence[TrialRecord]) -> Design:
         models={name: _model(name, said, records) for name, said in models.items()},
         intermediates={name: _intermediate(name, said, records, kinds) for name, said in settings.items()},
     )
-
-
-def model_provenance(model: Model, resolved: ResolvedModel) -> dict[str, str]:
-    """What a record says of its model; nothing where its configuration can't be read."""
-    from sweep.planning.architecture import architecture_of
-    from training.models.family import family_of
-
-    try:
-        config = json.loads((resolved.folder / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {FAMILY: str(family_of(config)), PARAMETERS: str(architecture_of(model, resolved).parameters)}
-
-
-def kind_provenance(rows: Iterable[TaskRow]) -> dict[str, str]:
-    """What a record says of the intermediate tasks that the project does not know."""
-    return {f"{KIND}{row.name}": str(row.kind) for row in rows if row.name not in ROWS}
 
 
 def _model(name: str, said: Mapping[str, Any], records: Iterable[TrialRecord]) -> ModelFacts:

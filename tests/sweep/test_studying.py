@@ -9,7 +9,8 @@ from pathlib import Path
 from reports.studies.design import IntermediateFacts
 from sweep.amend import snapshot_of, write_snapshot
 from sweep.foreseen import mark_of
-from sweep.reporting.studying import FAMILY, PARAMETERS, design_from, design_of, kind_provenance, model_provenance
+from sweep.provenance import FAMILY, PARAMETERS, kind_provenance, model_provenance
+from sweep.reporting.studying import design_from, design_of
 from sweep.runfolder import RunMark, write_mark
 from sweep.sources import ResolvedModel
 from tests.reports.builders import phase, record
