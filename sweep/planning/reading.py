@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sweep.planning.plan import Plan
-from sweep.planning.sizes import SplitSize, published_size, used_of
+from sweep.planning.splits import SplitSize, published_size, used_of
 from sweep.sources import cache_folder
 from training.data import lengths
 from training.errors import UserError

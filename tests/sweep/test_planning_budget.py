@@ -17,7 +17,8 @@ from sweep.planning.budget import RESERVE, Budget, budget_of, left_out
 from sweep.planning.costs import Costs, Span, costs_of
 from sweep.planning.limits import Limits, deadline_of, limits_of
 from sweep.planning.plan import Plan
-from sweep.planning.sizes import Sizes, SplitSize
+from sweep.planning.sizes import Sizes
+from sweep.planning.splits import SplitSize
 from sweep.planning.studies import StudySpec
 from sweep.planning.throughput import Rate
 from sweep.search.board import Ask, Board

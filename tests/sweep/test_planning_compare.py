@@ -11,7 +11,8 @@ from search_spaces.reading import load_grid
 from sweep.cli import main
 from sweep.planning.compare import DEFINITIONS, comparison
 from sweep.planning.nominal import nominal_plan
-from sweep.planning.sizes import Sizes, SplitSize, sizes_of
+from sweep.planning.sizes import Sizes, sizes_of
+from sweep.planning.splits import SplitSize
 from tests.sweep.plans import plan_of
 
 TWO = """\

@@ -17,7 +17,8 @@ from sweep.planning.gpus import Gpu
 from sweep.planning.nominal import nominal_plan, plan_with_what_is_there
 from sweep.planning.plan import Plan
 from sweep.planning.rehearsal import rehearse
-from sweep.planning.sizes import Sizes, SplitSize
+from sweep.planning.sizes import Sizes
+from sweep.planning.splits import SplitSize
 from sweep.planning.throughput import SINGLE, assumed_rates, measured_rates, samples_of
 from sweep.sources import ResolvedModel
 from tests.sweep.plans import SMALL, plan_of, score_record, study_of

@@ -7,7 +7,8 @@ import pytest
 from search_spaces.values import Choices
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
-from sweep.planning.sizes import Sizes, SplitSize
+from sweep.planning.sizes import Sizes
+from sweep.planning.splits import SplitSize
 from tests.sweep.plans import plan_of, study_of
 from training.identity import PhaseIdentity
 

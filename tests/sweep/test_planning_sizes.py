@@ -15,7 +15,8 @@ from sweep.planning.needs import needed_splits
 from sweep.planning.nominal import nominal_plan, plan_with_what_is_there
 from sweep.planning.published import LENGTHS
 from sweep.planning.reading import SplitReader
-from sweep.planning.sizes import PUBLISHED, Sizes, SplitSize, epochs_of_records, published_size, sizes_of
+from sweep.planning.sizes import Sizes, epochs_of_records, sizes_of
+from sweep.planning.splits import PUBLISHED, SplitSize, published_size
 from tests.sweep.plans import plan_of, score_record, study_of
 from training.data.corpus import Corpus, EncodedCache
 from training.data.draws import epoch_draws
