@@ -6,7 +6,7 @@ last layer. The negatives of a mention are the other entities of the whole optim
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,31 +17,28 @@ from training.data.packs import Pack
 from training.models.carry import ChainModel
 from training.models.pooling import MEAN, pooled
 
-if TYPE_CHECKING:
-    from training.losses import MicroBatch
-
 SCALE = 100.0
 """What cosines are multiplied by: where XTREME-R's baseline starts its learned scale (`third_party/bert.py`)."""
 
 
-def contrastive_loss(model: ChainModel, batch: MicroBatch) -> Tensor:
-    """Softmax cross-entropy of each mention's own entity among the batch's, averaged over `batch.count` mentions.
+def contrastive_loss(model: ChainModel, packs: Sequence[Pack], labels: Tensor, count: int) -> Tensor:
+    """Softmax cross-entropy of each mention's own entity among the batch's, averaged over `count` mentions.
 
-    The features are (mention, entity) in turn. Where another pair of the batch has the same entity (an equal label) it is no
-    negative. Where the pairs are in several packs each is encoded by itself, and again for its gradient from the same random
-    state: less memory, a second forward pass, and the gradient of the whole batch (as GradCache, arXiv 2101.06983).
+    The features in `packs` are (mention, entity) in turn, `labels` say which entity. Where another pair of the batch has the
+    same one it is no negative. Where the pairs are in several packs each is encoded by itself, and again for its gradient from
+    the same random state: less memory, a second forward pass, and the gradient of the whole batch (as GradCache, arXiv
+    2101.06983).
     """
-    labels = batch.labels
-    if len(batch.packs) == 1:
-        parts = [_vectors(model, batch.packs[0])]
+    if len(packs) == 1:
+        parts = [_vectors(model, packs[0])]
     else:
-        parts = [checkpoint(_vectors, model, packed, use_reentrant=False) for packed in batch.packs]
+        parts = [checkpoint(_vectors, model, packed, use_reentrant=False) for packed in packs]
     vectors = normalize(torch.cat(parts), dim=-1)  # [2 x pairs, width]
     logits = SCALE * vectors[0::2] @ vectors[1::2].T
     own = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     same = (labels[:, None] == labels) & ~own
     logits = logits.masked_fill(same, torch.finfo(logits.dtype).min)
-    return cross_entropy(logits, torch.arange(len(labels), device=labels.device), reduction="sum") / batch.count
+    return cross_entropy(logits, torch.arange(len(labels), device=labels.device), reduction="sum") / count
 
 
 def _vectors(model: ChainModel, packed: Pack) -> Tensor:

@@ -106,7 +106,7 @@ def _parts(share: slice, units: int, limit: int) -> list[slice]:
 def loss_of(model: ChainModel, row: TaskRow, batch: MicroBatch) -> Tensor:
     """This micro-batch's share of the step's mean loss: cross-entropy summed over its terms, divided by `batch.count`."""
     if row.kind is Kind.RETRIEVAL:
-        return contrastive_loss(model, batch)
+        return contrastive_loss(model, batch.packs, batch.labels, batch.count)
     (packed,), head = batch.packs, model.heads[head_name(row)]
     hidden = model.encode(packed)
     if batch.chosen is not None:
