@@ -16,9 +16,10 @@ from itertools import product
 from pathlib import Path
 
 from search_spaces.reading import read_grid
+from sweep.options import encoded_folder
 from sweep.planning.plan import Plan, make_plan
 from sweep.planning.studies import StudySpec
-from sweep.sources import cache_folder, resolve_models, resolve_sources
+from sweep.sources import resolve_models, resolve_sources
 from training.chain import run_chain
 from training.data.corpus import Corpus
 from training.errors import DivergedError
@@ -87,7 +88,7 @@ def measured(plan: Plan, study: StudySpec, rate: float, epochs: int, seed: int) 
     assert weights is not None
     phase = chain.phases[-1]
     tokenizer = load_tokenizer(job.model_folder)
-    corpus = Corpus(plan.sources, tokenizer, chain.model.tokenizer, folder=cache_folder() / "encoded")
+    corpus = Corpus(plan.sources, tokenizer, chain.model.tokenizer, folder=encoded_folder())
     rows = [plan.sources[use.task].row for use in phase.tasks]
     model, _ = from_phase(job.model_folder, weights.weights, rows, seed=seed)
     vocabulary = vocabulary_of(model, tokenizer)

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from search_spaces.reading import read_grid
+from sweep.options import encoded_folder
 from sweep.planning.plan import Plan, make_plan
 from sweep.planning.studies import StudySpec
-from sweep.sources import cache_folder, resolve_models, resolve_sources
+from sweep.sources import resolve_models, resolve_sources
 from training.chain import run_chain
 from training.data.corpus import Corpus
 from training.data.joined import join
@@ -107,7 +108,7 @@ def trained(plan: Plan, study: StudySpec, arm: str, seed: int) -> Run:
     runtime = replace(job.runtime, **runtime_changes)
     chain, phase = job.identity, replace(job.identity.phases[-1], **phase_changes)
     tokenizer = load_tokenizer(job.model_folder)
-    corpus = Corpus(plan.sources, tokenizer, chain.model.tokenizer, folder=cache_folder() / "encoded")
+    corpus = Corpus(plan.sources, tokenizer, chain.model.tokenizer, folder=encoded_folder())
     rows = [plan.sources[use.task].row for use in phase.tasks]
     if len(chain.phases) > 1:
         parent = PhaseStore(plan.store).find(chain.phase_keys[-2])

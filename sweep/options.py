@@ -79,6 +79,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "sweep").expanduser()
 
 
+def encoded_folder() -> Path:
+    """Where tokenised data is kept, for every sweep of this machine."""
+    return cache_folder() / "encoded"
+
+
 def store_folder(given: str | Path | None) -> Path | None:
     """The shared phase store: what was given, else the environment's SWEEP_STORE, else none; it need not be there yet.
 

@@ -13,9 +13,7 @@ from pathlib import Path
 import training.world.languages
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import MINI_MODELS, SourceKind, mini_model, source_kind
-from sweep.options import CACHE_VARIABLE as CACHE_VARIABLE
-from sweep.options import DATA_VARIABLE
-from sweep.options import cache_folder as cache_folder
+from sweep.options import DATA_VARIABLE, cache_folder
 from training.data.loading import DataSource
 from training.data.supertags import with_labels
 from training.errors import DataError, Faults, ModelError, UserError

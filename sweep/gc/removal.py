@@ -19,7 +19,7 @@ from sweep.amounts import several, size
 from sweep.gc.finding import Item, items_of, tokenised
 from sweep.gc.needs import Keep, needs_of
 from sweep.gc.users import User, forget_user, store_lock, users_of
-from sweep.options import cache_folder
+from sweep.options import encoded_folder
 from sweep.runfolder import is_held, store_of
 from training.claims import claim, is_claimed
 from training.errors import PhaseBusyError, UserError
@@ -104,7 +104,7 @@ def tidy_store(
         found = Tidied(place, users, [user for user in users if user.mark is None], deleted=delete)
         listed = list(items_of(place, needs_of(users, keep)))
         if encoded_days is not None:
-            listed += tokenised(cache_folder() / "encoded", encoded_days)
+            listed += tokenised(encoded_folder(), encoded_days)
         places = [found.sort(item) for item in listed]
         if delete and forget is not None:
             forget_user(place, forget)

@@ -17,11 +17,12 @@ from typing import Any
 from reports.cells import Pair
 from search_spaces.schema import Grid
 from search_spaces.values import Choices, EpochsRange
+from sweep.options import cache_folder, encoded_folder
 from sweep.planning.chains import Chains
 from sweep.planning.needs import digests_of
 from sweep.planning.studies import Setting, StudySpec, axes_of, target_groups
 from sweep.planning.tree import Branches, Node, nodes_of
-from sweep.sources import ResolvedModel, cache_folder
+from sweep.sources import ResolvedModel
 from training.behind import address_behind, local_store
 from training.chain import ChainJob
 from training.codec import digest, to_payload
@@ -126,7 +127,7 @@ class Plan:
             store=self.store,
             sources=self.sources,
             runtime=self.runtime_of(study),
-            encoded=cache_folder() / "encoded",
+            encoded=encoded_folder(),
             until=until,
             branches=self.branches_of(study),
             wait=False,

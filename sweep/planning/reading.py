@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sweep.options import encoded_folder
 from sweep.planning.plan import Plan
 from sweep.planning.splits import SplitSize, published_size, used_of
-from sweep.sources import cache_folder
 from training.data import lengths
 from training.errors import UserError
 from training.models.backbone import load_tokenizer
@@ -30,7 +30,7 @@ class SplitReader:
             tokenizer = load_tokenizer(resolved.folder)
         except UserError:
             return None
-        return lengths.corpus_of(self.plan.sources, tokenizer, resolved.identity.tokenizer, cache_folder() / "encoded")
+        return lengths.corpus_of(self.plan.sources, tokenizer, resolved.identity.tokenizer, encoded_folder())
 
     def size(self, key: str, task: str, split: str, languages: Sequence[str]) -> SplitSize | None:
         """Size of a split; None where the model's tokenizer or the data can't be read (a launch tells why).

@@ -14,9 +14,9 @@ from reports.cells import BASELINE
 from reports.ranking.judging import Signals
 from reports.ranking.measures import h_score, logme, probe
 from search_spaces.schema import Intermediate
+from sweep.options import encoded_folder
 from sweep.planning.plan import Plan
 from sweep.ranking.phases import Weights
-from sweep.sources import cache_folder
 from training.identity import Runtime
 from training.sights import Sights
 from training.views import KINDS, View
@@ -44,7 +44,7 @@ class Looker:
             runtime=Runtime(device=resources.device, threads=max(1, int(resources.cpu)), packed=resources.packed),
             examples=examples,
             samples=SAMPLES,
-            encoded=cache_folder() / "encoded",
+            encoded=encoded_folder(),
         )
         self._means: dict[str, NDArray[np.float64]] = {}
 

@@ -11,7 +11,7 @@ from reports.scoring.forms import FORMS, FileForm, Form
 from reports.submission.files import text_of
 from reports.submission.manifest import FileEntry, Manifest, TaskEntry, sha256_of, write_manifest
 from reports.submission.splits import MINED
-from sweep.sources import cache_folder
+from sweep.options import encoded_folder
 from sweep.submission.choosing import Choice
 from sweep.submission.facts import Facts
 from sweep.submission.progress import View
@@ -61,7 +61,7 @@ class Maker:
     def _predict(self, choice: Choice, entry: TaskEntry, planned: TaskEntry, todo: Sequence[str]) -> None:
         task, form = choice.task, FORMS[choice.task.folder]
         sources = self.data.sources(task.row)
-        encoded = cache_folder() / "encoded"
+        encoded = encoded_folder()
         predictor = Predictor(choice.weights, sources, self._runtime(), encoded=encoded, progress=self.view.encoding)
         languages = tuple(todo)
         if self.data.row(task.row).reader in TOGETHER:

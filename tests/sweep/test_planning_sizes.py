@@ -122,7 +122,7 @@ def test_split_that_is_here_is_sampled_with_the_models_tokenizer_and_counted_onc
     plan = plan_with_what_is_there(LaunchOptions(grid="tiny", run=tmp_path)).plan
     (model,) = plan.grid.models
     key, task, split, languages = next(item for item in needed_splits(plan.grid, plan.sources) if item[0].endswith("/train"))
-    monkeypatch.setattr("sweep.planning.reading.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("sweep.planning.reading.encoded_folder", lambda: tmp_path / "cache" / "encoded")
     sampled = SplitReader(plan, model).size(key, task, split, languages)
     resolved = plan.models[model]
     corpus = Corpus(
