@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from training.behind import address_behind, local_store
-from training.errors import UserError
+from training.errors import DataError, UserError
 from training.objects import checked
 
 DATA_VARIABLE, STORE_VARIABLE, NOTIFY_VARIABLE = "SWEEP_DATA", "SWEEP_STORE", "SWEEP_NOTIFY"
@@ -63,15 +63,30 @@ def run_folder_of(grid: str) -> Path:
     return RUNS / Path(grid).name.removesuffix(".yaml")
 
 
-def data_folder(given: Path | None) -> Path | None:
-    """The data folder: what was given, else the environment's SWEEP_DATA, else none. Raises UserError when it is not there."""
+def named_data_folder(given: Path | None) -> Path | None:
+    """The data folder: what was given, else the environment's SWEEP_DATA, else none; it need not be there."""
     named = os.environ.get(DATA_VARIABLE, "")
-    folder = given or (Path(named) if named else None)
+    return given or (Path(named) if named else None)
+
+
+def data_folder(given: Path | None) -> Path | None:
+    """The data folder, or none where none is named. Raises UserError when it is not there."""
+    folder = named_data_folder(given)
     if folder is not None and not folder.is_dir():
         where = "--data" if given else DATA_VARIABLE
         remedy = f"correct {where}, or leave it out: the mini world needs none"
         raise UserError(f"the data folder that {where} names is not there", folder, remedy)
     return folder
+
+
+def needed_data_folder(folder: Path | None, lacking: str) -> Path:
+    """A data folder that has to be there; raises DataError when it is not, whose cause is `lacking` where none was named."""
+    remedy = f"give --data FOLDER or set {DATA_VARIABLE}: a folder in XTREME's download layout"
+    if folder is None:
+        raise DataError(lacking, "", remedy)
+    if not folder.expanduser().is_dir():
+        raise DataError("the data folder does not exist", folder, remedy)
+    return folder.expanduser().resolve()
 
 
 def cache_folder() -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import training.world.languages
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import MINI_MODELS, SourceKind, mini_model, source_kind
-from sweep.options import DATA_VARIABLE, cache_folder
+from sweep.options import cache_folder, named_data_folder, needed_data_folder
 from training.data.loading import DataSource
 from training.data.supertags import with_labels
-from training.errors import DataError, Faults, ModelError, UserError
+from training.errors import Faults, ModelError, UserError
 from training.identity import ModelIdentity
 from training.models.backbone import identify, resolve_folder
 from training.tasks.row import TaskRow
@@ -105,7 +104,9 @@ def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
     Raises DataError without one, Faults naming each list of labels that is missing or wrong.
     """
     rows = {name: with_grid_changes(item, grid.data.get(name, Data()), grid.data) for name, item in grid.rows.items()}
-    root = _data_folder(data) if any(not item.synthetic for item in rows.values()) else None
+    lacking = "this grid needs real data, and no data folder was given"
+    real = any(not item.synthetic for item in rows.values())
+    root = needed_data_folder(named_data_folder(data), lacking) if real else None
     sources: dict[str, DataSource] = {}
     faults: list[UserError] = []
     for name, item in rows.items():
@@ -126,16 +127,6 @@ def resolve_sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
     if faults:
         raise Faults(f"the data of grid {grid.name}", faults)
     return sources
-
-
-def _data_folder(data: Path | None) -> Path:
-    given = data or (Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None)
-    remedy = f"give --data FOLDER or set {DATA_VARIABLE}: a folder in XTREME's download layout"
-    if given is None:
-        raise DataError("this grid needs real data, and no data folder was given", "", remedy)
-    if not given.expanduser().is_dir():
-        raise DataError("the data folder does not exist", given, remedy)
-    return given.expanduser().resolve()
 
 
 def with_grid_changes(item: TaskRow, change: Data, of_parts: Mapping[str, Data]) -> TaskRow:

@@ -7,7 +7,6 @@ counts makes such plans; a launch never does.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from search_spaces.reading import load_grid
 from search_spaces.schema import Data, Grid
 from search_spaces.sources import SourceKind
-from sweep.options import DATA_VARIABLE, LaunchOptions
+from sweep.options import LaunchOptions, named_data_folder
 from sweep.planning.architecture import ASSUMED, architecture_of
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
@@ -113,7 +112,7 @@ def _changed(grid: Grid, source: DataSource) -> DataSource:
 
 def _sources(grid: Grid, data: Path | None) -> dict[str, DataSource]:
     """The data of every task, in no folder where there is none; labels that are in a file of the user's may be missing."""
-    given = data or (Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None)
+    given = named_data_folder(data)
     root = given.expanduser().resolve() if given and given.expanduser().is_dir() else NOWHERE
     found = {}
     for name, row in grid.rows.items():

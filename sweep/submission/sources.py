@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.submission.splits import SplitData
-from sweep.options import DATA_VARIABLE
+from sweep.options import needed_data_folder
 from training.data.loading import DataSource
-from training.errors import DataError
 from training.tasks.benchmarks import Benchmark, BenchmarkTask
 from training.tasks.registry import row as row_of
 from training.tasks.row import TaskRow
@@ -66,12 +65,7 @@ class TaskData:
     @cached_property
     def _folder(self) -> Path:
         folder = self.data or (self.facts.folder if self.facts else None)
-        remedy = f"give --data FOLDER or set {DATA_VARIABLE}: a folder in XTREME's download layout"
-        if folder is None:
-            raise DataError("test sets are needed, and no data folder was given", "", remedy)
-        if not folder.expanduser().is_dir():
-            raise DataError("the data folder does not exist", folder, remedy)
-        return folder.expanduser().resolve()
+        return needed_data_folder(folder, "test sets are needed, and no data folder was given")
 
 
 def without_unscored(benchmark: Benchmark) -> Benchmark:
