@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from reports.cells import Cell
 from reports.figures.canvas import COLOURS, GREY, INK, SMALL, wide_as
 from reports.figures.panels import Layout, rows_of
-from reports.figures.plain import MINUS, short
+from reports.figures.plain import short
 from reports.figures.sources import Sources
 from reports.frame import TransferTable
+from reports.numbers import MINUS
 from training.record import ENGLISH
 
 ROW = 0.14

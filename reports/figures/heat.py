@@ -26,9 +26,10 @@ from reports.figures.canvas import (
     room_for,
     wide_as,
 )
-from reports.figures.plain import MINUS, short, signed
+from reports.figures.plain import short, signed
 from reports.figures.sources import Sources, average_of, chance_of, columns_of
 from reports.frame import TransferTable
+from reports.numbers import MINUS
 
 CELL = 0.4
 """Inches that a cell's number needs at least."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-MINUS = "\N{MINUS SIGN}"
+from reports.numbers import MINUS
+
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode's categories of what has no shape of its own: controls, marks of direction, halves of characters."""
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from reports.figures.canvas import COLOURS, DASHES, GREY, INK, MARKERS, SMALL, room_for, wide_as
 from reports.figures.panels import Layout, rows_of
 from reports.figures.plain import short, signed
+from reports.numbers import amount
 from reports.page.scales import scale
-from reports.page.words import amount
 from reports.studies.finding import Bars, Finding, Plot, Strand
 
 ROW, HIGH = 0.14, 1.5

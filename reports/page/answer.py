@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
+from reports.numbers import several, signed, span
 from reports.page.facts import Facts, Verdict, fails_adjusted, progress_of, verdict_of
 from reports.page.section import Section
-from reports.page.words import anchor, several, signed, span
+from reports.page.words import anchor
 
 if TYPE_CHECKING:
     from reports.statistics.compare import Comparison

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports import numbers
 from reports.page import words
 from reports.page.facts import Facts
 from reports.page.sections import SECTIONS, Maker
@@ -60,6 +61,6 @@ def _environment() -> Environment:
         finalize=words.visible,
         auto_reload=False,
     )
-    filters: dict[str, Any] = {name: getattr(words, name) for name in ("number", "signed", "amount", "several", "breakable")}
-    made.filters.update(filters)
+    filters: dict[str, Any] = {name: getattr(numbers, name) for name in ("number", "signed", "amount", "several")}
+    made.filters.update(filters | {"breakable": words.breakable})
     return made

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.frame import TransferTable
+from reports.numbers import number, signed, span
 from reports.page.facts import Facts
 from reports.page.section import Section
-from reports.page.words import anchor, number, signed, span
+from reports.page.words import anchor
 from reports.statistics.averages import AverageDelta
 from reports.statistics.curse import Curse
 from reports.statistics.effects import Effect

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reports.numbers import amount, signed
 from reports.page.scales import Scale, scale, spans_factors
-from reports.page.words import amount, signed, visible
+from reports.page.words import visible
 
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 36

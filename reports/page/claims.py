@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from reports.claims.study import VERSION
 from reports.claims.verdicts import Answer, Ruling, Verdict
+from reports.numbers import signed, span
 from reports.page.facts import Facts
 from reports.page.section import Section
-from reports.page.words import signed, span
 
 
 @dataclass(frozen=True, kw_only=True)

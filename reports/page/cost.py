@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from reports.cells import BASELINE, Pair
 from reports.frame import TransferTable
+from reports.numbers import amount, signed
 from reports.page.charts import Dot, dots
 from reports.page.facts import Facts, verdict_of
 from reports.page.section import Section
-from reports.page.words import amount, anchor, signed
+from reports.page.words import anchor
 from training.identity import Role
 from training.record import TrialRecord
 

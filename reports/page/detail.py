@@ -9,13 +9,14 @@ from markupsafe import Markup
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
+from reports.numbers import number, several, signed, span
 from reports.page.charts import Bar, bars
 from reports.page.facts import Facts, progress_of, verdict_of
 from reports.page.language_tables import differences
 from reports.page.phases import curve_plot
 from reports.page.section import Section
 from reports.page.sensitivity import Sensitivity, Setting, sensitivity_of, settings_of
-from reports.page.words import anchor, english_first, number, several, signed, span
+from reports.page.words import anchor, english_first
 from training.identity import Role
 from training.record import PhaseTrace, TrialRecord
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import Average, TransferTable
+from reports.numbers import number, signed, span
 from reports.page.facts import Facts, Verdict, fails_adjusted, progress_of, verdict_of
 from reports.page.section import Section
-from reports.page.words import anchor, number, signed, span
+from reports.page.words import anchor
 from reports.table import caption_lines
 
 STEPS = (0.5, 2.0, 6.0, 15.0)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from reports.numbers import signed
 from reports.page.charts import BOTTOM, HEIGHT, LEFT, LOOKS, RIGHT, TOP, WIDTH, axes, chart, line, path, text
 from reports.page.scales import Scale, scale
-from reports.page.words import signed
 from reports.studies.finding import Bars, Estimate, Plot, Strand
 
 ROW, NAME, VALUE = 20, 132, 44

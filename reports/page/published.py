@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from reports.cells import BASELINE
 from reports.frame import TransferTable
+from reports.numbers import number, signed
 from reports.page.facts import Facts
 from reports.page.published_data import MODEL, Published, published
 from reports.page.section import Section
-from reports.page.words import number, signed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.numbers import amount, number, signed
 from reports.page.facts import Facts
 from reports.page.section import Section
-from reports.page.words import amount, number, signed
 from reports.ranking.judging import AT, MEANS, Judged, Ranking, Summary, ranking, summaries
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.cells import Cell, Pair
+from reports.numbers import amount, number, several
 from reports.page.charts import Dot, dots
 from reports.page.facts import FEW, Facts
-from reports.page.words import amount, number, several
 from training.record import Status, TrialRecord
 
 

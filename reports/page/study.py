@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reports.numbers import number, signed, span
 from reports.page.facts import Facts
 from reports.page.plots import bars_svg, key_svg, plot_svg
 from reports.page.section import Section
-from reports.page.words import number, signed, span
 from reports.studies.finding import Bars, Estimate, Fit, Plot
 from reports.studies.says import narrow
 

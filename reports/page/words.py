@@ -1,4 +1,4 @@
-"""How numbers, names and places are written on the page."""
+"""How names and places are written on the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from training.record import ENGLISH
 
-MINUS = "\N{MINUS SIGN}"
 LONGEST = 32
 
 
@@ -20,45 +19,10 @@ def visible(value: object) -> object:
     return "".join(each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in value)
 
 
-def number(value: float | None, digits: int = 1) -> str:
-    """A number, or `…` where there is none."""
-    return "…" if value is None else f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", MINUS)
-
-
-def signed(value: float | None, digits: int = 1) -> str:
-    """A difference with its sign; what rounds to nothing has none."""
-    if value is None:
-        return "…"
-    rounded = round(value, digits) + 0.0
-    return number(0.0, digits) if rounded == 0 else f"{rounded:+,.{digits}f}".replace("-", MINUS)
-
-
-def span(low: float, high: float) -> str:
-    """An interval in points; an end that is not 0 is not shown as 0, since its side decides what the interval says."""
-    return f"{_end(low)} to {_end(high)}"
-
-
-def _end(value: float) -> str:
-    digits = next((digits for digits in (1, 2, 3) if round(value, digits)), 1)
-    return signed(value, digits)
-
-
-def amount(value: float) -> str:
-    """A small or large number with three digits that matter: 0.0123, 4.56, 1,230."""
-    if not value:
-        return "0"
-    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", MINUS)
-
-
 def breakable(name: str) -> Markup:
     """A name that a narrow column may break where its words end."""
     parts = re.split(r"(?<=[_./-])(?=.)", str(visible(name)))
     return Markup("<wbr>").join(parts)
-
-
-def several(count: int, what: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def anchor(kind: str, *names: str) -> str:

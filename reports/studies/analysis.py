@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reports.cells import BASELINE
 from reports.frame import TransferTable
-from reports.page.words import several
+from reports.numbers import several
 from reports.statistics.transfer import Arms
 from reports.studies.design import Design
 from reports.studies.finding import Bars, Detail, Estimate, Finding, Fit, Plot, holm

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from reports.cells import BASELINE
-from reports.page.words import amount
+from reports.numbers import amount
 from reports.studies.analysis import Analysis
 from reports.studies.design import ModelFacts
 from reports.studies.finding import Bars, Detail, Estimate, Ruling

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from reports.cells import BASELINE
-from reports.page.words import number, several
+from reports.numbers import number, several
 from reports.statistics.arms import Floats
 from reports.studies.analysis import Analysis
 from reports.studies.curves import EXPONENTS, LEAST_SIZES, open_exponents, power_law, slope_weights, straight

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reports.cells import BASELINE
-from reports.page.words import amount, number, several
+from reports.numbers import amount, number, several
 from reports.studies.analysis import Analysis
 from reports.studies.curves import slope_weights, straight
 from reports.studies.design import IntermediateFacts, ModelFacts

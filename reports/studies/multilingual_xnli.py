@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reports.cells import BASELINE
 from reports.languages_data import BANDS
-from reports.page.words import several
+from reports.numbers import several
 from reports.studies.analysis import Analysis
 from reports.studies.design import IntermediateFacts
 from reports.studies.finding import Bars, Detail, Estimate

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from reports.page.words import number, several
+from reports.numbers import number, several
 from reports.statistics.arms import Floats
 from reports.statistics.compare import Comparison
 from reports.studies.curves import Shape, akaike, broken_line, open_breaks, power_law, straight

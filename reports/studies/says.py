@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.page.words import signed, span
+from reports.numbers import signed, span
 from reports.statistics.compare import Covers
 from reports.studies.finding import Estimate, Ruling
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from reports.page.words import number, several
+from reports.numbers import number, several
 from reports.statistics.compare import Comparison
 from reports.studies.finding import Estimate, Moved, holm
 from reports.studies.says import measured, sized

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from reports.page.words import number, signed, span
+from reports.numbers import number, signed, span
 from reports.studies.finding import Estimate, Finding, Fit, Plot, Ruling
 from reports.studies.says import narrow
 from reports.table import SYNTHETIC

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from reports.cells import BASELINE
-from reports.page.words import amount, several
+from reports.numbers import amount, several
 from reports.studies.analysis import Analysis
 from reports.studies.curves import bend_weights, slope_weights
 from reports.studies.dataset_size import gains_of

@@ -9,6 +9,7 @@ import pytest
 from reports.cells import Pair
 from reports.frame import Expectation
 from reports.languages_data import LANGUAGES, UNKNOWN, language
+from reports.numbers import span
 from reports.page.answer import answer_section
 from reports.page.cost import cost_section
 from reports.page.detail import detail_section
@@ -19,7 +20,6 @@ from reports.page.language_tables import language_section
 from reports.page.phases import phase_section
 from reports.page.published import published_section
 from reports.page.section import Section
-from reports.page.words import span
 from tests.reports.builders import record
 from tests.reports.page.facts import facts_of, small_facts
 from training.record import Status
