@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from search_spaces.reading import load_grid
-from sweep.amend import changes, write_snapshot
 from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
-from sweep.closing import close_launch, fail_launch, open_launch
 from sweep.ending import Ending, EndState
-from sweep.experiment import run_experiment, share_gpus
 from sweep.foreseen import current_records, mark_of
-from sweep.interrupts import insisting
+from sweep.launching.amend import changes, write_snapshot
+from sweep.launching.closing import close_launch, fail_launch, open_launch
+from sweep.launching.experiment import run_experiment, share_gpus
+from sweep.launching.interrupts import insisting
 from sweep.masking import masked
 from sweep.options import LaunchOptions
-from sweep.outcome import shown
 from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan
 from sweep.planning.preparing import prepare
@@ -34,7 +33,7 @@ from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write
 from sweep.snapshots import read_snapshot
 from sweep.steering.requests import StopRequest
 from sweep.tidy import readable_records, set_failed_aside, waiting_trials
-from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, busy, print_lines
+from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, busy, print_lines, shown
 from training.behind import check_behind
 from training.errors import StoreError, UserError
 from training.record import Status, TrialRecord
@@ -137,7 +136,7 @@ class _Launch:
 
     def _searched(self, found: _Found, mark: RunMark, request: StopRequest) -> Ending:
         """Open the studies, start Ray and run what is left."""
-        from sweep.callbacks import Ears, StopWhenOver
+        from sweep.launching.callbacks import Ears, StopWhenOver
         from sweep.planning.budget import budget_of, left_out
         from sweep.search.board import Board
         from sweep.search.storage import VARIABLE, open_storage

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -109,6 +111,12 @@ def _harmless(text: str) -> str:
     """A text with everything that a terminal would obey instead of showing it (escapes, changes of direction) spelt out."""
     plain = text.removesuffix("\n").expandtabs()
     return "".join(each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in plain)
+
+
+def shown(run: Path) -> str:
+    """A run folder as a user would write it: relative where it is below the working folder."""
+    here, run = Path.cwd(), run.absolute()
+    return shlex.quote(str(run.relative_to(here) if run.is_relative_to(here) else run))
 
 
 def complete_grid(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -20,7 +20,7 @@ from sweep.planning.room import Machine, Room, machines_of
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from sweep.callbacks import Ears, StopWhenOver
+    from sweep.launching.callbacks import Ears, StopWhenOver
     from sweep.search.board import Board
 
 

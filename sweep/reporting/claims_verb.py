@@ -23,9 +23,9 @@ def claims(ctx: click.Context, run: Path | None, grid: str | None, as_json: bool
     folder = existing_run(run, grid)
     from reports.claims.judge import judge
     from reports.claims.show import claims_text, exit_code, render_claims
-    from sweep.outcome import shown
     from sweep.reporting.certainty import seen_in
     from sweep.snapshots import model_sources
+    from sweep.words import shown
 
     seen = seen_in(folder, tell=lambda line: warn(f"warning: {line}"))
     verdicts = judge(seen.tables, seen.arms, seen.records, model_sources(folder))

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweep.outcome import shown
 from sweep.selecting.choosing import Selection, Tell
 from sweep.selecting.folders import Exported, export
 from sweep.selecting.ingredients import known_of
+from sweep.words import shown
 from training.errors import UserError
 
 

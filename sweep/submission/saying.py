@@ -14,8 +14,8 @@ from reports.scoring.board import Level, Scorer
 from reports.submission.agreement import EQUAL
 from reports.submission.manifest import TaskEntry
 from sweep.amounts import several
-from sweep.outcome import shown
 from sweep.submission.submitting import Submitted
+from sweep.words import shown
 
 SYNTHETIC = "SYNTHETIC: made-up languages of the mini world; no score of any benchmark"
 

@@ -17,13 +17,13 @@ from reports.submission.checking import faults_of
 from reports.submission.manifest import MANIFEST, SCHEMA, Manifest, read_manifest, write_manifest
 from reports.submission.packing import pack
 from reports.submission.scoring import scored
-from sweep.outcome import shown
 from sweep.provenance import code_version, package_versions
 from sweep.submission.choosing import Choice, choose, oracle_in
 from sweep.submission.facts import Facts, facts_of
 from sweep.submission.making import Maker
 from sweep.submission.progress import View
 from sweep.submission.sources import TaskData, narrowed, without_unscored
+from sweep.words import shown
 from training.data.checking import together
 from training.errors import DataError, Faults, UserError
 from training.predicting import device_here

@@ -56,7 +56,7 @@ def test_help_imports_nothing_heavy() -> None:
             "sweep.steering.requests",
             "sweep.bucket.reading",
             "sweep.watch.status",
-            "sweep.outcome",
+            "sweep.launching.outcome",
             "sweep.foreseen",
             "reports.table",
         ),

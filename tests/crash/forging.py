@@ -27,11 +27,11 @@ import transformers.masking_utils
 import transformers.models.xlm_roberta.modeling_xlm_roberta
 import witness
 
-import sweep.experiment
 import sweep.launch
+import sweep.launching.experiment
 import sweep.tracking
-from sweep.callbacks import Ears, StopWhenOver
 from sweep.cli import main as sweep_verbs
+from sweep.launching.callbacks import Ears, StopWhenOver
 from sweep.planning.plan import Plan
 from sweep.search.board import Board
 from sweep.search.searcher import PairSearcher

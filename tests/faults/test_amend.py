@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.amend import changes, read_snapshot, snapshot_of, write_snapshot
 from sweep.foreseen import mark_of
+from sweep.launching.amend import changes, snapshot_of, write_snapshot
 from sweep.planning.plan import Plan
 from sweep.runfolder import SNAPSHOT, RunMark
+from sweep.snapshots import read_snapshot
 from tests.sweep.plans import SMALL, name_digest, plan_of, score_record
 from training.record import TrialRecord
 

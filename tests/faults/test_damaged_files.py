@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.amend import read_snapshot
 from sweep.runfolder import SNAPSHOT
+from sweep.snapshots import read_snapshot
 from sweep.tidy import readable_records, waiting_trials
 from tests.faults.flaky import FlakyDisk
 from tests.reports.builders import record

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from search_spaces.reading import read_grid
-from sweep.amend import write_snapshot
 from sweep.foreseen import mark_of
+from sweep.launching.amend import write_snapshot
 from sweep.planning.plan import make_plan, trial_name
 from sweep.runfolder import open_run, write_mark
 from sweep.sources import resolve_models, resolve_sources

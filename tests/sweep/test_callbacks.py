@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 from optuna.storages import InMemoryStorage
 
-from sweep.callbacks import Ears
+from sweep.launching.callbacks import Ears
 from sweep.search.board import Board
 from sweep.search.index import MemoryIndex
 from sweep.search.searcher import PairSearcher
@@ -54,7 +54,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Launch:
         record = score_record(ask.spec, ask.number, ask.seed, ask.setting, None, trial=str(config["trial"]))
         write_record(plan.run, replace(record, reason=f"{GIVEN_UP}: {reason}"))
 
-    monkeypatch.setattr("sweep.callbacks.give_up_record", given_up)
+    monkeypatch.setattr("sweep.launching.callbacks.give_up_record", given_up)
     started = _Launch(tmp_path)
     return started
 

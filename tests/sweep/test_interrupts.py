@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.interrupts import SIGNALS, insisting, interrupting
+from sweep.launching.interrupts import SIGNALS, insisting, interrupting
 from sweep.options import LaunchOptions
 from sweep.runfolder import open_run
 from sweep.steering.requests import GRACE, LOOK, STOP, Request, StopRequest, is_stopping, read_request, write_options

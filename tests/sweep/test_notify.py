@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sweep.closing import tell
 from sweep.ending import Ending, EndState, LeftOut
+from sweep.launching.closing import tell
+from sweep.launching.outcome import message_of
 from sweep.options import LaunchOptions, notify_address
-from sweep.outcome import message_of
 from sweep.watch import notify as notify_module
 from sweep.watch.notify import notify
 from tests.sweep.plans import study_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reports.studies.design import IntermediateFacts
-from sweep.amend import snapshot_of, write_snapshot
 from sweep.foreseen import mark_of
+from sweep.launching.amend import snapshot_of, write_snapshot
 from sweep.provenance import FAMILY, PARAMETERS, kind_provenance, model_provenance
 from sweep.reporting.studying import design_from, design_of
 from sweep.runfolder import RunMark, write_mark

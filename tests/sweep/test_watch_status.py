@@ -13,8 +13,8 @@ from rich.console import Console
 
 from sweep.cli import main
 from sweep.ending import Ending, EndState, LeftOut, read_ending, write_ending
+from sweep.launching.outcome import trouble_lines
 from sweep.options import LaunchOptions
-from sweep.outcome import trouble_lines
 from sweep.planning.plan import Plan
 from sweep.runfolder import hold
 from sweep.steering.requests import request_stop, write_options

@@ -136,7 +136,7 @@ def test_no_table_gives_empty_files_and_no_picture(tmp_path: Path) -> None:
 
 def test_matplotlib_is_loaded_by_what_draws_alone_and_never_with_a_window() -> None:
     program = (
-        "import sys, reports.figures, sweep.outcome, sweep.tracking; assert 'matplotlib' not in sys.modules;"
+        "import sys, reports.figures, sweep.launching.outcome, sweep.tracking; assert 'matplotlib' not in sys.modules;"
         "import reports.figures.heat; assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

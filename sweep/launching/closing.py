@@ -10,8 +10,8 @@ from rich.console import Console
 
 from sweep.ending import Ending, forget_ending, write_ending
 from sweep.gc.users import register
+from sweep.launching.outcome import message_of, print_outcome
 from sweep.options import LaunchOptions
-from sweep.outcome import message_of, print_outcome
 from sweep.planning.plan import Plan
 from sweep.runfolder import RunMark
 from sweep.services.using import keep_databases

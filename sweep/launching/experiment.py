@@ -14,8 +14,8 @@ from sweep.planning.plan import Plan, executor_of
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from sweep.callbacks import Ears, StopWhenOver
     from sweep.elastic.publishing import Elastic
+    from sweep.launching.callbacks import Ears, StopWhenOver
     from sweep.search.board import Board
 
 RAY_QUIET = {
@@ -71,7 +71,7 @@ def run_experiment(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) 
     from sweep.executors.choice import trainable
     from sweep.executors.cleaning import Cleaner
     from sweep.executors.keeping import kept_actors
-    from sweep.interrupts import interrupting
+    from sweep.launching.interrupts import interrupting
     from sweep.search.searcher import PairSearcher
 
     executor, cleaner = executor_of(plan), Cleaner()

@@ -17,7 +17,6 @@ from sweep.planning.plan import Plan
 from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import SNAPSHOT, RunMark
 from sweep.snapshots import SCHEMA, Snapshot
-from sweep.snapshots import read_snapshot as read_snapshot
 from training.codec import canonical, digest
 from training.identity import NUMERICS_VERSION
 from training.record import TrialRecord

@@ -18,7 +18,7 @@ from sweep.foreseen import current_of, current_records, expectation_of
 from sweep.runfolder import RunMark, read_mark
 from sweep.tidy import waiting_trials
 from sweep.tracking import open_tracker, ui_command
-from sweep.words import print_lines
+from sweep.words import print_lines, shown
 from training.errors import UserError
 from training.record import Status, TrialRecord
 
@@ -114,9 +114,3 @@ def _best(table: TransferTable) -> Iterator[dict[str, Any]]:
             delta = None if cell.delta is None else round(cell.delta, 2)
             place = {"model": table.model, "target": target, "intermediate": cell.intermediate}
             yield {**place, "score": round(score, 2), "delta": delta, "synthetic": cell.synthetic}
-
-
-def shown(run: Path) -> str:
-    """A run folder as a user would write it: relative where it is below the working folder."""
-    here, run = Path.cwd(), run.absolute()
-    return shlex.quote(str(run.relative_to(here) if run.is_relative_to(here) else run))
