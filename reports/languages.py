@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports.frame import TransferTable
-from training.record import ENGLISH
+from reports.languages_data import english_first
 
 
 def languages_markdown(tables: Sequence[TransferTable]) -> str:
@@ -27,7 +27,7 @@ def _target(table: TransferTable, target: str) -> Iterator[str]:
     yield ""
     yield "| language | " + " | ".join(cells) + " |"
     yield "|---|" + "---:|" * len(cells)
-    for language in sorted(languages, key=lambda name: (name != ENGLISH, name)):
+    for language in sorted(languages, key=english_first):
         values = (cell.languages.get(language) for cell in cells.values())
         yield f"| {language} | " + " | ".join("…" if value is None else f"{value:.1f}" for value in values) + " |"
     yield ""

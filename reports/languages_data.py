@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from training.record import ENGLISH
+
 SOURCE = (
     "Families and scripts as in the appendix of XTREME (arXiv 2003.11080) and ISO 15924; resources are bands of Wikipedia's"
     " articles in 2020 (high: a million and more, middle: a hundred thousand and more, low: fewer), recalled."
@@ -111,3 +113,8 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(_read())
 def language(code: str) -> Language:
     """What is known of a language; one that the table lacks is `not in the table` in every respect."""
     return LANGUAGES.get(code) or Language(code, code, UNKNOWN, UNKNOWN, UNKNOWN)
+
+
+def english_first(code: str) -> tuple[bool, str]:
+    """The order of languages, as a key to sort by."""
+    return code != ENGLISH, code

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from reports.languages_data import english_first
 from training.errors import UserError
 from training.record import (
     ENGLISH,
@@ -186,7 +187,7 @@ def _target(result: TargetResult) -> Iterator[RenderableType]:
     table.add_column("language")
     for name in (*metrics, "examples"):
         table.add_column(escape(name), justify="right")
-    for code in sorted(result.languages, key=lambda code: (code != ENGLISH, code)):
+    for code in sorted(result.languages, key=english_first):
         scores = result.languages[code]
         shown = [f"{scores[name]:.2f}" if name in scores else "" for name in metrics]
         table.add_row(escape(code), *shown, str(result.examples.get(code, "")), end_section=code == ENGLISH)

@@ -13,6 +13,7 @@ from reports.figures.panels import Layout, rows_of
 from reports.figures.plain import short
 from reports.figures.sources import Sources, chance_of, lifted
 from reports.frame import TransferTable
+from reports.languages_data import english_first
 from training.record import ENGLISH
 
 ROW = 0.112
@@ -26,7 +27,7 @@ def language_dots(sources: Sources, table: TransferTable, target: str) -> Iterat
     if baseline is None or not names:
         return
     every = {code for name in names for code in table.cells[name][target].languages} & set(baseline.languages)
-    codes = sorted(every, key=lambda code: (code != ENGLISH, code))
+    codes = sorted(every, key=english_first)
     oracle = any(table.cells[name][target].oracle for name in [BASELINE, *names])
     notes = [f"{short(table.model, 30)} on {short(target, 30)}: points above or below no intermediate task."]
     notes += (

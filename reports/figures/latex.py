@@ -13,8 +13,8 @@ from reports.cells import BASELINE, Cell, Pair
 from reports.figures.plain import file_name, seen
 from reports.figures.sources import Sources, average_of, chance_of, columns_of
 from reports.frame import TransferTable
+from reports.languages_data import english_first
 from reports.table import SYNTHETIC, caption_lines
-from training.record import ENGLISH
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -126,7 +126,7 @@ def languages_latex(sources: Sources) -> str:
 
 def _languages(sources: Sources, table: TransferTable, target: str) -> Iterator[str]:
     cells = {name: table.cells[name][target] for name in table.intermediates}
-    languages = sorted({code for cell in cells.values() for code in cell.languages}, key=lambda code: (code != ENGLISH, code))
+    languages = sorted({code for cell in cells.values() for code in cell.languages}, key=english_first)
     names = list(cells)
     parts = [(rows, columns) for rows in _evenly(languages, ROWS) for columns in _evenly(names, SCORES)]
     split = next((cell.split for cell in cells.values() if cell.languages), "")

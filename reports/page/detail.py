@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from reports.cells import BASELINE, Cell, Pair
 from reports.frame import TransferTable
+from reports.languages_data import english_first
 from reports.numbers import number, several, signed, span
 from reports.page.charts import Bar, bars
 from reports.page.facts import Facts, progress_of, verdict_of
@@ -16,7 +17,7 @@ from reports.page.language_tables import differences
 from reports.page.phases import curve_plot
 from reports.page.section import Section
 from reports.page.sensitivity import Sensitivity, Setting, sensitivity_of, settings_of
-from reports.page.words import anchor, english_first
+from reports.page.words import anchor
 from training.identity import Role
 from training.record import PhaseTrace, TrialRecord
 

@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from reports.cells import BASELINE, Cell
 from reports.frame import TransferTable
-from reports.languages_data import BANDS, SOURCE, UNKNOWN, Language, language
+from reports.languages_data import BANDS, SOURCE, UNKNOWN, Language, english_first, language
 from reports.numbers import number, signed
 from reports.page.charts import Bar, bars
 from reports.page.facts import Facts
 from reports.page.heatmap import Tile, tint
 from reports.page.section import Section
-from reports.page.words import anchor, english_first
+from reports.page.words import anchor
 from training.record import ENGLISH
 
 GROUPINGS = ("family", "script", "resources")

@@ -7,8 +7,6 @@ from hashlib import blake2s
 
 from markupsafe import Markup
 
-from training.record import ENGLISH
-
 LONGEST = 32
 
 
@@ -30,8 +28,3 @@ def anchor(kind: str, *names: str) -> str:
     digest = blake2s("\x1f".join((kind, *names)).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     plain = re.sub(r"[^a-z0-9]+", "-", "-".join(names).lower()).strip("-")[:LONGEST].strip("-")
     return "-".join(part for part in (kind, plain, digest) if part)
-
-
-def english_first(language: str) -> tuple[bool, str]:
-    """The order of languages."""
-    return language != ENGLISH, language

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reports.languages_data import english_first
 from reports.scoring.board import Board, Level, Message, Scorer, TaskScores, headline
 from training.record import ENGLISH
 
@@ -71,7 +72,7 @@ def _languages(board: Board, task: TaskScores) -> RenderableType:
     names = {scorer: list(next(iter(task.scores[scorer].values()), {})) for scorer in shown}
     labels = [f"{scorer} {name}" if len(shown) > 1 else name for scorer in shown for name in names[scorer]]
     table = _table("language", *labels)
-    for language in sorted(task.languages, key=lambda name: (name != ENGLISH, name)):
+    for language in sorted(task.languages, key=english_first):
         cells = [_number(task.scores[scorer].get(language, {}).get(name)) for scorer in shown for name in names[scorer]]
         table.add_row(language, *(cells or [MISSING]), end_section=language == ENGLISH)
     return Group(Text(_title(board, task), "bold"), table)

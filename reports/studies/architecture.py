@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from reports.cells import BASELINE
+from reports.languages_data import english_first
 from reports.numbers import amount
 from reports.studies.analysis import Analysis
 from reports.studies.design import ModelFacts
@@ -133,9 +134,7 @@ def details(view: View) -> Iterator[Detail]:
 
 
 def _languages(view: View) -> list[str]:
-    return sorted(
-        {code for target in view.targets for code in view.languages_of(target)}, key=lambda code: (code != ENGLISH, code)
-    )
+    return sorted({code for target in view.targets for code in view.languages_of(target)}, key=english_first)
 
 
 def _by_language(view: View, weights: Weights) -> Iterator[Estimate]:
