@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reports.cells import Pair
 from reports.frame import Expectation, TransferTable, transfer_tables
+from sweep.records import readable_records
 from sweep.runfolder import PairMark, RunMark, read_mark
-from sweep.tidy import readable_records
 from training.record import TrialRecord
 
 if TYPE_CHECKING:  # torch takes seconds to load

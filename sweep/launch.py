@@ -29,10 +29,10 @@ from sweep.planning.limits import limits_of
 from sweep.planning.plan import Plan
 from sweep.planning.preparing import prepare
 from sweep.ranking.choosing import rank_line
+from sweep.records import readable_records, set_failed_aside, waiting_trials
 from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write_mark
 from sweep.snapshots import read_snapshot
 from sweep.steering.requests import StopRequest
-from sweep.tidy import readable_records, set_failed_aside, waiting_trials
 from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, busy, print_lines, shown
 from training.behind import check_behind
 from training.errors import StoreError, UserError

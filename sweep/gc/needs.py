@@ -19,8 +19,8 @@ from sweep.ending import EndState, read_ending
 from sweep.foreseen import current_of, expectation_of
 from sweep.gc.registered import registered_trials
 from sweep.gc.users import User
+from sweep.records import readable_records, waiting_trials
 from sweep.runfolder import RunMark, is_held
-from sweep.tidy import readable_records, waiting_trials
 from training.identity import Role
 from training.record import Status, TrialRecord
 

@@ -10,13 +10,13 @@ from rich.console import Console
 
 from sweep.ending import Ending, forget_ending, write_ending
 from sweep.gc.users import register
+from sweep.launching.leftovers import remove_leftovers
 from sweep.launching.outcome import message_of, print_outcome
 from sweep.options import LaunchOptions
 from sweep.planning.plan import Plan
 from sweep.runfolder import RunMark
 from sweep.services.using import keep_databases
 from sweep.steering.requests import StopRequest, write_options
-from sweep.tidy import remove_leftovers
 from sweep.watch.notify import notify
 from training.errors import UserError
 

@@ -15,8 +15,8 @@ from reports.table import render_transfer
 from sweep.amounts import amount, duration, several
 from sweep.ending import Ending, EndState
 from sweep.foreseen import current_of, current_records, expectation_of
+from sweep.records import waiting_trials
 from sweep.runfolder import RunMark, read_mark
-from sweep.tidy import waiting_trials
 from sweep.tracking import open_tracker, ui_command
 from sweep.words import print_lines, shown
 from training.errors import UserError

@@ -28,9 +28,9 @@ from sweep.planning.sizes import sizes_of
 from sweep.planning.studies import StudySpec, intermediate_space, learned_for
 from sweep.planning.throughput import SHARED
 from sweep.ranking.choosing import rank_line, ranks_known
+from sweep.records import readable_records
 from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex
-from sweep.tidy import readable_records
 from training.errors import UserError
 from training.identity import Role
 from training.record import TrialRecord, read_record

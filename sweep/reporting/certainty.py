@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from reports.cells import Pair
 from reports.frame import TransferTable, transfer_tables
 from sweep.foreseen import current_of, expectation_of
+from sweep.records import readable_records
 from sweep.runfolder import read_mark
-from sweep.tidy import readable_records
 from training.record import TrialRecord
 
 if TYPE_CHECKING:  # scipy takes a second to load

@@ -43,12 +43,12 @@ def facts_of(folder: Path, tell: Tell, *, all_effects: bool = False) -> Facts:
     from reports.page.facts import Facts
     from reports.ranking.keeping import kept_signals
     from sweep.foreseen import current_of
+    from sweep.records import waiting_trials
     from sweep.reporting.certainty import seen_in
     from sweep.reporting.importance import importances
     from sweep.reporting.studying import study_of
     from sweep.runfolder import read_mark
     from sweep.snapshots import model_sources
-    from sweep.tidy import waiting_trials
 
     damaged: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What a run folder's grid varies, as a study: from its last launch's snapshot and what its records say of phases and models."""
+"""What a run folder's grid varies, as a study: from its latest snapshot and what its records say of phases and models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from reports.studies.design import Design, IntermediateFacts, ModelFacts
 from sweep.foreseen import current_of
 from sweep.provenance import FAMILY, KIND, PARAMETERS
+from sweep.records import readable_records
 from sweep.runfolder import read_mark
 from sweep.snapshots import Snapshot, read_snapshot
-from sweep.tidy import readable_records
 from training.identity import Role
 from training.record import ENGLISH, PhaseTrace, Status, TrialRecord
 from training.tasks.registry import ROWS

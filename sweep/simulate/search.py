@@ -19,12 +19,12 @@ from optuna.storages import InMemoryStorage
 
 from sweep.planning.plan import Plan
 from sweep.planning.studies import Setting
+from sweep.records import waiting_trials
 from sweep.search.board import Ask, Board, Gate
 from sweep.search.settle import settle
 from sweep.simulate.curves import Curves
 from sweep.simulate.engine import SimulatedStore
 from sweep.simulate.work import Pace, Work, pieces_of
-from sweep.tidy import waiting_trials
 from training.record import (
     RECORD_SCHEMA,
     RungScore,

@@ -10,8 +10,8 @@ from pathlib import Path
 from reports.frame import transfer_tables
 from reports.selection import Chosen, Rule, Selected, select
 from sweep.foreseen import current_of, expectation_of
+from sweep.records import readable_records
 from sweep.submission.facts import Facts
-from sweep.tidy import readable_records
 from sweep.words import shown
 from training.errors import ModelError, StoreError, UserError
 from training.models.backbone import identify, resolve_folder

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweep.tidy import STANDING
 from sweep.watch.glances import Glance
 from sweep.watch.tally import Tally
 from training.identity import Role
 
+STANDING = "standing.json"
+"""What a running launch leaves for other shells."""
 BUSY = ("starting", "running", "stopping")
 INTERVAL = 5.0
 """Seconds between two writings of `standing.json`."""

@@ -18,8 +18,8 @@ import pytest
 from sweep.bucket import keeping, lease
 from sweep.bucket.files import Note, address_of, behindhand
 from sweep.bucket.keeping import kept_behind
+from sweep.records import readable_records
 from sweep.runfolder import hold
-from sweep.tidy import readable_records
 from tests.bucket.machines import BELOW, recorded, take
 from tests.replay import seed_of
 from tests.sweep.conftest import Reference as Undisturbed

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.records import readable_records, waiting_trials
 from sweep.runfolder import SNAPSHOT
 from sweep.snapshots import read_snapshot
-from sweep.tidy import readable_records, waiting_trials
 from tests.faults.flaky import FlakyDisk
 from tests.reports.builders import record
 from training.codec import canonical, digest, to_payload

@@ -17,8 +17,8 @@ from sweep.elastic.preemption import draining_nodes, this_node
 from sweep.executors.choice import TRAIN
 from sweep.executors.cleaning import cancel_request, end_controller, groups_made_by, open_groups, remove_group
 from sweep.executors.session import Governor, LeanTrainer, SessionLostError, mailbox
+from sweep.launching.leftovers import remove_leftovers
 from sweep.planning.plan import Plan
-from sweep.tidy import remove_leftovers
 from tests.sweep.executing import Meddler, leg, local_ray, plan_of_legs, ray_workers, requests, standing, tune
 from tests.sweep.launches import eventually, weights
 from training.record import Status, TrialRecord, read_records

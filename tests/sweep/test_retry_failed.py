@@ -8,10 +8,10 @@ from pathlib import Path
 from optuna.storages import InMemoryStorage
 
 from sweep.options import LaunchOptions
+from sweep.records import readable_records, set_failed_aside
 from sweep.search.board import Board
 from sweep.search.index import MemoryIndex
 from sweep.steering.requests import launched, write_options
-from sweep.tidy import readable_records, set_failed_aside
 from tests.sweep.plans import SMALL, plan_of, score_record
 from training.record import Status, record_path, write_record
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sweep.launching.leftovers import remove_leftovers
 from sweep.planning.plan import trial_name
+from sweep.records import readable_records
 from sweep.runfolder import MARK, hold, is_held, open_run, read_mark
-from sweep.tidy import readable_records, remove_leftovers
 from sweep.watch.live import LiveFile, read_live
 from tests.sweep.plans import plan_of, score_record
 from training.errors import Faults, OtherVersionError, UserError

@@ -1,21 +1,13 @@
-"""Taking up a run folder that a kill or a fault has passed over: damaged records are set aside and named, leftovers removed."""
+"""The records of a run folder, as kills and faults have left them: the damaged are named and set aside, the failed if asked."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 
 from training.errors import OtherVersionError, UserError
-from training.leftovers import clear_leftovers
 from training.record import Status, TrialRecord, paused_path, read_record, record_path
 from training.storage import is_unreachable, storage_errors
-from training.store import PhaseStore
-
-SCRATCH = ("live", "train", "tune")
-"""Folders that only a running launch needs."""
-STANDING = "standing.json"
-"""What a running launch leaves for other shells."""
 
 
 def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
@@ -69,18 +61,3 @@ def set_failed_aside(run: Path) -> int:
         with storage_errors(path):
             path.replace(path.with_suffix(".failed"))
     return len(failed)
-
-
-def remove_leftovers(run: Path, phases: Path | None = None) -> None:
-    """Remove what killed launches left half-written; only for the launch that holds the run folder.
-
-    `phases` is a store that other sweeps may be writing to at this moment (None: the run folder's own): what somebody holds the
-    claim of stays there.
-    """
-    for name in SCRATCH:
-        shutil.rmtree(run / name, ignore_errors=True)
-    with contextlib.suppress(OSError):  # where the storage does not answer, the next launch removes it
-        for path in (run / STANDING, *run.glob(".*.tmp"), *run.glob("records/.*.tmp"), *run.glob("rungs/.*.tmp")):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        clear_leftovers(PhaseStore(phases or run / "phases"))
