@@ -7,7 +7,6 @@ one.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 from search_spaces.schema import PhaseSpace
 from search_spaces.values import Choices
-from sweep.foreseen import current_records, mark_of
+from sweep.foreseen import current_of, mark_of
 from sweep.planning.costs import HOUR, NOTHING, Costs, Span, costs_of, money
 from sweep.planning.gpus import Gpu, gpu_here, trials_a_gpu
 from sweep.planning.nominal import NominalPlan
@@ -28,12 +27,11 @@ from sweep.planning.sizes import sizes_of
 from sweep.planning.studies import StudySpec, intermediate_space, learned_for
 from sweep.planning.throughput import SHARED
 from sweep.ranking.choosing import rank_line, ranks_known
-from sweep.records import readable_records
+from sweep.records import readable_records, waiting_trials
 from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex
-from training.errors import UserError
 from training.identity import Role
-from training.record import TrialRecord, read_record
+from training.record import TrialRecord
 from training.store import PhaseStore
 
 AT = (1, 8, 64)
@@ -54,15 +52,12 @@ class State:
 def state_of(plan: Plan) -> State:
     """Look at a run folder, changing nothing; a new one has nothing."""
     mark = mark_of(plan, RunMark(schema=1, sweep="", grid=plan.grid.name))
-    paused = []
-    for path in sorted((plan.run / "rungs").glob("*.json")):
-        with contextlib.suppress(UserError):
-            paused.append(read_record(path))
+    earlier = readable_records(plan.run, set_aside=False)[0]
     index = StoreIndex(PhaseStore(plan.store))
     return State(
-        records=tuple(current_records(plan.run, mark)),
-        earlier=tuple(readable_records(plan.run, set_aside=False)[0]),
-        paused=tuple(paused),
+        records=tuple(current_of(earlier, mark)),
+        earlier=tuple(earlier),
+        paused=tuple(waiting_trials(plan.run, set_aside=False)[0]),
         stored=frozenset(index.refresh()),
     )
 
