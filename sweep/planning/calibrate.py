@@ -12,15 +12,13 @@ from dataclasses import replace
 
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
-from sweep.planning.throughput import tasks_of
+from sweep.planning.throughput import Sample, tasks_of
 from training.identity import PhaseIdentity
 from training.timing import time_training
 
-Sample = tuple[str, tuple[str, ...], float, float]
-
 
 def calibrate(plan: Plan, seconds: float) -> list[Sample]:
-    """(model, tasks, tokens, seconds) of short trainings; raises UserError where the data or the model can't be used."""
+    """Samples of short trainings; raises UserError where the data or the model can't be used."""
     kinds, samples = list(_kinds(plan)), []
     for study, phase in kinds:
         model, runtime = plan.models[study.model], replace(plan.runtime_of(study), share=1.0, workers=1)

@@ -15,6 +15,7 @@ from sweep.planning.sizes import Sizes
 from sweep.planning.studies import StudySpec
 from sweep.planning.throughput import (
     Rates,
+    Sample,
     assumed_rates,
     gpus_of_record,
     measured_rates,
@@ -145,7 +146,7 @@ def costs_of(
     records: Iterable[TrialRecord] = (),
     *,
     gpu: Gpu | None = None,
-    calibrated: Iterable[tuple[str, tuple[str, ...], float, float]] = (),
+    calibrated: Iterable[Sample] = (),
 ) -> Costs:
     """Costs from a calibration, else from earlier trials, else from what is assumed of `gpu` (None: this machine's) or the CPU.
 

@@ -25,7 +25,7 @@ from sweep.planning.room import Machine, Room
 from sweep.planning.sharing import share_lines, shares_of, with_shares
 from sweep.planning.sizes import sizes_of
 from sweep.planning.studies import StudySpec, intermediate_space, learned_for
-from sweep.planning.throughput import SHARED
+from sweep.planning.throughput import SHARED, Sample
 from sweep.ranking.choosing import rank_line, ranks_known
 from sweep.records import readable_records, waiting_trials
 from sweep.runfolder import RunMark
@@ -36,7 +36,6 @@ from training.store import PhaseStore
 
 AT = (1, 8, 64)
 """Numbers of GPUs for which the time is told."""
-Sample = tuple[str, tuple[str, ...], float, float]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from sweep.planning.commands import command_of
 from sweep.planning.gpus import named_gpu
 from sweep.planning.nominal import NominalPlan, is_nominal, plan_with_what_is_there
 from sweep.planning.overview import overview
+from sweep.planning.throughput import Sample
 from sweep.words import listing, print_lines
 from training.errors import UserError
 
@@ -89,7 +90,7 @@ def nominal_lines(found: NominalPlan) -> list[str]:
     return lines
 
 
-def _calibrated(found: NominalPlan, seconds: float) -> list[Any]:
+def _calibrated(found: NominalPlan, seconds: float) -> list[Sample]:
     from sweep.planning.calibrate import calibrate
 
     if is_nominal(found.plan):

@@ -18,6 +18,8 @@ from training.errors import UserError
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace, TrialRecord
 
+Sample = tuple[str, tuple[str, ...], float, float]
+"""What was trained, and how long it took: (model, tasks, tokens, seconds)."""
 UTILISATION = (0.10, 0.25, 0.45)
 """Of the peak: small batches leave much of a GPU idle between kernels."""
 CORE = (10e9, 30e9, 60e9)
@@ -90,7 +92,7 @@ def tasks_of(phase: PhaseIdentity) -> tuple[str, ...]:
     return tuple(use.task for use in phase.tasks)
 
 
-def measured_rates(samples: Iterable[tuple[str, tuple[str, ...], float, float]], otherwise: Rates, said: str) -> Rates:
+def measured_rates(samples: Iterable[Sample], otherwise: Rates, said: str) -> Rates:
     """Rates from (model, tasks, tokens, seconds); `said` is what they were taken from."""
     by_tasks: dict[tuple[str, tuple[str, ...]], list[tuple[float, float]]] = defaultdict(list)
     for model, tasks, tokens, seconds in samples:
@@ -121,8 +123,8 @@ def _of_model(
     return widest.times(UNSEEN, f"{own[0].basis}, of other tasks")
 
 
-def samples_of(records: Iterable[TrialRecord]) -> list[tuple[str, tuple[str, ...], float, float]]:
-    """(model, tasks, tokens, seconds) of each phase that earlier trials trained; seconds as of a trial alone on its GPU."""
+def samples_of(records: Iterable[TrialRecord]) -> list[Sample]:
+    """A sample of each phase that earlier trials trained; seconds as of a trial alone on its GPU."""
     traces: dict[str, tuple[str, PhaseTrace, float]] = {}
     for record in records:
         pace = pace_of(shared_by(record) or 1, measured=True)[1]
