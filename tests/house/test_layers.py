@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,10 @@ def _modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def _imports(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -40,6 +45,16 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are written in full"
             yield node.module or ""
+
+
+def _modules_of(tree: ast.AST, known: Collection[str]) -> Iterator[str]:
+    """The known modules that a module imports, wherever it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            whole = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in known else str(node.module) for name in whole)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
 
 
 def _at_import(tree: ast.Module) -> Iterator[str]:
@@ -64,6 +79,13 @@ def test_package_imports_only_the_floors_below_it(package: str) -> None:
     assert not wrong
 
 
+def test_modules_never_import_each_other_in_a_circle() -> None:
+    paths = {_name(path): path for package in OURS for path in _modules(package)}
+    trees = {name: ast.parse(path.read_text("utf-8")) for name, path in paths.items()}
+    graph = {name: {other for other in _modules_of(tree, paths) if other in paths} for name, tree in trees.items()}
+    TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
 @pytest.mark.parametrize("package", sorted(LAZILY))
 def test_library_that_few_need_is_imported_when_it_is_used(package: str) -> None:
     wrong = [
@@ -76,7 +98,7 @@ def test_library_that_few_need_is_imported_when_it_is_used(package: str) -> None
 
 
 def test_training_runs_where_nothing_above_it_is_installed() -> None:
-    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in _modules("training")]
+    names = [_name(path) for path in _modules("training")]
     program = f"""
 import importlib, sys
 from importlib.machinery import PathFinder
