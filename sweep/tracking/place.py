@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import re
@@ -17,9 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sweep.masking import masked
+from sweep.runfolder import MARK, SCHEMA, read_mark
 from training.errors import UserError
 
-META_SCHEMA = 1
 SQLITE = "sqlite:///"
 DATABASE, ARTIFACTS, LOCK = "mlflow.db", "mlflow-artifacts", ".mlflow.lock"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -59,18 +58,13 @@ class SweepMeta:
 
 
 def read_meta(run_folder: Path) -> SweepMeta:
-    """Read `sweep.json`; raises UserError when the folder has none, or one of another schema."""
-    path = run_folder / "sweep.json"
-    remedy = "name the folder that `sweep launch` made"
-    try:
-        payload = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError("this is not a run folder: its sweep.json can't be read", run_folder, remedy) from error
-    if not isinstance(payload, dict) or payload.get("schema") != META_SCHEMA:
-        raise UserError("sweep.json has another schema", path, f"this version reads schema {META_SCHEMA}")
-    if not all(isinstance(payload.get(name), str) and payload[name] for name in ("sweep", "grid")):
-        raise UserError("sweep.json does not name its sweep and its grid", path, remedy)
-    return SweepMeta(sweep=payload["sweep"], grid=payload["grid"])
+    """What the run folder's mark says; raises UserError when it has none, or one of another schema."""
+    mark, path = read_mark(run_folder), run_folder / MARK
+    if mark.schema != SCHEMA:
+        raise UserError(f"{MARK} has another schema", path, f"this version reads schema {SCHEMA}")
+    if not (mark.sweep and mark.grid):
+        raise UserError(f"{MARK} does not name its sweep and its grid", path, "name the folder that `sweep launch` made")
+    return SweepMeta(sweep=mark.sweep, grid=mark.grid)
 
 
 def default_uri(run_folder: Path) -> str:
