@@ -16,6 +16,8 @@ from reports.languages_data import english_first
 from training.errors import UserError
 from training.record import (
     ENGLISH,
+    RECORDS,
+    RUNGS,
     CarryReport,
     PhaseTrace,
     Status,
@@ -37,8 +39,8 @@ def find_record(folder: Path, trial: str) -> TrialRecord:
 
     Raises UserError, with the nearest names, when there is none or more than one.
     """
-    waiting = {path.stem for path in (folder / "rungs").glob("*.json")}
-    ended = {path.stem for path in (folder / "records").glob("*.json")}
+    waiting = {path.stem for path in (folder / RUNGS).glob("*.json")}
+    ended = {path.stem for path in (folder / RECORDS).glob("*.json")}
     names = sorted(ended | waiting)
     if not names:
         raise UserError("no trial has left a record yet", folder, "wait for the first trial, or name another run folder")

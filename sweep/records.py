@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from training.errors import OtherVersionError, UserError
-from training.record import Status, TrialRecord, paused_path, read_record, record_path
+from training.record import RECORDS, RUNGS, Status, TrialRecord, paused_path, read_record, record_path
 from training.storage import is_unreachable, storage_errors
 
 
@@ -16,7 +16,7 @@ def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRe
     Raises OtherVersionError, and touches nothing, where another version of the project wrote one; StoreError where the system
     refuses to read one, which says nothing of what is in it.
     """
-    return _readable(run / "records", "record", "its trial will run again", set_aside)
+    return _readable(run / RECORDS, "record", "its trial will run again", set_aside)
 
 
 def waiting_trials(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:
@@ -24,7 +24,7 @@ def waiting_trials(run: Path, *, set_aside: bool = True) -> tuple[list[TrialReco
 
     One that has its record does not wait: a kill came between the two. Its file is removed, unless the caller only looks.
     """
-    found, lines = _readable(run / "rungs", "trial at a rung", "it will run to it again", set_aside)
+    found, lines = _readable(run / RUNGS, "trial at a rung", "it will run to it again", set_aside)
     ended = {trial.trial for trial in found if record_path(run, trial.trial).exists()}
     for name in ended if set_aside else ():
         paused_path(run, name).unlink(missing_ok=True)

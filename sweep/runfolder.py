@@ -20,10 +20,13 @@ from typing import IO
 from sweep.heartbeat import HEARTBEAT, beating, refuse_beating
 from training.codec import canonical, from_payload
 from training.errors import UserError
+from training.record import EVIDENCE, RECORDS, RUNGS
 from training.storage import storage_errors, write_atomically
 
 MARK, SNAPSHOT = "sweep.json", "grid.json"
 """What a run folder is, and the grid of its last launch."""
+TRIAL_FILES = {RECORDS: ".json", RUNGS: ".json", EVIDENCE: ".safetensors"}
+"""Folders of what trials leave, and the ending of its files: they go where a copy of the run folder goes."""
 LOCK = ".lock"
 ELSEWHERE = ".elsewhere"
 """In a copy of a run folder: a launch on another machine went on with it when it was copied."""

@@ -130,8 +130,10 @@ def complete_grid(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 def complete_trial(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Trials that have a record in the run folder that was named, or in the only one."""
+    from training.record import RECORDS
+
     try:
         folder = existing_run(ctx.params.get("run"), ctx.params.get("grid"))
     except UserError:
         return []
-    return [CompletionItem(path.stem) for path in sorted((folder / "records").glob(f"{incomplete}*.json"))]
+    return [CompletionItem(path.stem) for path in sorted((folder / RECORDS).glob(f"{incomplete}*.json"))]

@@ -18,10 +18,9 @@ from safetensors.numpy import save
 
 from training.errors import StoreError
 from training.metrics.units import Form, Units, score_of
-from training.record import TargetResult, TrialRecord
+from training.record import EVIDENCE, TargetResult, TrialRecord
 from training.storage import write_atomically
 
-FOLDER = "evidence"
 FIELD = "sweep"
 CLOSE = 1e-3
 """Points by which a score from single precision may differ from the record's."""
@@ -45,7 +44,7 @@ class Evidence:
 
 def evidence_path(folder: Path, trial: str) -> Path:
     """Where the evidence of a trial lives below a run folder."""
-    return folder / FOLDER / f"{trial}.safetensors"
+    return folder / EVIDENCE / f"{trial}.safetensors"
 
 
 def write_evidence(folder: Path, trial: str, results: Sequence[Evidence]) -> None:

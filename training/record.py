@@ -27,6 +27,8 @@ SEALED_SINCE = 4
 """The first schema whose files always have a digest."""
 AGAIN = "give the launch's command again: it sets the record aside and runs the trial again"
 ENGLISH = "en"
+RECORDS, RUNGS, EVIDENCE = "records", "rungs", "evidence"
+"""Folders below a run folder: records, trials that wait at a rung, what each item added to the scores of a record."""
 
 
 class Status(StrEnum):
@@ -142,12 +144,12 @@ class TrialRecord:
 
 def record_path(folder: Path, trial: str) -> Path:
     """Where the record of a trial lives below a run folder."""
-    return folder / "records" / f"{trial}.json"
+    return folder / RECORDS / f"{trial}.json"
 
 
 def paused_path(folder: Path, trial: str) -> Path:
     """Where a trial that waits at a rung is kept, below a run folder."""
-    return folder / "rungs" / f"{trial}.json"
+    return folder / RUNGS / f"{trial}.json"
 
 
 def write_paused(folder: Path, record: TrialRecord) -> None:
@@ -196,4 +198,4 @@ def payload_of(content: bytes) -> dict[str, Any]:
 
 def read_records(folder: Path) -> list[TrialRecord]:
     """All records of a run folder, in the order of their names."""
-    return [read_record(path) for path in sorted((folder / "records").glob("*.json"))]
+    return [read_record(path) for path in sorted((folder / RECORDS).glob("*.json"))]

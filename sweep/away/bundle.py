@@ -19,14 +19,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from sweep.runfolder import MARK, read_mark
+from sweep.runfolder import MARK, TRIAL_FILES, read_mark
 from training.errors import StoreError, UserError
-from training.evidence import FOLDER as EVIDENCE
 
 MAGIC = b"sweep-bundle 1 "
 MANIFEST = "manifest.json"
-FOLDERS = {"records": ".json", "rungs": ".json", EVIDENCE: ".safetensors"}
-"""Folders below a run folder, and the ending of the files that travel."""
 FILES = ("*.json", "*.db", "*.csv", "*.md", "*.txt")
 NOT = frozenset({"stop.json", "launch.json", MANIFEST})
 MOST = 4 << 30
@@ -45,7 +42,7 @@ def listing(run: Path) -> dict[str, str]:
 
 
 def _travelling(run: Path) -> Iterator[Path]:
-    patterns = [*FILES, *(f"{folder}/**/*{ending}" for folder, ending in FOLDERS.items())]
+    patterns = [*FILES, *(f"{folder}/**/*{ending}" for folder, ending in TRIAL_FILES.items())]
     for pattern in patterns:
         for path in sorted(run.glob(pattern)):
             hidden = any(part.startswith(".") for part in path.relative_to(run).parts)
@@ -159,7 +156,7 @@ def is_ours(name: str) -> bool:
         return False
     if len(parts) == 1:
         return any(path.match(pattern) for pattern in FILES)
-    return bool(parts) and FOLDERS.get(parts[0]) == path.suffix
+    return bool(parts) and TRIAL_FILES.get(parts[0]) == path.suffix
 
 
 def manifest_of(content: bytes) -> tuple[str, dict[str, str]]:

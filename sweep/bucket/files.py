@@ -19,17 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sweep.ending import ENDING
-from sweep.runfolder import MARK, SNAPSHOT
+from sweep.runfolder import MARK, SNAPSHOT, TRIAL_FILES
 from sweep.steering.requests import OPTIONS
-from training.evidence import FOLDER as EVIDENCE
 from training.objects import ObjectStore, Seen, open_objects
+from training.record import RECORDS
 from training.storage import read_bytes, storage_errors, write_atomically
 
 RUNS, NOTE = "runs", ".behind.json"
 FILES = (MARK, SNAPSHOT, OPTIONS, ENDING)
-RECORDS = "records"
-FOLDERS = {RECORDS: ".json", "rungs": ".json", EVIDENCE: ".safetensors"}
-"""Folders below a run folder, and the ending of the files that travel."""
 AT_ONCE = 16
 """Files that are brought at the same time."""
 
@@ -52,7 +49,7 @@ def travels(name: str) -> bool:
     path = PurePosixPath(name)
     if name in FILES:
         return True
-    known = len(path.parts) == 2 and FOLDERS.get(path.parts[0]) == path.suffix
+    known = len(path.parts) == 2 and TRIAL_FILES.get(path.parts[0]) == path.suffix
     return known and not path.name.startswith(".")
 
 
@@ -65,7 +62,7 @@ def stamps(run: Path) -> dict[str, str]:
     """Every file of a run folder that belongs into the bucket, with a stamp that changes when it does. Raises StoreError."""
     found: dict[str, str] = {}
     with storage_errors(run):
-        for folder in ("", *FOLDERS):
+        for folder in ("", *TRIAL_FILES):
             with contextlib.suppress(FileNotFoundError), os.scandir(run / folder) as entries:
                 for entry in entries:
                     name = f"{folder}/{entry.name}" if folder else entry.name

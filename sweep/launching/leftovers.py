@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sweep.watch.standing import STANDING
 from training.leftovers import clear_leftovers
+from training.record import RECORDS, RUNGS
 from training.store import PhaseStore
 
 SCRATCH = ("live", "train", "tune")
@@ -23,7 +24,7 @@ def remove_leftovers(run: Path, phases: Path | None = None) -> None:
     for name in SCRATCH:
         shutil.rmtree(run / name, ignore_errors=True)
     with contextlib.suppress(OSError):  # where the storage does not answer, the next launch removes it
-        for path in (run / STANDING, *run.glob(".*.tmp"), *run.glob("records/.*.tmp"), *run.glob("rungs/.*.tmp")):
+        for path in (run / STANDING, *run.glob(".*.tmp"), *run.glob(f"{RECORDS}/.*.tmp"), *run.glob(f"{RUNGS}/.*.tmp")):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         clear_leftovers(PhaseStore(phases or run / "phases"))

@@ -30,7 +30,9 @@ def write_page(folder: Path, page: Path, tell: Tell, *, all_effects: bool = Fals
 
 def write_fresh_page(folder: Path, tell: Tell) -> None:
     """Write the page in a run folder, unless there is one that is younger than the last record; raises as `write_page`."""
-    page, records = folder / PAGE, folder / "records"
+    from training.record import RECORDS
+
+    page, records = folder / PAGE, folder / RECORDS
     with contextlib.suppress(OSError):
         if page.stat().st_mtime >= records.stat().st_mtime:
             return

@@ -17,7 +17,7 @@ from optuna.storages import InMemoryStorage
 from sweep.simulate.cluster import HOUR
 from sweep.simulate.engine import Engine
 from sweep.simulate.search import SearchSource
-from training.record import read_records
+from training.record import RUNGS, read_records
 
 AGAIN = 60.0
 """Seconds after which the controller asks the board again though nothing has ended, as Tune does all the time."""
@@ -94,7 +94,7 @@ def _records_wrong(source: SearchSource) -> list[str]:
     wrong = [] if written == len(records) else [f"{written} records were written, and {len(records)} are there"]
     places = Counter((record.study, record.number, record.seed) for record in records)
     wrong += [f"two records of {place}" for place, count in places.items() if count > 1]
-    left = sorted(path.stem for path in (source.plan.run / "rungs").glob("*.json"))
+    left = sorted(path.stem for path in (source.plan.run / RUNGS).glob("*.json"))
     return wrong + [f"{name} still waits at a rung" for name in left]
 
 

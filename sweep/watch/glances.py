@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from training.codec import to_payload
-from training.record import Status, TrialRecord, payload_of
+from training.record import RECORDS, Status, TrialRecord, payload_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class GlanceReader:
     """
 
     run: Path
-    room: str = "records"
+    room: str = RECORDS
     known: dict[str, Glance] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
 

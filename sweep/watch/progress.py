@@ -19,7 +19,7 @@ from sweep.watch.live import doing, read_live
 from sweep.watch.standing import INTERVAL, Pace, Standing, write_standing
 from sweep.watch.table import LiveTable, at_most
 from sweep.watch.tally import Tally
-from training.record import RungScore, Status, TrialRecord
+from training.record import RUNGS, RungScore, Status, TrialRecord
 
 REFRESH = 0.5
 HEARTBEAT = 60.0
@@ -47,7 +47,7 @@ class ProgressView:
         with early stopping is fewer than those without a record.
         """
         self.plan, self.console, self.clock = plan, console, clock
-        self._budget, self._still, self._rungs = budget, still, GlanceReader(plan.run, "rungs")
+        self._budget, self._still, self._rungs = budget, still, GlanceReader(plan.run, RUNGS)
         unmarked = RunMark(schema=1, sweep="", grid=plan.grid.name)
         self.standing = Standing(Tally(mark_of(plan, unmarked)), Pace(clock(), clock), state="starting")
         for record in records:

@@ -22,6 +22,7 @@ from sweep.watch.live import doing, read_live
 from sweep.watch.standing import Pace, Standing, read_standing
 from sweep.watch.tally import Tally
 from training.codec import to_payload
+from training.record import RUNGS
 
 STALE = 30.0
 """Seconds without a sign of life after which a running trial is called silent."""
@@ -44,7 +45,7 @@ class Look:
 
     def _begin(self, mark: RunMark) -> None:
         self.mark, self._reader = mark, GlanceReader(self.run)
-        self._rungs = GlanceReader(self.run, "rungs")
+        self._rungs = GlanceReader(self.run, RUNGS)
         self._launch = launched(self.run)
         began = float(self._launch.get("began", time.time()))
         self.standing = Standing(Tally(mark), Pace(began))
