@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from training.codec import canonical, from_payload
-from training.errors import Faults, UserError
+from training.errors import UserError
 from training.storage import write_atomically
 
 ENDING = "ending.json"
@@ -62,7 +62,7 @@ def read_ending(run: Path) -> Ending | None:
     """How the latest launch ended; None while it runs, after a kill, and where the file can't be read."""
     try:
         return from_payload(Ending, json.loads((run / ENDING).read_bytes()), ENDING)
-    except (OSError, ValueError, UserError, Faults):
+    except (OSError, ValueError, UserError):
         return None
 
 

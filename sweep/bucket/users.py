@@ -11,7 +11,7 @@ from sweep.bucket.lease import LEASE, SILENT
 from sweep.bucket.reading import brought
 from sweep.gc.users import User
 from sweep.runfolder import MARK, read_mark, runs_elsewhere
-from training.errors import Faults, UserError
+from training.errors import UserError
 from training.objects import ObjectStore
 
 
@@ -42,7 +42,7 @@ def _user(objects: ObjectStore, name: str) -> User | None:
             return None
         return User(sweep=name, run=Path(below), grid="just begun")
     run = brought(f"{objects.address}/{below}")
-    with contextlib.suppress(UserError, Faults):
+    with contextlib.suppress(UserError):
         mark = read_mark(run)
         return User(sweep=mark.sweep, run=run, grid=mark.grid, mark=mark, copied=True)
     return User(sweep=name, run=Path(below), grid="unknown")

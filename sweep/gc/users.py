@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.runfolder import RunMark, read_mark
-from training.errors import Faults, UserError
+from training.errors import UserError
 from training.storage import storage_errors, write_atomically
 
 USERS, LOCK = ".users", ".lock"
@@ -75,7 +75,7 @@ def forget_user(store: Path, sweep: str) -> None:
 
 def _at(run: Path, store: Path) -> User | None:
     """The sweep of a run folder, where it uses this store."""
-    with contextlib.suppress(UserError, Faults):
+    with contextlib.suppress(UserError):
         mark = read_mark(run)
         used = Path(mark.store) if mark.store else run / "phases"
         if used.resolve() == store.resolve():
@@ -92,6 +92,6 @@ def _noted(path: Path) -> User:
         return User(sweep=path.stem, run=path, grid="unknown")
     try:
         mark = read_mark(run)
-    except (UserError, Faults):
+    except UserError:
         mark = None
     return User(sweep=sweep, run=run, grid=grid, mark=mark if mark is not None and mark.sweep == sweep else None)
