@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from training.metrics.answers import (
     MLQA_LANGUAGES,
     exact_match,
-    mlqa_scores,
+    mean_scores,
+    mlqa_marks,
     normalise_mlqa,
     normalise_squad,
-    squad_scores,
+    squad_marks,
     token_f1,
 )
 
@@ -64,20 +65,20 @@ def test_token_f1_is_symmetric_and_full_for_equal_answers(left: str, right: str)
 
 def test_scores_take_the_best_gold_and_count_missing_ids_as_zero() -> None:
     gold = {"a": ["red fox", "a fox"], "b": ["dog"], "c": ["cat"]}
-    found = squad_scores({"a": "the fox", "b": "big dog", "unknown": "x"}, gold)
+    found = mean_scores(squad_marks({"a": "the fox", "b": "big dog", "unknown": "x"}, gold))
     assert found["exact_match"] == pytest.approx(100 / 3)
     assert found["f1"] == pytest.approx(100 * (1 + 2 / 3) / 3)
 
 
 def test_scores_question_without_gold_is_right_when_left_empty() -> None:
-    assert squad_scores({"a": "", "b": "guess"}, {"a": [], "b": []}) == {"exact_match": 50.0, "f1": 50.0}
+    assert mean_scores(squad_marks({"a": "", "b": "guess"}, {"a": [], "b": []})) == {"exact_match": 50.0, "f1": 50.0}
 
 
 def test_mlqa_unknown_language_is_an_error() -> None:
     with pytest.raises(ValueError, match="'fr'"):
-        mlqa_scores({"a": "x"}, {"a": ["x"]}, "fr")
+        mlqa_marks({"a": "x"}, {"a": ["x"]}, "fr")
 
 
 def test_scores_of_no_questions_are_an_error() -> None:
     with pytest.raises(ValueError, match="no questions"):
-        squad_scores({}, {})
+        mean_scores(squad_marks({}, {}))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.metrics.retrieval import mean_average_precision, mean_reciprocal_rank, nearest
+from training.metrics.retrieval import average_precisions, nearest, percentage, reciprocal_ranks
 
 
 def vectors(count: int, seed: int, width: int = 8) -> np.ndarray:
@@ -44,22 +44,22 @@ def test_nearest_of_nan_is_an_error() -> None:
 
 
 def test_mean_average_precision_divides_by_gold_within_reach() -> None:
-    assert mean_average_precision([[5, 1, 2]], [{5, 2}]) == pytest.approx(100 * (1 + 2 / 3) / 2)
+    assert percentage(average_precisions([[5, 1, 2]], [{5, 2}])) == pytest.approx(100 * (1 + 2 / 3) / 2)
     many = set(range(100, 130))
-    assert mean_average_precision([list(range(100, 120))], [many]) == 100.0
-    assert mean_average_precision([[*range(20), 100]], [{100}]) == 0.0
-    assert mean_average_precision([[7], [8]], [{7}, {9}]) == 50.0
+    assert percentage(average_precisions([list(range(100, 120))], [many])) == 100.0
+    assert percentage(average_precisions([[*range(20), 100]], [{100}])) == 0.0
+    assert percentage(average_precisions([[7], [8]], [{7}, {9}])) == 50.0
 
 
 @pytest.mark.parametrize("gold", [[], [set()], [{1}, {2}]])
 def test_mean_average_precision_without_gold_is_an_error(gold: list[set[int]]) -> None:
     with pytest.raises(ValueError, match=r"no gold|differ in number"):
-        mean_average_precision([[1]] if gold else [], gold)
+        average_precisions([[1]] if gold else [], gold)
 
 
 def test_mean_reciprocal_rank_is_the_official_one() -> None:
     gold = {"a": "Q1", "b": "Q2", "c": "Q3", "d": "Q4"}
     found = {"a": ["Q1"], "b": ["Q9", "Q8", "Q2"], "c": [f"Q{n}" for n in range(10, 30)] + ["Q3"], "x": ["Q4"]}
-    assert mean_reciprocal_rank(found, gold) == pytest.approx(100 * (1 + 1 / 3) / 4)
+    assert percentage(reciprocal_ranks(found, gold)) == pytest.approx(100 * (1 + 1 / 3) / 4)
     with pytest.raises(ValueError, match="no gold"):
-        mean_reciprocal_rank(found, {})
+        reciprocal_ranks(found, {})

@@ -49,26 +49,16 @@ def normalise_mlqa(text: str, language: str) -> str:
     return " ".join(bare.split())
 
 
-def squad_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """`exact_match` and `f1` (0..100) by SQuAD's rules: the best over a question's gold answers, averaged over questions.
+def squad_marks(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> list[tuple[float, float]]:
+    """(exact match, F1) of each question, 0..1, by SQuAD's rules: the best over its gold answers.
 
     A question without a prediction scores 0. One without gold answers (SQuAD 2.0) is right when the prediction is empty.
     """
-    return mean_scores(squad_marks(predicted, gold))
-
-
-def squad_marks(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]]) -> list[tuple[float, float]]:
-    """(exact match, F1) of each question, 0..1, by SQuAD's rules."""
     return answer_marks(predicted, gold, normalise_squad)
 
 
-def mlqa_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], language: str) -> dict[str, float]:
-    """`exact_match` and `f1` (0..100) by MLQA's rules for the answers' language; otherwise as `squad_scores`."""
-    return mean_scores(mlqa_marks(predicted, gold, language))
-
-
 def mlqa_marks(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], language: str) -> list[tuple[float, float]]:
-    """(exact match, F1) of each question, 0..1, by MLQA's rules for the answers' language."""
+    """(exact match, F1) of each question, 0..1, by MLQA's rules for the answers' language; otherwise as `squad_marks`."""
     return answer_marks(predicted, gold, partial(normalise_mlqa, language=language))
 
 
@@ -85,7 +75,7 @@ def exact_match(predicted: str, gold: str, normalise: Normalise = normalise_squa
 
 
 def answer_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], normalise: Normalise) -> dict[str, float]:
-    """`exact_match` and `f1` (0..100) by the rules of `normalise`, as in `squad_scores`; raises ValueError on no questions."""
+    """`exact_match` and `f1` (0..100) by the rules of `normalise`, as in `squad_marks`; raises ValueError on no questions."""
     return mean_scores(answer_marks(predicted, gold, normalise))
 
 

@@ -41,5 +41,5 @@ def normalise_clean(text: str, language: str) -> str:
 
 
 def clean_scores(predicted: Mapping[str, str], gold: Mapping[str, Sequence[str]], language: str) -> dict[str, float]:
-    """`exact_match` and `f1` (0..100) by the module's rules; otherwise as `training.metrics.answers.squad_scores`."""
+    """`exact_match` and `f1` (0..100) by the module's rules; otherwise as `training.metrics.answers.squad_marks`."""
     return answer_scores(predicted, gold, partial(normalise_clean, language=language))

@@ -22,15 +22,11 @@ def nearest(queries: Vectors, candidates: Vectors, block: int = CANDIDATE_BLOCK,
     return found
 
 
-def mean_average_precision(predicted: Sequence[Sequence[int]], gold: Sequence[Collection[int]], depth: int = DEPTH) -> float:
-    """mAP@20 (0..100): the mean over queries of `average_precisions`, which see."""
-    return percentage(average_precisions(predicted, gold, depth))
-
-
 def average_precisions(predicted: Sequence[Sequence[int]], gold: Sequence[Collection[int]], depth: int = DEPTH) -> list[float]:
     """For each query (0..1) the precisions at its hits among the first `depth`, over min(number of gold, depth).
 
-    As XTREME-R defines it for LAReQA. Raises ValueError when queries differ in number, there are none, or one has no gold.
+    Their mean is mAP@20 as XTREME-R defines it for LAReQA. Raises ValueError when queries differ in number, there are none, or
+    one has no gold.
     """
     check_lengths(predicted, gold, "predicted and gold queries")
     if not gold or not all(gold):
@@ -47,16 +43,12 @@ def _average_precision(ranking: Sequence[int], wanted: Collection[int], depth: i
     return precisions / min(len(wanted), depth)
 
 
-def mean_reciprocal_rank(predicted: Mapping[str, Sequence[str]], gold: Mapping[str, str], depth: int = DEPTH) -> float:
-    """Mean over queries of 1 / rank of the gold candidate (0..100), 0 beyond `depth` or without a prediction.
-
-    XTREME-R's scorer calls it `map@20` for Mewsli-X, whose mentions have one gold entity each. Raises ValueError without gold.
-    """
-    return percentage(reciprocal_ranks(predicted, gold, depth))
-
-
 def reciprocal_ranks(predicted: Mapping[str, Sequence[str]], gold: Mapping[str, str], depth: int = DEPTH) -> list[float]:
-    """1 / rank of each query's gold candidate, as in `mean_reciprocal_rank`, in the order of `gold`."""
+    """1 / rank of each query's gold candidate (0..1), in the order of `gold`; 0 beyond `depth` or without a prediction.
+
+    XTREME-R's scorer calls their mean `map@20` for Mewsli-X, whose mentions have one gold entity each. Raises ValueError
+    without gold.
+    """
     if not gold:
         raise ValueError("no gold to score against")
     ranks = (list(predicted.get(name, ()))[:depth] for name in gold)

@@ -2,9 +2,10 @@
 
 * `span_f1` reads IOB2 tags as conlleval does: B- opens a span; so does I- after O or after another type. On IOB2 tags
   seqeval 0.0.12, XTREME's scorer for PAN-X, does the same.
-* `official_tag_f1` is XTREME's score for UD-POS: seqeval 0.0.12 on bare tags. It takes a tag's first letter for its IOBES
-  prefix and the whole tag for the type, so that a run of equal tags is one span, except that tags beginning with S (SCONJ,
-  SYM) are single-word spans ("S" for single). Later releases of seqeval cut the first letter off, so CCONJ would equal SCONJ.
+* `official_tag_counts` are of XTREME's score for UD-POS: seqeval 0.0.12 on bare tags. It takes a tag's first letter for its
+  IOBES prefix and the whole tag for the type, so that a run of equal tags is one span, except that tags beginning with S
+  (SCONJ, SYM) are single-word spans ("S" for single). Later releases of seqeval cut the first letter off, so CCONJ would equal
+  SCONJ.
 * `seqeval_scores` is seqeval 0.0.12 on whatever two files hold: it joins all sentences, an O after each, and compares places
   in the joined sequences, so that one word too few in a sentence shifts every span behind it.
 """
@@ -35,14 +36,6 @@ def span_f1(predicted: Sequence[Tags], gold: Sequence[Tags]) -> float:
     Raises ValueError when the sentences, or the words of one, differ in number.
     """
     return f1_of(span_counts(predicted, gold))
-
-
-def official_tag_f1(predicted: Sequence[Tags], gold: Sequence[Tags]) -> float:
-    """Micro-averaged F1 (0..100) of bare tags as XTREME scores UD-POS: spans as seqeval 0.0.12 finds them.
-
-    Raises ValueError when the sentences, or the words of one, differ in number (seqeval compares them all the same).
-    """
-    return f1_of(official_tag_counts(predicted, gold))
 
 
 def seqeval_scores(predicted: Sequence[Tags], gold: Sequence[Tags]) -> dict[str, float]:
@@ -114,7 +107,10 @@ def span_counts(predicted: Sequence[Tags], gold: Sequence[Tags]) -> Counts:
 
 
 def official_tag_counts(predicted: Sequence[Tags], gold: Sequence[Tags]) -> Counts:
-    """Spans of each sentence that `official_tag_f1` counts: (in both, predicted, gold); raises ValueError as it does."""
+    """Spans of each sentence as XTREME scores UD-POS: (in both, predicted, gold) bare tags, as seqeval 0.0.12 finds them.
+
+    Raises ValueError when the sentences, or the words of one, differ in number (seqeval compares them all the same).
+    """
     return _counts(predicted, gold, seqeval_spans)
 
 
