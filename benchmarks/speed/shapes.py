@@ -28,11 +28,6 @@ class Shape:
     width: int
     words: int
 
-    @property
-    def encoder_parameters(self) -> int:
-        """Parameters of the layers alone: what every token goes through."""
-        return self.layers * (12 * self.width**2 + 13 * self.width)
-
     def config(self, dropout: float) -> XLMRobertaConfig:
         """The configuration; attention weights have no dropout, in either arm."""
         return XLMRobertaConfig(
