@@ -29,13 +29,13 @@ from training.errors import UserError
 WISH = "sweep_wish"
 
 
-def launch_away(options: LaunchOptions, place: Place, console: Console | None = None, *, down: bool = False) -> int:
+def launch_away(options: LaunchOptions, place: Place, *, down: bool = False) -> int:
     """Run a grid on a cluster and follow it; returns the exit code of the launch there, or 130 where the user looked away.
 
     With `down` the cluster is ended when the sweep is over, after its results were fetched. Folders of the options are the
     cluster's. Raises UserError or Faults on a faulty grid, and where the cluster does not answer, before anything is sent.
     """
-    console = console or Console()
+    console = Console()
     load_grid(options.grid)  # its faults are told before anything is sent
     refuse_notify(options.notify)
     run = run_word(options.folder)
@@ -55,20 +55,12 @@ def launch_away(options: LaunchOptions, place: Place, console: Console | None = 
     return code
 
 
-def resume_away(
-    limits: LaunchOptions,
-    place: Place,
-    run: Path | None,
-    grid: str | None,
-    console: Console | None = None,
-    *,
-    down: bool = False,
-) -> int:
+def resume_away(limits: LaunchOptions, place: Place, run: Path | None, grid: str | None, *, down: bool = False) -> int:
     """Go on with a sweep of a cluster with the options of its last launch there, and `limits` in place of its own where given.
 
     Returns as `launch_away` does. Raises UserError where there is no such launch, or the cluster does not answer.
     """
-    console = console or Console()
+    console = Console()
     if down:
         refuse_down(place)
     with open_cluster(place) as cluster:

@@ -19,8 +19,8 @@ from training.data.units import Unit
 class PrepareView:
     """Files of a split and language done of all, and time left."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
         self.total, self.done, self.began_at = 0, 0, time.monotonic()
         self.bar: Progress | None = None
 

@@ -40,10 +40,10 @@ def items_of(store: Path, needs: Needs) -> Iterator[Item]:
     yield from _leftovers(store)
 
 
-def tokenised(cache: Path, days: float, now: float | None = None) -> Iterator[Item]:
+def tokenised(cache: Path, days: float) -> Iterator[Item]:
     """Encoded splits of a cache that nobody has opened for so many days (as far as the file system notes it), and leftovers."""
     yield from _leftovers(cache)
-    now = time.time() if now is None else now
+    now = time.time()
     for folder in sorted(cache.glob("*--*")):
         try:
             read = (folder / FEATURES).stat()

@@ -54,9 +54,9 @@ class Span:
         """Everything times a factor."""
         return Span(self.low * factor, self.likely * factor, self.high * factor)
 
-    def payload(self, digits: int = 2) -> dict[str, float]:
+    def payload(self) -> dict[str, float]:
         """For JSON."""
-        return {name: round(value, digits) for name, value in (("low", self.low), ("likely", self.likely), ("high", self.high))}
+        return {name: round(value, 2) for name, value in (("low", self.low), ("likely", self.likely), ("high", self.high))}
 
 
 NOTHING = Span(0.0, 0.0, 0.0)

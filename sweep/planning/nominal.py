@@ -50,14 +50,14 @@ class NominalPlan:
         return tuple(name for name in self.models if architecture_of(given[name], self.plan.models[name]).basis == ASSUMED)
 
 
-def nominal_plan(grid: Grid, run: Path = NOWHERE, phases: Path | None = None) -> Plan:
+def nominal_plan(grid: Grid, run: Path = NOWHERE) -> Plan:
     """The plan of a grid in which all data and models are stand-ins."""
     sources = {name: DataSource(row=row, root=NOWHERE) for name, row in grid.rows.items()}
     found = {name: _changed(grid, source) for name, source in sources.items()}
     models = {name: _stand_in(name, f"{model.source}@{model.revision}") for name, model in grid.models.items()}
     digests = {item[0]: _nominal(item[0]) for item in needed_splits(grid, found)}
     kept = kept_by_rank(grid, found, run, nominal=True)
-    return make_plan(grid, models, found, run, phases, digests=digests, kept=kept)
+    return make_plan(grid, models, found, run, digests=digests, kept=kept)
 
 
 def plan_with_what_is_there(options: LaunchOptions) -> NominalPlan:

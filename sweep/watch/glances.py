@@ -44,9 +44,9 @@ class Glance:
     written: float = 0.0
 
 
-def glance(record: TrialRecord, written: float = 0.0) -> Glance:
-    """What watching needs of a record; `written` is when it was (seconds since the epoch)."""
-    return _glance(to_payload(record), written)
+def glance(record: TrialRecord) -> Glance:
+    """What watching needs of a record that is not read from a file."""
+    return _glance(to_payload(record), 0.0)
 
 
 def _glance(payload: dict[str, Any], written: float) -> Glance:
