@@ -19,8 +19,8 @@ from search_spaces.reading import load_grid
 from sweep.cli import main
 from sweep.gc.registered import registered_trials
 from sweep.sources import resolve_sources
-from tests.selecting.hub import Hub, serving
 from tests.sweep.conftest import Reference
+from tests.sweep.hub import Hub, serving
 from training.data.examples import Tagged
 from training.data.loading import load
 from training.record import TrialRecord, read_records
