@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+import pytest
+
 from sweep.provenance import device_model
 from tests.sweep.conftest import Reference
 from training.record import read_records
@@ -16,5 +18,6 @@ def test_cpu_is_called_by_its_model_or_its_kind() -> None:
     assert device_model("cpu") == (known[0] if known else platform.processor() or "cpu")
 
 
+@pytest.mark.ray
 def test_every_record_names_its_device(reference: Reference) -> None:
     assert {record.provenance["device"] for record in read_records(reference.run)} == {device_model("cpu")}

@@ -28,6 +28,7 @@ def of(found: list[dict[str, Any]], target: str) -> dict[str, Any]:
     return next(one for one in found if one["target"] == target)
 
 
+@pytest.mark.ray
 def test_finished_phases_are_looked_at_and_the_same_again(
     reference: Reference, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +49,7 @@ def test_finished_phases_are_looked_at_and_the_same_again(
     assert {one.target for one in kept_signals(reference.run)} == {"mini_udpos", "mini_tatoeba"}
 
 
+@pytest.mark.ray
 def test_target_without_labels_and_tasks_without_a_phase_are_named(
     reference: Reference, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from training.data.examples import Tagged
 from training.data.loading import load
 from training.record import TrialRecord, read_records
 
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 Select = Callable[..., Result]
 TARGETS = ("mini_udpos", "mini_tatoeba")
 
