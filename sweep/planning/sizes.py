@@ -1,7 +1,7 @@
 """How large the phases of a plan are: tokens of one pass over the training data of each.
 
 What is known best goes first: phases that records tell of, features in the encoded store, a sample of the data read with the
-model's own tokenizer, and published sizes (`published`) where the data is not at hand. A mixture's epoch follows the shares of
+model's own tokenizer, and published sizes (`splits`) where the data is not at hand. A mixture's epoch follows the shares of
 `training.data.draws`, caps included.
 """
 
