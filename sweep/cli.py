@@ -15,6 +15,7 @@ import click
 from sweep.away.verbs import fetch, logs, ui
 from sweep.data.verbs import data as data_verbs
 from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
+from sweep.gc.verb import gc
 from sweep.masking import masked, out_of_sight
 from sweep.options import (
     NOTIFY_VARIABLE,
@@ -33,7 +34,7 @@ from sweep.reporting.verb import report
 from sweep.selecting.verb import select
 from sweep.services.verbs import services
 from sweep.simulate.verb import simulate
-from sweep.steering.verbs import gc, resume, status, stop
+from sweep.steering.verbs import resume, status, stop
 from sweep.submission.score_verb import score
 from sweep.submission.verb import submit
 from sweep.words import Verbs, complete_trial, listing, warn

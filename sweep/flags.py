@@ -17,7 +17,6 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def launch_flags(verb: Verb) -> Verb:
     """Options that `launch` and `plan` share."""
     grid = grid_flag("A shipped grid, or a file.", required=True)
-    data = click.option("--data", type=FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")
     own = LocalFolder(path_type=Path, file_okay=False)
     run = click.option("--run", type=own, metavar="DIR", help="The run folder; else runs/NAME.")
     store = click.option(
@@ -27,7 +26,12 @@ def launch_flags(verb: Verb) -> Verb:
         help="A store of phases that sweeps share: a folder, s3://BUCKET/FOLDER or gs://BUCKET/FOLDER; else SWEEP_STORE.",
     )
     model = click.option("--model", "models", multiple=True, metavar="NAME=DIR", help="Take a model of the grid from a folder.")
-    return grid(data(run(store(model(verb)))))
+    return grid(data_flag(run(store(model(verb)))))
+
+
+def data_flag(verb: Verb) -> Verb:
+    """The option `--data`."""
+    return click.option("--data", type=FOLDER, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")(verb)
 
 
 class RunFolder(click.Path):

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from sweep.flags import Verb, data_flag, grid_flag, json_flag
 from sweep.options import DATA_VARIABLE, data_folder
-from sweep.words import EXIT_USER_ERROR, Verbs, complete_grid, print_rich
+from sweep.words import EXIT_USER_ERROR, Verbs, print_rich
 from training.errors import UserError
 
-Verb = TypeVar("Verb", bound=Callable[..., Any])
+_grid_flag = grid_flag("The tasks of a grid, with the files it names.")
 
 
 def _complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -27,22 +28,8 @@ def _complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return [CompletionItem(row.name) for row in ROWS.values() if row.name.startswith(incomplete) and not row.synthetic]
 
 
-def _data_option(verb: Verb) -> Verb:
-    folder = click.Path(path_type=Path, file_okay=False)
-    return click.option("--data", type=folder, metavar="DIR", help="The data folder; else the variable SWEEP_DATA.")(verb)
-
-
 def _tasks_argument(verb: Verb) -> Verb:
     return click.argument("tasks", nargs=-1, metavar="[TASK]...", shell_complete=_complete_task)(verb)
-
-
-def _grid_option(verb: Verb) -> Verb:
-    says = "The tasks of a grid, with the files it names."
-    return click.option("--grid", metavar="NAME", shell_complete=complete_grid, help=says)(verb)
-
-
-def _json_option(verb: Verb) -> Verb:
-    return click.option("--json", "as_json", is_flag=True, help="For a program to read.")(verb)
 
 
 def _needed_folder(given: Path | None) -> Path:
@@ -58,8 +45,8 @@ def data() -> None:
 
 
 @data.command("list")
-@_data_option
-@_json_option
+@data_flag
+@json_flag
 def list_tasks(data: Path | None, as_json: bool) -> None:
     """List the tasks' data: where it comes from, licence, languages, and what of it is in the data folder."""
     from sweep.data.overview import overview, overview_table
@@ -73,9 +60,9 @@ def list_tasks(data: Path | None, as_json: bool) -> None:
 
 @data.command()
 @click.argument("task", shell_complete=_complete_task)
-@_data_option
-@_grid_option
-@_json_option
+@data_flag
+@_grid_flag
+@json_flag
 def show(task: str, data: Path | None, grid: str | None, as_json: bool) -> None:
     """Show one TASK's data: source, splits and languages with rows and labels, lengths, findings, an example."""
     from sweep.data.overview import rows_of
@@ -92,8 +79,8 @@ def show(task: str, data: Path | None, grid: str | None, as_json: bool) -> None:
 
 @data.command()
 @_tasks_argument
-@_data_option
-@_grid_option
+@data_flag
+@_grid_flag
 @click.option("--from", "origin", type=click.Choice(["hub", "native"]), help="Only from there; else native first.")
 @click.option("--revision", "revisions", multiple=True, metavar="TASK=COMMIT", help="Pin a hub data set to another commit.")
 @click.option("--workers", type=click.IntRange(1), help="How many files at once; else as many as processors, at most 8.")
@@ -131,9 +118,9 @@ def prepare(
 
 @data.command()
 @_tasks_argument
-@_data_option
-@_grid_option
-@_json_option
+@data_flag
+@_grid_flag
+@json_flag
 @click.pass_context
 def verify(ctx: click.Context, tasks: tuple[str, ...], data: Path | None, grid: str | None, as_json: bool) -> None:
     """Compute again what the manifests of TASKs (all, without any) say, and name every difference; exits with 2 on one."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sweep.flags import json_flag
 from sweep.words import EXIT_USER_ERROR, print_rich
 
 _FOLDER = click.Path(path_type=Path)
@@ -19,7 +20,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option("--scorer", type=click.Choice(["official", "clean", "both"]), default="both", help="Whose rules; else both.")
 @click.option("--strict", is_flag=True, help="Exit with 2 on anything absent, and on any warning.")
-@click.option("--json", "as_json", is_flag=True, help="For a program to read.")
+@json_flag
 @click.pass_context
 def score(
     ctx: click.Context, predictions: Path, labels: Path, benchmark: str, scorer: str, strict: bool, as_json: bool
