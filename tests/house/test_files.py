@@ -40,3 +40,12 @@ def test_every_module_says_what_it_is() -> None:
     modules = [path for path in _files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in packages]
     silent = [path for path in modules if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not [str(path.relative_to(ROOT)) for path in silent]
+
+
+@pytest.mark.parametrize("floor", ["reports", "sweep", "training"])
+def test_floor_says_what_each_of_its_modules_and_rooms_is_for(floor: str) -> None:
+    said = ast.get_docstring(ast.parse((ROOT / floor / "__init__.py").read_text("utf-8"))) or ""
+    modules = {path.stem for path in (ROOT / floor).glob("*.py") if not path.stem.startswith("__")}
+    rooms = {path.parent.name for path in (ROOT / floor).glob("*/__init__.py")}
+    assert modules and rooms
+    assert not {name for name in modules | rooms if f"`{name}`" not in said}
