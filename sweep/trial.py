@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from reports.cells import GIVEN_UP
 from sweep.masking import masked
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
@@ -37,8 +38,6 @@ from training.storage import is_unreachable
 from training.team import ALONE, Team
 
 Report = dict[str, Any]
-GIVEN_UP = "given up"
-"""How the reason of a trial that was tried too often begins."""
 LONGEST_WAIT = 86_400.0
 """Seconds; a leg that seems to have waited longer for a worker has seen a clock jump."""
 LOWEST = float("-inf")

@@ -13,9 +13,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sweep.aws import policies
+from sweep.options import BUCKET_VARIABLE
 from training.errors import UserError
 
-BUCKET_VARIABLE = "SWEEP_BUCKET"
 IMAGE_PREFIX = "resolve:ssm:"
 """An `ImageId` that begins so names a public parameter which holds the id."""
 PROPAGATION = 15.0

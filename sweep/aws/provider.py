@@ -28,9 +28,10 @@ from ray.autoscaler.node_launch_exception import NodeLaunchException
 from ray.autoscaler.tags import TAG_RAY_USER_NODE_TYPE
 
 from sweep.aws import shared
-from sweep.aws.account import BUCKET_VARIABLE, Account
+from sweep.aws.account import Account
 from sweep.aws.policies import CLUSTER_TAG
 from sweep.elastic.lasting import STEADY
+from sweep.options import BUCKET_VARIABLE
 from training.errors import UserError
 
 Config = dict[str, Any]

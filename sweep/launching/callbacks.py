@@ -6,11 +6,12 @@ from typing import Any
 
 import ray.tune
 
+from reports.cells import GIVEN_UP
 from sweep.planning.plan import Plan
 from sweep.search.board import Board
 from sweep.search.settle import settle
 from sweep.steering.requests import Request, StopRequest
-from sweep.trial import GIVEN_UP, give_up_record
+from sweep.trial import give_up_record
 from sweep.watch.live import is_saved, read_live
 from sweep.watch.progress import ProgressView
 from training.errors import UserError

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sweep.options import BUCKET_VARIABLE
 from training.errors import UserError
 from training.objects import checked, is_address
 from training.storage import write_atomically
 
-VARIABLE, STORE_VARIABLE, BUCKET_VARIABLE = "SWEEP_SERVICES", "SWEEP_SERVICES_STORE", "SWEEP_BUCKET"
+VARIABLE, STORE_VARIABLE = "SWEEP_SERVICES", "SWEEP_SERVICES_STORE"
 USER, OPTUNA, MLFLOW = "sweep", "optuna", "mlflow"
 DATABASES = (OPTUNA, MLFLOW)
 SHARED = Path("/mnt/sweep")

@@ -36,7 +36,8 @@ def test_bucket_takes_tls_alone(aws: pytest.MonkeyPatch) -> None:
 
 
 def test_bucket_of_the_user_s_own_is_used_and_left_as_it_is(aws: pytest.MonkeyPatch) -> None:
-    from sweep.aws.account import BUCKET_VARIABLE, Account
+    from sweep.aws.account import Account
+    from sweep.options import BUCKET_VARIABLE
 
     account = Account(REGION)
     account.client("s3").create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": REGION})

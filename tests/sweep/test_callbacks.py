@@ -12,11 +12,11 @@ from unittest.mock import Mock
 import pytest
 from optuna.storages import InMemoryStorage
 
+from reports.cells import GIVEN_UP
 from sweep.launching.callbacks import Ears
 from sweep.search.board import Board
 from sweep.search.index import MemoryIndex
 from sweep.search.searcher import PairSearcher
-from sweep.trial import GIVEN_UP
 from tests.sweep.plans import SMALL, plan_of, score_record
 from training.record import RungScore, Status, TrialRecord, read_records, write_paused, write_record
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from training.data.loading import DataSource, data_digest, load
 from training.data.manifest import Finding, SplitEntry
-from training.data.quality import ENGLISH, check_leakage, check_training_task
+from training.data.quality import check_leakage, check_training_task
 from training.data.statistics import Fingerprints, fingerprints, row_texts
 from training.errors import UserError
+from training.record import ENGLISH
 from training.tasks.row import Split, TaskRow
 
 

@@ -28,9 +28,9 @@ from training.data.examples import Bitext, Comparable, Example
 from training.data.manifest import Finding
 from training.data.scripts import looks_foreign, script_share
 from training.data.statistics import NO_GOLD, Fingerprints
+from training.record import ENGLISH
 from training.tasks.row import Split, TaskRow
 
-ENGLISH = "en"
 _MANY = 50
 _FOREIGN_SHARE = 0.02
 """More than this share of an English file's rows in another language is no accident of names and quotations."""

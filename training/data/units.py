@@ -18,7 +18,7 @@ from training.data.prepared import (
     read_provenance,
     write_examples,
 )
-from training.data.quality import ENGLISH, Rows, check_rows
+from training.data.quality import Rows, check_rows
 from training.data.readers import READERS, remarks
 from training.data.request import ReadRequest
 from training.data.statistics import (
@@ -30,6 +30,7 @@ from training.data.statistics import (
     text_statistics,
 )
 from training.errors import DataError
+from training.record import ENGLISH
 from training.tasks.row import Split, TaskRow
 
 
