@@ -14,7 +14,17 @@ import click
 
 from sweep.away.verbs import fetch, logs, ui
 from sweep.data.verbs import data as data_verbs
-from sweep.flags import budget_flags, down_flag, json_flag, launch_flags, on_flag, price_flag, retry_flag, run_flags
+from sweep.flags import (
+    budget_flags,
+    down_flag,
+    json_flag,
+    launch_flags,
+    notify_flag,
+    on_flag,
+    price_flag,
+    retry_flag,
+    run_flags,
+)
 from sweep.gc.verb import gc
 from sweep.masking import masked, out_of_sight
 from sweep.options import (
@@ -68,7 +78,7 @@ def main() -> None:
 @main.command()
 @launch_flags
 @click.option("--executor", type=click.Choice(["auto", "inline", "train"]), help="How trials run; else as the grid says.")
-@click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
+@notify_flag
 @budget_flags
 @retry_flag
 @on_flag

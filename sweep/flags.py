@@ -99,6 +99,12 @@ def budget_flags(verb: Verb) -> Verb:
     return hours(cost(price_flag(until(verb))))
 
 
+def notify_flag(verb: Verb) -> Verb:
+    """The option `--notify`."""
+    says = "Tell this address (http or https) at the end; else SWEEP_NOTIFY."
+    return click.option("--notify", metavar="URL", help=says)(verb)
+
+
 def retry_flag(verb: Verb) -> Verb:
     """The option `--retry-failed`."""
     return click.option("--retry-failed", is_flag=True, help="Run failed trials again; their records are set aside.")(verb)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sweep.away.verbs import status_there, stop_there
-from sweep.flags import budget_flags, down_flag, json_flag, on_flag, retry_flag, run_flags
+from sweep.flags import budget_flags, down_flag, json_flag, notify_flag, on_flag, retry_flag, run_flags
 from sweep.masking import out_of_sight
 from sweep.options import NOTIFY_VARIABLE, existing_run, notify_address
 from sweep.runfolder import runs_elsewhere
@@ -70,7 +70,7 @@ def stop(ctx: click.Context, run: Path | None, grid: str | None, now: bool, on: 
 
 @click.command()
 @run_flags
-@click.option("--notify", metavar="URL", help="Tell this address (http or https) at the end; else SWEEP_NOTIFY.")
+@notify_flag
 @budget_flags
 @retry_flag
 @on_flag
