@@ -62,12 +62,14 @@ def test_long_list_of_tensors_is_cut_and_counted() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "bars"), [([], ""), ([1.0], "▁"), ([2.0, 2.0], "▁▁"), ([0.0, 7.0], "▁█"), ([float(n) for n in range(32)], None)]
-)
-def test_sparkline(values: list[float], bars: str | None) -> None:
-    made = sparkline(values)
-    assert made == bars if bars is not None else (len(made), made[0], made[-1]) == (16, "▁", "█")
+@pytest.mark.parametrize(("values", "bars"), [([], ""), ([1.0], "▁"), ([2.0, 2.0], "▁▁"), ([0.0, 7.0], "▁█")])
+def test_sparkline_has_a_bar_a_value_from_lowest_to_highest(values: list[float], bars: str) -> None:
+    assert sparkline(values) == bars
+
+
+def test_sparkline_of_many_values_is_cut_to_its_width() -> None:
+    made = sparkline([float(number) for number in range(32)])
+    assert (len(made), made[0], made[-1]) == (16, "▁", "█")
 
 
 def test_find_record_takes_the_exact_name_before_a_prefix(tmp_path: Path) -> None:

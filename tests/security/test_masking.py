@@ -38,6 +38,11 @@ AROUND = st.sampled_from(["", "connection to ", "http://elsewhere:80/x ", "a:b@c
         ("Authorization: Bearer opensesame", "Authorization: Bearer ***"),
         ("sqlite:////home/a@b/x.db", "sqlite:////home/a@b/x.db"),
         ("12.4k tokens trained, token accuracy 3", "12.4k tokens trained, token accuracy 3"),
+        ("postgresql+psycopg2://sweep:hunter2@db:5432/mlflow", "postgresql+psycopg2://sweep:***@db:5432/mlflow"),
+        ("cannot reach https://a:b%40c@host/x today", "cannot reach https://a:***@host/x today"),
+        ("postgresql://db/mlflow?user=me&password=hunter2", "postgresql://db/mlflow?user=me&password=***"),
+        ("sqlite:////runs/all/mlflow.db", "sqlite:////runs/all/mlflow.db"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
     ],
 )
 def test_what_stands_where_a_password_does_is_hidden(text: str, shown: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sweep.masking import masked
 from sweep.tracking import TrackingError, default_uri, open_tracker, read_meta, ui_command
 from training.errors import UserError
 
@@ -22,20 +21,6 @@ def test_default_is_a_database_in_the_run_folder_unless_the_user_has_a_server(
     assert default_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
     assert default_uri(tmp_path) == "http://mlflow:5000"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("postgresql+psycopg2://sweep:hunter2@db:5432/mlflow", "postgresql+psycopg2://sweep:***@db:5432/mlflow"),
-        ("cannot reach https://a:b%40c@host/x today", "cannot reach https://a:***@host/x today"),
-        ("postgresql://db/mlflow?user=me&password=hunter2", "postgresql://db/mlflow?user=me&password=***"),
-        ("sqlite:////runs/all/mlflow.db", "sqlite:////runs/all/mlflow.db"),
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-    ],
-)
-def test_passwords_are_masked(text: str, shown: str) -> None:
-    assert masked(text) == shown
 
 
 def test_ui_command_quotes_the_folder_and_stays_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
