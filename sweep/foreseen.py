@@ -16,6 +16,8 @@ from training.record import TrialRecord
 if TYPE_CHECKING:  # torch takes seconds to load
     from sweep.planning.plan import Plan
 
+Tell = Callable[[str], None]
+
 
 def mark_of(plan: Plan, mark: RunMark) -> RunMark:
     """The run folder's mark with what the plan foresees, so that another shell knows what is missing."""
@@ -43,9 +45,15 @@ def mark_of(plan: Plan, mark: RunMark) -> RunMark:
     )
 
 
-def current_records(run: Path, mark: RunMark) -> list[TrialRecord]:
-    """Records of the studies of the latest launch: those of an earlier form of the grid stay on disk and out of its tables."""
-    return current_of(readable_records(run, set_aside=False)[0], mark)
+def current_records(run: Path, mark: RunMark, tell: Tell = lambda line: None) -> list[TrialRecord]:
+    """Records of the studies of the latest launch: those of an earlier form of the grid stay on disk and out of its tables.
+
+    `tell` is given a line for each record that is damaged, and so left out.
+    """
+    records, damaged = readable_records(run, set_aside=False)
+    for line in damaged:
+        tell(line)
+    return current_of(records, mark)
 
 
 def current_of(records: Iterable[TrialRecord], mark: RunMark) -> list[TrialRecord]:
@@ -61,17 +69,12 @@ def expectation_of(mark: RunMark) -> Expectation:
     return Expectation(seeds=mark.seeds, settings=settings, stopping=mark.stopping, left_out=left_out)
 
 
-def tables_of(run: Path, tell: Callable[[str], None] = lambda line: None) -> list[TransferTable]:
-    """The transfer tables of a run folder, with what is still missing; raises UserError when it is not one.
-
-    `tell` is given a line for each record that is damaged, and so left out.
-    """
-    return transfer_tables(*_seen(run, tell))
+def tables_from(records: Iterable[TrialRecord], mark: RunMark) -> list[TransferTable]:
+    """The transfer tables of the latest launch's records, with what is still missing."""
+    return transfer_tables(records, expectation_of(mark))
 
 
-def _seen(run: Path, tell: Callable[[str], None]) -> tuple[list[TrialRecord], Expectation]:
+def tables_of(run: Path, tell: Tell = lambda line: None) -> list[TransferTable]:
+    """The transfer tables of a run folder; `tell` as for `current_records`. Raises UserError when it is not one."""
     mark = read_mark(run)
-    records, damaged = readable_records(run, set_aside=False)
-    for line in damaged:
-        tell(line)
-    return current_of(records, mark), expectation_of(mark)
+    return tables_from(current_records(run, mark, tell), mark)

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sweep.ending import EndState, read_ending
-from sweep.foreseen import current_of, expectation_of
+from sweep.foreseen import current_of, tables_from
 from sweep.gc.registered import registered_trials
 from sweep.gc.users import User
 from sweep.records import readable_records, waiting_trials
@@ -132,11 +132,9 @@ def _need_registered(needs: Needs, user: User, records: Iterable[TrialRecord]) -
 
 def _chosen(records: list[TrialRecord], mark: RunMark) -> list[TrialRecord]:
     """Records of the setting that each pair was chosen at, every seed of it."""
-    from reports.frame import transfer_tables
-
     wanted = {
         (table.model, cell.intermediate, cell.target, cell.setting)
-        for table in transfer_tables(records, expectation_of(mark))
+        for table in tables_from(records, mark)
         for row in table.cells.values()
         for cell in row.values()
         if cell.setting is not None

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from reports.frame import TransferTable, transfer_tables
+from reports.frame import TransferTable
 from reports.table import render_transfer
 from sweep.amounts import amount, duration, several
 from sweep.ending import Ending, EndState
-from sweep.foreseen import current_of, current_records, expectation_of
+from sweep.foreseen import current_of, current_records, tables_from
 from sweep.records import waiting_trials
 from sweep.runfolder import RunMark, read_mark
 from sweep.tracking import open_tracker, ui_command
@@ -35,7 +35,7 @@ def print_outcome(plan: Plan, console: Console, seconds: float, ending: Ending |
     records = current_records(plan.run, mark)
     waiting = current_of(waiting_trials(plan.run, set_aside=False)[0], mark)
     console.print()
-    console.print(render_transfer(transfer_tables(records, expectation_of(mark))))
+    console.print(render_transfer(tables_from(records, mark)))
     for line in [*count_lines(records, mark, seconds, waiting), *trouble_lines(records, ending)]:
         print_lines(console, line)
     run = shown(plan.run)
@@ -99,7 +99,7 @@ def message_of(run: Path, ending: Ending) -> dict[str, Any]:
         **{str(status): sum(record.status is status for record in records) for status in (Status.STOPPED, Status.FAILED)},
         "left_out": sum(left.trials for left in ending.left_out),
         "seconds": round(ending.seconds, 1),
-        "best": [best for table in transfer_tables(records, expectation_of(mark)) for best in _best(table)],
+        "best": [best for table in tables_from(records, mark) for best in _best(table)],
         "next": f"sweep {go_on} --run {shlex.quote(str(run))}",
     }
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.cells import Pair
-from reports.frame import TransferTable, transfer_tables
-from sweep.foreseen import current_of, expectation_of
-from sweep.records import readable_records
+from reports.frame import TransferTable
+from sweep.foreseen import Tell, current_records, tables_from
 from sweep.runfolder import read_mark
 from training.record import TrialRecord
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:  # scipy takes a second to load
     from reports.statistics.averages import AverageDelta
     from reports.statistics.compare import Comparison
     from reports.statistics.transfer import Arms
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +32,8 @@ def seen_in(run: Path, tell: Tell = lambda line: None) -> Seen:
     from reports.statistics.transfer import Arms
 
     mark = read_mark(run)
-    records, damaged = readable_records(run, set_aside=False)
-    for line in damaged:
-        tell(line)
-    records = current_of(records, mark)
-    tables = transfer_tables(records, expectation_of(mark))
-    return Seen(records=tuple(records), tables=tuple(tables), arms=Arms(records, run, tell))
+    records = current_records(run, mark, tell)
+    return Seen(records=tuple(records), tables=tuple(tables_from(records, mark)), arms=Arms(records, run, tell))
 
 
 def intervals_and_averages(run: Path, tell: Tell = lambda line: None) -> tuple[dict[Pair, Comparison], list[AverageDelta]]:

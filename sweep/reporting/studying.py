@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.studies.design import Design, IntermediateFacts, ModelFacts
-from sweep.foreseen import current_of
+from sweep.foreseen import current_records
 from sweep.provenance import FAMILY, KIND, PARAMETERS
-from sweep.records import readable_records
 from sweep.runfolder import read_mark
 from sweep.snapshots import Snapshot, read_snapshot
 from training.identity import Role
@@ -47,7 +46,7 @@ def design_of(folder: Path) -> Design | None:
     mark, snapshot = read_mark(folder), read_snapshot(folder)
     if snapshot is None or not snapshot.fields.get("study"):
         return None
-    records = current_of(readable_records(folder, set_aside=False)[0], mark)
+    records = current_records(folder, mark)
     return design_from(snapshot, [record for record in records if record.status is Status.FINISHED])
 
 

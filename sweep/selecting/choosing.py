@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reports.frame import transfer_tables
 from reports.selection import Chosen, Rule, select
-from sweep.foreseen import current_records, expectation_of
+from sweep.foreseen import Tell, current_records, tables_from
 from sweep.runfolder import read_mark
 from training.errors import UserError
 from training.record import TrialRecord
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +35,13 @@ class Selection:
 
 
 def choose(run: Path, rule: str, targets: Sequence[str], model: str | None, tell: Tell) -> Selection:
-    """The best chains of a run folder's latest launch; raises UserError where a name given is none of it."""
+    """The best chains of a run folder's latest launch; `tell` hears of damaged records, which are left out.
+
+    Raises UserError where a name given is none of it.
+    """
     mark = read_mark(run)
-    records = current_records(run, mark)
-    tables = transfer_tables(records, expectation_of(mark))
+    records = current_records(run, mark, tell)
+    tables = tables_from(records, mark)
     _check("model", [model] if model else [], [table.model for table in tables])
     _check("target", targets, [target for table in tables for target in table.targets])
     tables = [table for table in tables if model in (None, table.model)]

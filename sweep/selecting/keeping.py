@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweep.selecting.choosing import Selection, Tell
+from sweep.foreseen import Tell
+from sweep.selecting.choosing import Selection
 from sweep.selecting.folders import Exported, export
 from sweep.selecting.ingredients import known_of
 from sweep.words import shown

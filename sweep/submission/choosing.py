@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reports.frame import transfer_tables
 from reports.selection import Chosen, Rule, Selected, select
-from sweep.foreseen import current_of, expectation_of
-from sweep.records import readable_records
+from sweep.foreseen import Tell, current_records, tables_from
 from sweep.submission.facts import Facts
 from sweep.words import shown
 from training.errors import ModelError, StoreError, UserError
@@ -35,15 +33,10 @@ class Choice:
     weights: Weights
 
 
-def choose(
-    facts: Facts, benchmark: Benchmark, rule: Rule, tell: Callable[[str], None]
-) -> tuple[dict[str, Choice], list[UserError]]:
+def choose(facts: Facts, benchmark: Benchmark, rule: Rule, tell: Tell) -> tuple[dict[str, Choice], list[UserError]]:
     """The choices by folder, and why others have none. `tell` hears of damaged records, which are left out."""
-    records, damaged = readable_records(facts.run, set_aside=False)
-    for line in damaged:
-        tell(line)
-    current = current_of(records, facts.mark)
-    selected = select(transfer_tables(current, expectation_of(facts.mark)), current, rule)
+    current = current_records(facts.run, facts.mark, tell)
+    selected = select(tables_from(current, facts.mark), current, rule)
     known = {record.trial: record for record in current}
     choices: dict[str, Choice] = {}
     missing: list[UserError] = []

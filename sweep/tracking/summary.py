@@ -45,14 +45,13 @@ class Summary:
 
 def summary_of(run_folder: Path) -> Summary:
     """Read a run folder; raises UserError when it is none, StoreError where storage fails."""
-    from reports.frame import transfer_tables
     from reports.statistics.transfer import interval_of_each
-    from sweep.foreseen import current_records, expectation_of
+    from sweep.foreseen import current_records, tables_from
     from sweep.runfolder import read_mark
 
     mark = read_mark(run_folder)
     records = current_records(run_folder, mark)
-    tables = transfer_tables(records, expectation_of(mark))
+    tables = tables_from(records, mark)
     comparisons = interval_of_each(tables, records, run_folder, lambda line: None)
     said = "\0".join([VERSION, transfer_json(tables), intervals_text(comparisons)])
     chosen = (trial for table in tables for cells in table.cells.values() for cell in cells.values() for trial in cell.trials)
