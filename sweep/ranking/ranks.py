@@ -13,8 +13,8 @@ from sweep.planning.plan import Plan
 from sweep.planning.preparing import prepare
 from sweep.ranking.phases import own_phase, weights_of
 from sweep.ranking.signals import Looker
-from sweep.runfolder import MARK, refuse_foreign
 from sweep.records import readable_records
+from sweep.runfolder import MARK, refuse_foreign
 from training.errors import UserError
 from training.record import TrialRecord
 
