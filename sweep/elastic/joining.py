@@ -12,8 +12,9 @@ from sweep.elastic.nodes import HEAD, Amounts, Offer, cluster_offer, places_on
 from sweep.elastic.publishing import Elastic, nodes_up
 from sweep.elastic.room import ChangingRoom
 from sweep.elastic.watching import Watched, steady_places
-from sweep.executors.choice import trial_resources
+from sweep.executors.choice import TRAIN, driver_resources, trial_resources
 from sweep.executors.session import mailbox
+from sweep.experiment import executor_of
 from sweep.planning.plan import Plan
 from sweep.planning.preflight import check_fits, check_resources, node_resources
 from sweep.planning.room import Machine, Room, machines_of
@@ -51,6 +52,8 @@ def places_for(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver) -> t
             "lower `resources.workers` in the grid, or add machines",
         )
     fits = min(resources.trials_at_once or fits, fits)
+    if executor_of(plan) == TRAIN:
+        fits = min(fits, driver_places(plan, nodes))
     if offer and offer.types:
         steady = max(steady_places(each, nodes, offer) for each in wanted) // resources.workers
         return fits, _elastic(plan, board, ears, stopper, fits, steady)
@@ -85,6 +88,19 @@ def _elastic(plan: Plan, board: Board, ears: Ears, stopper: StopWhenOver, fits: 
         meanwhile=lambda: ears.on_step_begin(0, []),
         watched=watched,
     )
+
+
+def driver_places(plan: Plan, nodes: list[Amounts]) -> int:
+    """How many drivers of trials of the executor `train` the nodes that are up hold at once.
+
+    Raises UserError where they hold none, since Tune would wait for ever.
+    """
+    token = max((driver_resources(plan, study) for study in plan.studies), key=lambda held: max(held.values()))
+    found = sum(places_on(node, token) for node in nodes)
+    if not found:
+        remedy = "start its head with: ray start --head --resources='{\"trial_driver\": 16}' (so many trials at once, at most)"
+        raise UserError("no machine of this cluster holds the drivers of trials", "none has the resource trial_driver", remedy)
+    return found
 
 
 def _places(wanted: Amounts, nodes: list[Amounts], offer: Offer | None) -> int:

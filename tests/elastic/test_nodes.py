@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sweep.elastic.joining import driver_places
 from sweep.elastic.nodes import NodeType, Offer, monitored_config, offer_of, places_on
 from sweep.planning.preflight import check_resources
+from tests.sweep.plans import SMALL, plan_of
 from training.errors import UserError
 
 CLUSTER = Path(__file__).parents[2] / "cluster.yaml"
+ON_GPUS = SMALL + "resources: {device: cuda}\n"
 CONFIG = {
     "max_workers": 5,
     "head_node_type": "head",
@@ -74,3 +78,15 @@ def test_trial_that_no_node_to_come_can_run_is_refused_with_the_nearest(wanted: 
         check_resources(wanted, [{"CPU": 0.0}], offer_of(CONFIG).types)
     assert refused.value.remedy.startswith(remedy)
     assert "its autoscaler may start large (" in str(refused.value.value)
+
+
+def test_drivers_that_the_head_holds_are_the_most_trials_at_once() -> None:
+    plan, nodes = plan_of(ON_GPUS), [{"CPU": 0.0, "trial_driver": 16.0}, {"GPU": 8.0}]
+    assert driver_places(plan, nodes) == 16
+    assert driver_places(replace(plan, shares={plan.studies[0].label: 0.5}), nodes) == 15, "a second share takes a little more"
+
+
+def test_cluster_that_holds_no_driver_is_refused_with_what_gives_it_some() -> None:
+    with pytest.raises(UserError, match="drivers of trials") as refused:
+        driver_places(plan_of(ON_GPUS), [{"CPU": 8.0, "GPU": 1.0}])
+    assert "--resources='{\"trial_driver\"" in refused.value.remedy
