@@ -80,6 +80,12 @@ def test_servers_stay_on_the_loopback_and_ask_for_the_token(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", LAUNCHED, ids=lambda file: file.name)
+def test_workers_listen_for_the_notice_that_their_machine_goes_away(file: Path) -> None:
+    last = loaded(file)["worker_start_ray_commands"][-1]
+    assert last.index("ray start ") < last.index("python -m sweep.elastic.spot ") and last.endswith("&")
+
+
+@pytest.mark.parametrize("file", LAUNCHED, ids=lambda file: file.name)
 def test_caches_lie_on_the_machine_s_own_disk(file: Path) -> None:
     options = loaded(file)["docker"]["run_options"]
     assert any(option.endswith(":/mnt/local") for option in options)

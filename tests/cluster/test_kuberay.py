@@ -117,7 +117,7 @@ def test_ray_s_autoscaler_reads_the_shape_that_cluster_yaml_has(ray_cluster: dic
     validate_config(read)
     types = dict(read["available_node_types"])
     head = types.pop(read["head_node_type"])
-    assert head["resources"]["CPU"] == 0 and head["resources"]["trial_driver"] == 16
+    assert head["resources"]["CPU"] == 0 and head["resources"]["trial_driver"] == 48
     assert {name: of["priority"] for name, of in types.items()} == WORKERS
     assert {(of["resources"]["CPU"], of["resources"]["GPU"]) for of in types.values()} == {(7, 1)}
     assert {of["idle_timeout_s"] for of in types.values()} == {300}
