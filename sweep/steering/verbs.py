@@ -97,7 +97,7 @@ def resume(
     if on is not None or down:
         from sweep.away.down import refuse_down
 
-        place = find_place(on)
+        place = find_place(on or "local")  # without --on it is this machine, whatever cluster runs
         if down:
             refuse_down(place)
         settle_here(place)

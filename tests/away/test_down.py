@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from sweep.away import down, keeper
+from sweep.away import down, keeper, place
 from sweep.away.down import bring_and_judge, end_cluster, hand_in_keeper, refuse_down
 from sweep.away.fetching import Fetched
 from sweep.away.keeper import keep_watch, others, outlives, over
 from sweep.away.place import Kind, Place
+from sweep.cli import main
 from sweep.ending import Ending, EndState, write_ending
 from training.errors import UserError
 
+FIND_PLACE = place.find_place
 JOB = "sweep-all-0123456789-1"
 DISK = "overlay / overlay rw 0 0\n/dev/nvme0n1 /data ext4 rw 0 0\n"
 MOUNTS = DISK + "fs-1.efs:/ /mnt/sweep nfs4 rw 0 0\nmountpoint-s3 /mnt/my\\040bucket fuse.mountpoint-s3 rw 0 0\n"
@@ -195,3 +198,10 @@ def test_launch_on_this_machine_refuses_down(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 2 and "--on cluster.yaml --down" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_without_a_place_refuses_down_though_a_cluster_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Place(kind=Kind.FILE, on="cluster.yaml", why="it runs")
+    monkeypatch.setattr(place, "find_place", lambda on: running if on is None else FIND_PLACE(on))
+    done = CliRunner().invoke(main, ["resume", "--down"])
+    assert done.exit_code == 2 and "--on cluster.yaml --down" in done.output
