@@ -86,6 +86,13 @@ def test_workers_listen_for_the_notice_that_their_machine_goes_away(file: Path) 
 
 
 @pytest.mark.parametrize("file", LAUNCHED, ids=lambda file: file.name)
+def test_files_that_are_secrets_by_their_names_stay_here(file: Path) -> None:
+    assert {".env", "*.pem"} <= set(loaded(file)["rsync_exclude"])
+    left_out = (ROOT / "cluster" / "Dockerfile.dockerignore").read_text("utf-8").split()
+    assert {"**/.env", "**/*.pem"} <= set(left_out)
+
+
+@pytest.mark.parametrize("file", LAUNCHED, ids=lambda file: file.name)
 def test_caches_lie_on_the_machine_s_own_disk(file: Path) -> None:
     options = loaded(file)["docker"]["run_options"]
     assert any(option.endswith(":/mnt/local") for option in options)
