@@ -89,3 +89,23 @@ def test_module_that_a_document_runs_is_there(name: str) -> None:
 def test_check_of_commands_finds_a_verb_and_an_option_that_are_not_there() -> None:
     text = "```\nsweep lunch --grid demo\nsweep launch --gird demo   # why\n```\nand `sweep data list --data DIR`\n"
     assert [fault for words in _commands(text) for fault in _faults(words)] == ["no verb lunch", "sweep launch has no --gird"]
+
+
+def test_option_of_a_verb_stands_in_a_document() -> None:
+    everything = "\n".join(map(_text, DOCUMENTS))
+    options = {option for command in _verbs(main) for parameter in command.params for option in parameter.opts if "--" in option}
+    assert len(options) > 50
+    assert sorted(option for option in options if not re.search(rf"{option}\b(?!-)", everything)) == []
+
+
+def test_variable_of_the_environment_stands_in_the_table_of_variables() -> None:
+    named = set(re.findall(r"`(SWEEP_[A-Z_]+)`", _text("docs/RUNNING.md").partition("## Variables")[2]))
+    modules = [name for name in LISTED.stdout.splitlines() if re.match(r"(sweep|training|reports|search_spaces)/.*\.py$", name)]
+    read = {word for name in modules for word in re.findall(r'"(SWEEP_[A-Z_]+)"', _text(name))}
+    assert read - {"SWEEP_JOB"} == named, "SWEEP_JOB is what a job is told, nothing that a user sets"
+
+
+def _verbs(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from _verbs(below)
