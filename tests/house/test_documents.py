@@ -93,7 +93,7 @@ def test_check_of_commands_finds_a_verb_and_an_option_that_are_not_there() -> No
 
 def test_option_of_a_verb_stands_in_a_document() -> None:
     everything = "\n".join(map(_text, DOCUMENTS))
-    options = {option for command in _verbs(main) for parameter in command.params for option in parameter.opts if "--" in option}
+    options = {option for command in _verbs(main) for one in command.params for option in one.opts if "--" in option}
     assert len(options) > 50
     assert sorted(option for option in options if not re.search(rf"{option}\b(?!-)", everything)) == []
 
