@@ -89,4 +89,4 @@ def test_drivers_that_the_head_holds_are_the_most_trials_at_once() -> None:
 def test_cluster_that_holds_no_driver_is_refused_with_what_gives_it_some() -> None:
     with pytest.raises(UserError, match="drivers of trials") as refused:
         driver_places(plan_of(ON_GPUS), [{"CPU": 8.0, "GPU": 1.0}])
-    assert "--resources='{\"trial_driver\"" in refused.value.remedy
+    assert '--resources=\'{"trial_driver"' in refused.value.remedy

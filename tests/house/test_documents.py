@@ -93,7 +93,8 @@ def test_check_of_commands_finds_a_verb_and_an_option_that_are_not_there() -> No
 
 def test_option_of_a_verb_stands_in_a_document() -> None:
     everything = "\n".join(map(_text, DOCUMENTS))
-    options = {option for command in _verbs(main) for one in command.params for option in one.opts if "--" in option}
+    parameters = [one for command in _verbs(main) for one in command.params]
+    options = {option for one in parameters for option in (one.secondary_opts or one.opts) if "--" in option}
     assert len(options) > 50
     assert sorted(option for option in options if not re.search(rf"{option}\b(?!-)", everything)) == []
 
@@ -101,7 +102,7 @@ def test_option_of_a_verb_stands_in_a_document() -> None:
 def test_variable_of_the_environment_stands_in_the_table_of_variables() -> None:
     named = set(re.findall(r"`(SWEEP_[A-Z_]+)`", _text("docs/RUNNING.md").partition("## Variables")[2]))
     modules = [name for name in LISTED.stdout.splitlines() if re.match(r"(sweep|training|reports|search_spaces)/.*\.py$", name)]
-    read = {word for name in modules for word in re.findall(r'"(SWEEP_[A-Z_]+)"', _text(name))}
+    read = {word for name in modules for word in re.findall(r'["{](SWEEP_[A-Z_]+)', _text(name))}
     assert read - {"SWEEP_JOB"} == named, "SWEEP_JOB is what a job is told, nothing that a user sets"
 
 
