@@ -2,9 +2,9 @@
 
     SWEEP_DATA=/path/to/data python -m benchmarks.speed [--quick] [--json PATH] [--markdown PATH]
 
-Hugging Face's Trainer needs `accelerate` (`pip install 'sweep[bench]'`); without it row 2 is left out. `--quick` takes about
-three minutes on 2 idle cores, the whole about twelve. Times mean little while the machine does other work; `load before` says
-whether it did.
+Hugging Face's Trainer needs `accelerate` (`pip install --editable '.[bench]'`); without it row 2 is left out. `--quick` takes
+about three minutes on 2 idle cores, the whole about twelve. Times mean little while the machine does other work; `load before`
+says whether it did.
 """
 
 from __future__ import annotations
