@@ -53,7 +53,11 @@ seeds: [1, 2]
 search: {trials: 3, space: {target: {lr: {low: 1e-5, high: 3e-4, log: true}, epochs: [1, 2]}}}
 ```
 
-This page is made from the schema (`search_spaces/schema.py`).
+This page is made from the schema (`search_spaces/schema.py`). The last column says what stands where a key is left out; where
+it is empty, nothing does, or, under `data`, what the task's row says.
+
+Of what is searched for one phase, `models.<name>.space` goes before what the intermediate setting (its `space`) or the target's
+training data (`search.space.targets`) says, and this before `search.space.intermediate` and `search.space.target`, key by key.
 """
 _PLACES: tuple[tuple[str, type[Part]], ...] = (
     ("The grid", Grid),

@@ -30,9 +30,9 @@ class PhaseSpace(Part):
     """What is searched for one phase of a chain."""
 
     lr: LearningRateAxis = LearningRateChoices(values=(1e-5,))
-    """a list of learning rates or {low, high, log}, above 0 and at most 1"""
+    """a learning rate, a list of them, or {low, high, log}, above 0 and at most 1"""
     epochs: EpochsAxis = EpochsChoices(values=(2,))
-    """a list of whole numbers from 1, or {low, high}"""
+    """a whole number from 1 to 1000, a list of them, or {low, high}"""
 
 
 class Orders(Part):
@@ -68,7 +68,7 @@ class Intermediate(Part):
     loss_scaling: Literal["none", "log_classes"] = "none"
     """none, or log_classes to divide a task's loss by log(its number of classes)"""
     space: PhaseSpace | None = None
-    """{lr, epochs} of this setting, where it is not search.space.intermediate"""
+    """{lr, epochs}: what differs for this setting from search.space.intermediate"""
     examples: Count | None = None
     """training examples, the tasks' together, a whole number from 1; or a list of numbers and `all`, a setting each"""
     languages: Several[str] | None = None

@@ -60,9 +60,9 @@ class TaskFile(Part):
     """One task."""
 
     name: Name
-    """lower-case letters, digits and _, beginning with a letter"""
+    """lower-case letters, digits and _, beginning with a letter, 64 characters at most"""
     about: Annotated[str, Field(max_length=200, pattern=r"^[^\n]*$")] = ""
-    """one line of text"""
+    """one line of text, 200 characters at most"""
     like: str = ""
     """a known task whose values stand where this file says nothing"""
     kind: TaskKind | None = None

@@ -236,9 +236,9 @@ class Grid(Part):
     """A whole grid; `load_grid` reads one."""
 
     name: Name
-    """lower-case letters, digits and _, beginning with a letter"""
+    """lower-case letters, digits and _, beginning with a letter, 64 characters at most"""
     about: Annotated[str, Field(max_length=200, pattern=r"^[^\n]*$")] = ""
-    """one line of text"""
+    """one line of text, 200 characters at most"""
     models: Annotated[Mapping[Name, Model], Field(min_length=1)]
     """{name: {source, revision, pretrain, ...}}, one or more; a name has lower-case letters, digits and _"""
     study: Study | None = None

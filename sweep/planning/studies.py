@@ -67,9 +67,9 @@ def target_space(grid: Grid, group: str) -> PhaseSpace:
 
 
 def intermediate_space(grid: Grid, model: str, intermediate: Intermediate) -> PhaseSpace:
-    """The space of an intermediate phase: the setting's own or the general one, with what the model has otherwise."""
+    """The space of an intermediate phase: the general one, with what the setting and then the model say in its place."""
     own = grid.models[model].space
-    return _with(intermediate.space or grid.search.space.intermediate, own.intermediate if own else None)
+    return _with(_with(grid.search.space.intermediate, intermediate.space), own.intermediate if own else None)
 
 
 def _with(space: PhaseSpace, own: PhaseSpace | None) -> PhaseSpace:

@@ -265,11 +265,17 @@ def test_space_of_what_no_target_is_trained_on_is_refused() -> None:
         plan_of(SMALL.replace("    target: {lr", "    targets: {mini_tatoeba: {epochs: [5]}}\n    target: {lr"))
 
 
-def test_a_setting_with_a_space_of_its_own_searches_that() -> None:
-    mixture = "{slow: {tasks: [mini_nli], space: {lr: [5e-6, 6e-6]}}}"
-    plan = plan_of(SMALL.replace("[none, mini_nli]", f"[none, {mixture}]"))
-    axis = study_of(plan, "mini.slow.mini_udpos").axes["intermediate.lr"]
-    assert axis.model_dump()["values"] == (5e-6, 6e-6)
+@pytest.mark.parametrize(
+    ("said", "own", "values"),
+    [("lr: [5e-6, 6e-6]", "intermediate.lr", (5e-6, 6e-6)), ("epochs: [7]", "intermediate.epochs", (7.0,))],
+)
+def test_a_setting_with_a_space_of_its_own_searches_that_and_keeps_the_rest(
+    said: str, own: str, values: tuple[float, ...]
+) -> None:
+    plan = plan_of(SMALL.replace("[none, mini_nli]", f"[none, mini_nli, {{slow: {{tasks: [mini_nli], space: {{{said}}}}}}}]"))
+    axes, usual = (dict(study_of(plan, f"mini.{name}.mini_udpos").axes) for name in ("slow", "mini_nli"))
+    assert axes.pop(own).values == values != usual.pop(own).values
+    assert axes == usual
 
 
 def test_a_task_trained_in_several_languages_needs_them_all() -> None:
