@@ -66,10 +66,11 @@ def refuse_synthetic(rows: Iterable[TaskRow]) -> None:
 
 
 def rows_here(data: Path) -> list[TaskRow]:
-    """Every task with native files in the folder, and every one prepared before; raises UserError when there is none."""
-    found = [item for item in ROWS.values() if not item.synthetic and not item.parts and _state(item, data)[0]]
+    """Every task with native files in the folder; raises UserError when there is none."""
+    found = [item for item in ROWS.values() if not item.synthetic and not item.parts and _state(item, data)[0][Origin.NATIVE]]
     if not found:
-        raise UserError("no task has data in the folder", data, "name the tasks to prepare: those on the hub are fetched")
+        remedy = "name the tasks to prepare: those on the hub are fetched"
+        raise UserError("no task has native files in the folder", data, remedy)
     return found
 
 

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sweep.cli import main
+from tests.data.test_prepared import PAIRS, stored
 from training.data.manifest import read_manifest
+from training.tasks.registry import row
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +70,13 @@ def test_prepare_says_what_it_did_and_does_nothing_twice(data: Path) -> None:
 def test_prepare_without_a_task_takes_the_native_files_that_are_there(data: Path) -> None:
     said = _output("prepare", "--data", data, "--workers", "2")
     assert "xnli: 4 rows" in said and "mnli: 2 rows" in said and "pawsx" not in said
+
+
+def test_prepare_without_a_task_leaves_alone_what_the_hub_gave(data: Path) -> None:
+    stored(data, row("pawsx"), PAIRS, language="de")
+    before = read_manifest(data, "pawsx")
+    assert "pawsx" not in _output("prepare", "--data", data, "--workers", "1")
+    assert before is not None and read_manifest(data, "pawsx") == before
 
 
 def test_prepare_of_a_grid_takes_the_files_it_names(data: Path, tmp_path: Path) -> None:
@@ -182,7 +191,7 @@ def test_prepare_of_a_file_that_does_not_read_is_told_and_the_rest_kept(data: Pa
     [
         (["prepare", "xnli"], "no data folder was given"),
         (["prepare", "xmli", "--data", "."], "no task has this name: 'xmli'"),
-        (["prepare", "--data", "."], "no task has data in the folder"),
+        (["prepare", "--data", "."], "no task has native files in the folder"),
         (["prepare", "ccg", "--data", "."], "task ccg has no data in"),
         (["prepare", "xnli", "--data", ".", "--revision", "xnli"], "--revision takes TASK=COMMIT: 'xnli'"),
         (["prepare", "xnli", "--data", ".", "--revision", "mlqa=main"], "takes nothing from the hub here: 'mlqa'"),
