@@ -93,6 +93,14 @@ def test_xtreme_row_has_the_benchmarks_number_of_languages(task: str, count: int
     assert len(row(task).languages) == count
 
 
+def test_targets_with_one_set_of_items_in_every_language_are_the_translated_ones() -> None:
+    parallel = {found.name for found in ROWS.values() if found.target and found.parallel}
+    translated = {"xnli", "pawsx", "xquad", "xquad_xr", "xcopa", "lareqa"}
+    assert {name for name in parallel if not row(name).synthetic} == translated
+    made_up = {f"mini_{name}" for name in (*translated, "mlqa", "xcopa_xr")}
+    assert {name for name in parallel if row(name).synthetic} == made_up
+
+
 @pytest.mark.parametrize("name", INTERMEDIATE)
 def test_row_of_the_study_is_an_intermediate_task_in_english(name: str) -> None:
     found = row(name)

@@ -101,8 +101,9 @@ MINI_PAWSX = _mini(PAWSX, scored_on=Split.TEST)
 MINI_UDPOS = _mini(UDPOS)
 MINI_PANX = _mini(PANX, scored_on=Split.TEST)
 MINI_XQUAD = _mini(XQUAD, encoding=_LONG, train_on="mini_squad")
-# MLQA's own metric knows the articles of its seven languages alone.
-MINI_MLQA = replace(_mini(MLQA, encoding=_LONG, train_on="mini_squad", scored_on=Split.TEST), metric=XQUAD.metric)
+# MLQA's own metric knows the articles of its seven languages alone; here every question is in every language.
+_MINI_MLQA = _mini(MLQA, encoding=_LONG, train_on="mini_squad", scored_on=Split.TEST)
+MINI_MLQA = replace(_MINI_MLQA, metric=XQUAD.metric, parallel=True)
 MINI_TYDIQA = _mini(TYDIQA, encoding=_LONG)
 MINI_BUCC2018 = _mini(BUCC2018, languages=_OTHERS, scored_on=Split.TEST)
 MINI_TATOEBA = _mini(TATOEBA, languages=_OTHERS)

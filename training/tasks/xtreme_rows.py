@@ -132,6 +132,7 @@ XQUAD = replace(
 MLQA = replace(
     XQUAD,
     name="mlqa",
+    parallel=False,  # Each question is in some of the languages alone.
     files={split: f"mlqa/MLQA_V1/{split}/{split}-context-{{lang}}-question-{{lang}}.json" for split in ("dev", "test")},
     languages=languages.MLQA,
     metric="mlqa",
@@ -146,6 +147,7 @@ MLQA = replace(
 TYDIQA = replace(
     XQUAD,
     name="tydiqa",
+    parallel=False,  # Each language has texts and questions of its own.
     # Google's dev files are XTREME's test set: English dev data has to be carved from the train file.
     files={s: f"tydiqa/tydiqa-goldp-v1.1-{n}/tydiqa.goldp.{{lang}}.{n}.json" for s, n in (("train", "train"), ("test", "dev"))},
     languages=languages.TYDIQA,
