@@ -14,8 +14,7 @@ from sweep.elastic.room import ChangingRoom
 from sweep.elastic.watching import Watched, steady_places
 from sweep.executors.choice import TRAIN, driver_resources, trial_resources
 from sweep.executors.session import mailbox
-from sweep.experiment import executor_of
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, executor_of
 from sweep.planning.preflight import check_fits, check_resources, node_resources
 from sweep.planning.room import Machine, Room, machines_of
 from training.errors import UserError
