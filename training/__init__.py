@@ -11,7 +11,8 @@ The way through it: `chain` is the front door, `walk` goes from phase to phase, 
 * Files and values: `storage`, `tensorfile`, `seal`; `codec`, `writing`, `building` (typed values to JSON and back);
   `background`.
 * Looking at a model: `passes` (forward passes), `decoding`, `answers` (states to predictions), `vectors`, `retrieval`,
-  `predicting` (a test set), `views`, `sights` (a frozen encoder, for rankings), `timing` (how fast it trains).
+  `predicting` (a test set), `views`, `sights` (a frozen encoder, for rankings), `task_vectors` (what a phase changed in it),
+  `timing` (how fast it trains).
 * A phase 0 of one's own: `pretrain`, `card`.
 * Rooms: `tasks` (one typed row a task), `data` (files to features), `models`, `metrics`, `world` (the mini world).
 """
