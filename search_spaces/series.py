@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_lowercase
 from typing import Any, TypeVar
 
+from search_spaces.intermediates import OF_ONE_TASK
+
 Value = TypeVar("Value")
 
 ALL = "all"
@@ -85,8 +87,11 @@ ORDER_KEYS = ("number", "seed", "counts")
 
 def _sizes(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     ((name, said),) = item.items()
-    examples = said.get("examples") if isinstance(said, Mapping) else None
-    if not isinstance(examples, (list, tuple)) or not all(size == ALL or _whole(size, 1) for size in examples):
+    if not isinstance(said, Mapping) or not ("tasks" in said or set(said) <= OF_ONE_TASK):
+        yield item
+        return
+    examples = said.get("examples")
+    if not isinstance(examples, (list, tuple)) or not examples or not all(size == ALL or _whole(size, 1) for size in examples):
         yield item
         return
     rest = {key: value for key, value in said.items() if key != "examples"}

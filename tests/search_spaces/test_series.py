@@ -73,6 +73,8 @@ def test_orders_and_numbers_of_examples_multiply() -> None:
     ("item", "cause"),
     [
         ("{mini_nli: {examples: [100, 0]}}", "intermediates.1.mini_nli.examples: must be a whole number: '[100, 0]'"),
+        ("{mini_nli: {examples: []}}", "intermediates.1.mini_nli.examples: must be a whole number: '[]'"),
+        ("{mini_nlo: {examples: [100], cap: 5}}", "must list the tasks of the mixture under `tasks`"),
         ("{mini_nli: {examples: [100, 100]}}", "must not repeat an item"),
         ("{mini_nlo: {examples: [100]}}", "intermediates.1.mini_nlo: no task has this name"),
         ("{both: {tasks: [mini_nli, mini_qqp], examples: [1, 9]}}", "`examples` are fewer than the tasks"),
