@@ -47,7 +47,7 @@ class NominalPlan:
     def unsized(self) -> tuple[str, ...]:
         """The models whose size nothing tells, so that numbers of another stand for it."""
         given = self.plan.grid.models
-        return tuple(name for name in self.models if architecture_of(given[name], self.plan.models[name]).basis == ASSUMED)
+        return tuple(name for name in given if architecture_of(given[name], self.plan.models[name]).basis == ASSUMED)
 
 
 def nominal_plan(grid: Grid, run: Path = NOWHERE) -> Plan:

@@ -96,7 +96,7 @@ def overview(
         "gpu": plan.grid.resources.gpu,
         "sharing": share_lines(plan, shares),
         "synthetic": any(source.row.synthetic for source in plan.sources.values()),
-        "nominal": {"tasks": list(found.tasks), "models": list(found.models)},
+        "nominal": {"tasks": list(found.tasks), "models": list(found.models), "unsized": list(found.unsized)},
         "studies": studies,
         "trials": plan.trials(),
         "done": len(state.records),

@@ -41,7 +41,7 @@ def print_plan(options: LaunchOptions, *, as_json: bool, gpu: str | None = None,
         table.add_row(escape(study["study"]), ", ".join(study["targets"]), *counts)
     console.print(table)
     print_lines(console, "\n".join(_lines(shown)))
-    if shown["nominal"]["tasks"] or shown["nominal"]["models"]:
+    if any(shown["nominal"].values()):
         print_lines(console, "\n".join(nominal_lines(found)), "yellow")
     print_lines(console, f"run it: {command_of('launch', options)}")
 

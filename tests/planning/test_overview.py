@@ -41,6 +41,7 @@ def test_new_grid_has_everything_to_train(tmp_path: Path) -> None:
         "phases_shared": 3 * 2 + 1 + 3 * 3 + 2 - 8,
     }
     assert shown["phases"] == {"pretrain": 1, "intermediate": 1, "target": 6}
+    assert shown["nominal"]["unsized"] == ["mini"]  # its folder is not there
     assert not (tmp_path / "run").exists()
 
 
@@ -111,6 +112,6 @@ def test_plan_is_printed_for_a_person_and_a_program(tmp_path: Path, monkeypatch:
         assert part in said.stdout
     assert "no data here" not in said.stdout
     shown = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
-    assert shown["nominal"] == {"tasks": [], "models": []}
+    assert shown["nominal"] == {"tasks": [], "models": [], "unsized": []}
     assert shown["sizes_assumed"] == {}
     assert shown["money"]["price"] == 2.0
