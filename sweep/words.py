@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 EXIT_USER_ERROR, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 2, 3, 130
+_NARROW, _NAME = 80, 12
+"""Columns of a terminal that is narrow, and what a name has of it at least."""
 
 
 class Verbs(click.Group):
@@ -60,13 +62,19 @@ class Verbs(click.Group):
 
 
 def listing(*columns: str) -> Table:
-    """A table without lines: the names in its first column stay whole, what is too wide elsewhere goes on below."""
+    """A table without lines: the names in its first column stay whole, what is too wide elsewhere goes on below.
+
+    On a narrow terminal names go on below too, so that the words of headings stay whole, where there is room for these.
+    """
+    from rich.console import Console
     from rich.table import Table
 
+    width, words = Console().width, [max(map(len, column.split())) for column in columns]
+    tight = width < _NARROW and _NAME + sum(words[1:]) + 2 * len(words) + 2 <= width
     table = Table(box=None, pad_edge=False)
-    table.add_column(columns[0], no_wrap=True)
-    for column in columns[1:]:
-        table.add_column(column, overflow="fold")
+    table.add_column(columns[0], no_wrap=not tight, overflow="fold", min_width=_NAME if tight else None)
+    for column, longest in zip(columns[1:], words[1:], strict=True):
+        table.add_column(column, overflow="fold", min_width=longest if tight else None)
     return table
 
 

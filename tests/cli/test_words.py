@@ -13,7 +13,7 @@ from rich.console import Console
 import sweep.planning.preparing
 from sweep.options import LaunchOptions
 from sweep.planning.preparing import prepare
-from sweep.words import busy, print_lines
+from sweep.words import busy, listing, print_lines, print_rich
 from tests.sweep.plans import SMALL
 from training.errors import DataError, Faults, ModelError
 
@@ -41,6 +41,20 @@ def test_lines_on_a_terminal_fit_it_and_lose_no_word(words: list[str]) -> None:
 
 def test_word_wider_than_the_terminal_stays_whole() -> None:
     assert PATH in said(f"a record is damaged: {PATH} (its digest is another)", 40, terminal=True).splitlines()[1]
+
+
+@pytest.mark.parametrize("width", [56, 60, 79, 100])
+def test_headings_of_a_table_stay_whole_on_a_narrow_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    headings = ["study", "targets", "settings", "seeds", "trials", "done"]
+    table = listing(*headings)
+    table.add_row("mini.many_a_1_240.mini_xcopa", "mini_xcopa, mini_tatoeba", "1", "2", "3", "0")
+    print_rich(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == headings and all(len(line) <= width for line in lines)
+    assert "".join(line[: lines[0].index("targets")].strip() for line in lines[1:]) == "mini.many_a_1_240.mini_xcopa"
 
 
 def test_what_takes_time_is_said_on_a_terminal_alone() -> None:
