@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
@@ -25,7 +26,10 @@ MEANS = {
 
 @dataclass(kw_only=True)
 class Signals:
-    """Of one target and one model: `values[measure][intermediate]`, why others have none, and what it took in seconds."""
+    """Of one target and one model: `values[measure][intermediate]`, why others have none, and what it took in seconds.
+
+    `made_of` is a digest of what model and intermediate setting were then: a grid may mean something else by a name since.
+    """
 
     model: str
     target: str
@@ -33,9 +37,13 @@ class Signals:
     missing: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     examples: int = 0
+    made_of: dict[str, str] = field(default_factory=dict)
 
     def add(self, measure: str, intermediate: str, value: float) -> None:
-        """Keep one value."""
+        """Keep one value; of one that is no number, that there is none."""
+        if not math.isfinite(value):
+            self.missing[f"{measure} of {intermediate}"] = f"it is not a number ({value})"
+            return
         self.values.setdefault(measure, {})[intermediate] = value
 
 

@@ -16,6 +16,7 @@ from reports.ranking.measures import h_score, logme, probe
 from search_spaces.schema import Intermediate
 from sweep.options import encoded_folder
 from sweep.planning.plan import Plan
+from sweep.ranking.choosing import made_of
 from sweep.ranking.phases import Weights
 from training.identity import Runtime
 from training.sights import Sights
@@ -51,6 +52,7 @@ class Looker:
     def signals(self, target: str, weights: Mapping[str, Weights], own: Path | None, tell: Callable[[str], None]) -> Signals:
         """All signals of a target; `own` is its phase without an intermediate task, `tell` hears what is looked at."""
         found, began = Signals(model=self.model, target=target, examples=self.examples), time.monotonic()
+        found.made_of = {one.name: made_of(self.plan.grid, self.model, one) for one in self.intermediates}
         row = self.plan.sources[target].row
         labelled = row.trained and self.plan.sources[row.training_row].row.kind in KINDS
         if not labelled:

@@ -9,7 +9,7 @@ import pytest
 from reports.cells import Pair
 from reports.frame import transfer_tables
 from reports.ranking.judging import Signals
-from reports.ranking.keeping import keep_signals
+from reports.ranking.keeping import keep_signals, kept_signals
 from reports.table import render_transfer
 from search_spaces.reading import read_grid
 from search_spaces.schema import Grid
@@ -18,7 +18,7 @@ from sweep.options import LaunchOptions
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan, make_plan
 from sweep.planning.showing import print_plan
-from sweep.ranking.choosing import kept_by_rank
+from sweep.ranking.choosing import kept_by_rank, made_of
 from sweep.runfolder import RunMark, refuse_foreign
 from sweep.sources import ResolvedModel
 from tests.sweep.plans import name_digest
@@ -89,6 +89,33 @@ def test_missing_signal_is_named_with_what_it_takes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no logme of mini for mini_pawsx") as raised:
         kept_by_rank(grid_of(), sources_of(grid_of()), tmp_path)
     assert raised.value.value == "mini_nli, mini_qqp" and "a finished phase of each setting" in raised.value.remedy
+
+
+def test_signal_of_a_setting_that_was_another_counts_as_missing(tmp_path: Path) -> None:
+    text = GRID.replace("mini_nli,", "{pair: [mini_nli, mini_hellaswag]},").replace("mini_udpos_xr, mini_pawsx, ", "")
+    grid = grid_of(text)
+    signals = Signals(model="mini", target="mini_udpos", values={"logme": {"pair": 3.0, "mini_qqp": 2.0, "mini_ccg": 1.0}})
+    signals.made_of = {one.name: made_of(grid, "mini", one) for one in grid.intermediates}
+    keep_signals(tmp_path, [signals])
+    kept = kept_by_rank(grid, sources_of(grid), tmp_path)
+    assert kept is not None and kept["mini", "mini_udpos"] == {"none", "pair"}
+    retrained = grid_of(text + "search: {space: {intermediate: {lr: [1e-4]}}}\n")
+    assert kept_by_rank(retrained, sources_of(retrained), tmp_path) == kept
+    for other in (text.replace("mini_hellaswag", "mini_cosmosqa"), text + "data: {mini_nli: {caps: {train: 9}}}\n"):
+        grid = grid_of(other)
+        with pytest.raises(UserError, match="no logme of mini for mini_udpos") as raised:
+            kept_by_rank(grid, sources_of(grid), tmp_path)
+        assert raised.value.value == "pair (the grid has changed it since)"
+        assert kept_by_rank(grid, sources_of(grid), tmp_path, nominal=True) is not None
+
+
+def test_measure_that_the_data_does_not_allow_is_told_with_its_reason(tmp_path: Path) -> None:
+    values = {name: dict(found) for name, found in VALUES.items()}
+    keep(tmp_path, mini_udpos={**values["mini_udpos"], "mini_nli": float("nan")}, mini_pawsx=values["mini_pawsx"])
+    assert len(kept_signals(tmp_path)) == 2  # a number that is none would have made the file unreadable
+    with pytest.raises(UserError, match="no logme of mini for mini_udpos") as raised:
+        kept_by_rank(grid_of(), sources_of(grid_of()), tmp_path)
+    assert raised.value.value == "mini_nli (it is not a number (nan))" and "another `measure`" in raised.value.remedy
 
 
 def test_grid_without_rank_runs_everything(tmp_path: Path) -> None:
