@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from search_spaces.reading import load_grid
+from sweep.bucket.files import bring_rankings, objects_of
 from sweep.bucket.keeping import kept_behind, refuse_foreign_behind
 from sweep.ending import Ending, EndState
 from sweep.foreseen import current_records, mark_of
@@ -34,7 +35,7 @@ from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write
 from sweep.snapshots import read_snapshot
 from sweep.steering.requests import StopRequest
 from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, busy, print_lines, shown
-from training.behind import check_behind
+from training.behind import address_behind, check_behind
 from training.errors import StoreError, UserError
 from training.record import Status, TrialRecord
 from training.storage import FLEETING
@@ -70,9 +71,14 @@ def launch(options: LaunchOptions, console: Console | None = None, where: str = 
 
 
 def _launched(options: LaunchOptions, console: Console, where: str) -> int:
-    refuse_foreign(options.folder.resolve(), load_grid(options.grid).name)
+    grid, run = load_grid(options.grid), options.folder.resolve()
+    refuse_foreign(run, grid.name)
     limits_of(options)  # before anything takes time
     check_behind(options.store)
+    behind = address_behind(options.store) if options.store and grid.rank is not None else ""
+    if behind:
+        refuse_foreign_behind(behind, run, grid.name)
+        bring_rankings(objects_of(behind, run), run)
     with busy(console, "reading the grid, its models and its data"):
         plan, said = share_gpus(prepare(options, read_data=True))
     said = [*([rank_line(plan.grid, plan.left_out, known=True)] if plan.grid.rank else []), *said]

@@ -1,7 +1,7 @@
 """A run folder's files in a bucket: what has to be there so that the same command goes on where the folder itself is gone.
 
-* Below `<address of the store>/runs/<name of the run folder>/` lie its mark, grid, options, ending, records, and the trials
-  that wait at a rung, each under its own name. Databases are not there: a launch makes them again from records.
+* Below `<address of the store>/runs/<name of the run folder>/` lie its mark, grid, options, ending, signals of `sweep rank`,
+  records, and the trials that wait at a rung, each under its own name. Databases are not there: a launch makes them again.
 * `.behind.json` in the run folder notes, of each file, what it was here and there when both were the same. So what has changed
   since, and on which side, is known without reading either.
 """
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from reports.ranking.keeping import FILE as RANKINGS
 from sweep.ending import ENDING
 from sweep.runfolder import MARK, SNAPSHOT, TRIAL_FILES
 from sweep.steering.requests import OPTIONS
@@ -26,7 +27,7 @@ from training.record import RECORDS
 from training.storage import read_bytes, storage_errors, write_atomically
 
 RUNS, NOTE = "runs", ".behind.json"
-FILES = (MARK, SNAPSHOT, OPTIONS, ENDING)
+FILES = (MARK, SNAPSHOT, OPTIONS, ENDING, RANKINGS)
 AT_ONCE = 16
 """Files that are brought at the same time."""
 
@@ -137,6 +138,15 @@ def take_up(objects: ObjectStore, run: Path) -> int:
         note.files[name] = (now.get(name, ""), there[name])
     note.write()
     return sum(name.startswith(f"{RECORDS}/") for name in coming)
+
+
+def bring_rankings(objects: ObjectStore, run: Path) -> None:
+    """Bring the signals of `sweep rank` to a run folder without any: a plan needs them before the rest is taken up.
+
+    Raises StoreError.
+    """
+    if not (run / RANKINGS).is_file():
+        _bring(objects, run, RANKINGS)
 
 
 def _bring(objects: ObjectStore, run: Path, name: str) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reports.ranking.judging import Signals
+from reports.ranking.keeping import keep_signals, kept_signals
 from sweep.bucket import files
-from sweep.bucket.files import NOTE, address_of, travels
+from sweep.bucket.files import NOTE, address_of, bring_rankings, travels
 from tests.bucket.machines import content, folder, objects, put, recorded, take, there
 from tests.training.bucket import ADDRESS, Server
 from training.errors import StoreError
@@ -23,6 +25,21 @@ def test_empty_machine_has_everything_that_was_put(bucket: Server, tmp_path: Pat
     assert take(other) == 1 and read_records(other) == [record]
     assert content(other) == content(one) == there(bucket)
     assert take(other) == 0 and put(other) == 0
+
+
+def test_signals_of_a_ranking_come_before_a_plan_needs_them_and_go_with_the_rest(bucket: Server, tmp_path: Path) -> None:
+    one, other, third = folder(tmp_path / "one"), folder(tmp_path / "other"), folder(tmp_path / "third")
+    recorded(one)
+    keep_signals(one, [Signals(model="mini", target="mini_udpos", values={"size": {"mini_nli": 96.0}})])
+    put(one)
+    bring_rankings(objects(other), other)
+    assert kept_signals(other) == kept_signals(one) and len(content(other)) == 1
+    keep_signals(other, [Signals(model="mini", target="mini_pawsx")])
+    bring_rankings(objects(other), other)
+    assert len(kept_signals(other)) == 2
+    bring_rankings(objects(tmp_path / "of_nobody"), tmp_path / "of_nobody")
+    assert not (tmp_path / "of_nobody").exists()
+    assert take(third) == 1 and content(third) == content(one)
 
 
 def test_machine_that_was_overtaken_takes_what_is_newer_and_keeps_what_it_never_put(bucket: Server, tmp_path: Path) -> None:
