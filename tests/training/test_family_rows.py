@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from tests.training import families, toy
 from training.data.encode import Encoder
@@ -86,6 +87,21 @@ def test_decoder_without_a_padding_token_is_padded_with_its_end(folders: Folders
     tokenizer = load_tokenizer(folders("llama"))
     assert tokenizer.pad_token == "</s>"
     assert load_tokenizer(folders("qwen2")).pad_token == "<|endoftext|>"
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5", "mbart"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_tokenizer_that_pads_and_cuts_by_itself_gives_the_same_rows(
+    folders: Folders, tmp_path: Path, kind: str, side: str
+) -> None:
+    folder = edited(folders(kind), tmp_path / "padded")
+    backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    backend.enable_padding(direction=side, length=16)
+    backend.enable_truncation(2)
+    backend.save(str(folder / "tokenizer.json"))
+    plain, padded = load_tokenizer(folders(kind)), load_tokenizer(folder)
+    for text in ("the cat", ("the cat", "a dog")):
+        assert tokens(padded, text) == tokens(plain, text)
 
 
 def test_decoder_without_an_end_token_is_refused(folders: Folders, tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def _frame(tokenizer: Any, folder: Path, family: Family) -> None:
         remedy = "name its eos_token in tokenizer_config.json: it parts the texts of a pair, and ends a decoder's rows"
         raise ModelError("the tokenizer names no eos_token", folder, remedy)
     backend = tokenizer.backend_tokenizer
+    backend.no_padding()  # a published tokenizer may pad and cut by itself: what it adds so is no part of a row
+    backend.no_truncation()
     before, after = _own_frame(backend)
     if family is Family.DECODER:
         tokenizer.pad_token = tokenizer.pad_token or end
