@@ -303,6 +303,9 @@ def test_weights_of_a_phase_are_carried_whole_into_a_decoder(folders: Folders, t
 def test_fit_positions_are_counted_as_each_family_counts_them(folders: Folders) -> None:
     limits = {"gpt2": 64, "xglm": 64, "llama": 64, "mbart": 64, "t5": 0, "mt5": 0, "bloom": 0, "xlm-roberta": 64}
     assert {kind: position_limit(read_config(folders(kind))) for kind in limits} == limits
+    shape = {"max_position_embeddings": 514, "pad_token_id": 1}
+    for kind in ("camembert", "mpnet", "xmod", "xlm-roberta-xl"):
+        assert position_limit({"model_type": kind, **shape}) == 512
     long = [replace(toy.NLI, encoding=Encoding(max_length=65))]
     check_fit(folders("t5"), load_tokenizer(folders("t5")), long)
     with pytest.raises(ModelError, match="'65 tokens against 64'"):

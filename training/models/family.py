@@ -12,6 +12,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 )
 
+_AFTER_PADDING = ("roberta", "camembert", "data2vec-text", "esm", "ibert", "longformer", "luke", "mpnet", "xmod")
+"""In the names of types whose positions start after the padding's number."""
 _SEES_ALL = ("xlnet",)
 """Types that transformers has as a causal model alone, and whose tokens see the whole text all the same."""
 
@@ -65,6 +67,7 @@ def position_limit(config: Mapping[str, Any]) -> int:
     if "relative_attention_num_buckets" in config:
         return 0
     longest = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
-    if "roberta" in str(config["model_type"]):
-        longest -= int(config.get("pad_token_id", 1)) + 1  # its positions start after the padding's
+    if any(name in str(config["model_type"]) for name in _AFTER_PADDING):
+        padding = config.get("pad_token_id")
+        longest -= 2 if padding is None else int(padding) + 1
     return longest
