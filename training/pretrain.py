@@ -30,7 +30,7 @@ from training.chain import ChainJob, ChainOutcome, Unwatched, run_chain
 from training.codec import canonical
 from training.data.files import read_text
 from training.data.loading import DataSource, data_digest
-from training.errors import DataError, UserError
+from training.errors import DataError, Faults, UserError
 from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, Runtime, TaskUse
 from training.models.backbone import identify
 from training.models.heads import head_name
@@ -60,11 +60,36 @@ class Recipe:
     seed: int = 0
 
 
+RANGES: Mapping[str, tuple[float, float, str]] = {
+    "layers": (1, math.inf, "a whole number from 1"),
+    "width": (8, math.inf, "a whole number from 8"),
+    "words": (6, math.inf, "a whole number from 6"),
+    "length": (8, math.inf, "a whole number from 8"),
+    "epochs": (1, 1000, "a whole number from 1 to 1000"),
+    "batch": (1, math.inf, "a whole number from 1"),
+    "lr": (1e-12, 1, "a number above 0 and at most 1"),
+    "mask_rate": (1e-6, 1 - 1e-6, "a number above 0 and below 1"),
+    "alpha": (0, 1, "a number from 0 to 1"),
+    "seed": (0, 2**31 - 1, "a whole number from 0"),
+}
+"""Of each value of a recipe the least, the most, and what may be given."""
 Say = Callable[[str], None]
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise UserError (several: Faults) on values that no model can be made or trained with."""
+    wrong = [
+        UserError(f"--{name.replace('_', '-')} does not fit", value, f"give {said}")
+        for name, (least, most, said) in RANGES.items()
+        if not least <= (value := getattr(recipe, name)) <= most
+    ]
+    if wrong:
+        raise wrong[0] if len(wrong) == 1 else Faults("the command", wrong)
 
 
 def pretrain(texts: Path, folder: Path, recipe: Recipe, runtime: Runtime, say: Say) -> ChainOutcome:
     """Make or go on making the model of `folder`; raises what `run_chain` does, and UserError where texts or recipe changed."""
+    check_recipe(recipe)
     named = sources_of(texts)
     row = replace(
         XTREME_MLM,
@@ -148,7 +173,7 @@ def _config(recipe: Recipe, words: int) -> XLMRobertaConfig:
         vocab_size=words,
         hidden_size=recipe.width,
         num_hidden_layers=recipe.layers,
-        num_attention_heads=max(1, recipe.width // _WIDTH_OF_HEAD),
+        num_attention_heads=_heads(recipe.width),
         intermediate_size=4 * recipe.width,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
@@ -160,6 +185,11 @@ def _config(recipe: Recipe, words: int) -> XLMRobertaConfig:
         bos_token_id=0,
         eos_token_id=2,
     )
+
+
+def _heads(width: int) -> int:
+    """A head for 64 of the width, or the most below that which share it equally."""
+    return max(heads for heads in range(1, max(1, width // _WIDTH_OF_HEAD) + 1) if width % heads == 0)
 
 
 def _identity(untrained: Path, recipe: Recipe, data: DataSource, digests: Mapping[Split, str]) -> ChainIdentity:

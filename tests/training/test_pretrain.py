@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from training.identity import Runtime
 from training.models.backbone import identify, load_backbone, load_tokenizer
 from training.models.pieces import SPECIAL_TOKENS, train_pieces
 from training.pretrain import Recipe, main, pretrain
+from training.pretrain import _config as config_of
 
 RECIPE = Recipe(layers=1, width=32, words=200, length=32, epochs=4, batch=8, lr=3e-3)
 SOURCES = {name: [{"source": "a made-up text", "licence": "CC0"}] for name in ("en", "de")}
@@ -130,6 +132,19 @@ def test_texts_of_unknown_licence_are_refused_with_what_to_write(
     assert "where" in (seen := capsys.readouterr().err) and '"licence": "under which"' in seen
     with pytest.raises(DataError, match="there are no texts"):
         pretrain(tmp_path, tmp_path / "model", RECIPE, Runtime(), [].append)
+
+
+def test_values_that_make_no_model_are_told_together(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(texts), str(tmp_path / "model"), "--epochs", "0", "--lr", "nan", "--mask-rate", "1", "--layers", "0"]
+    assert main(given) == 2
+    seen = capsys.readouterr().err
+    assert all(f"--{name} does not fit" in seen for name in ("epochs", "lr", "mask-rate", "layers")) and "4 faults" in seen
+    assert "remedy: give a whole number from 1" in seen and not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(("width", "heads"), [(32, 1), (200, 2), (256, 4), (1024, 16), (131, 1)])
+def test_heads_share_any_width_equally(width: int, heads: int) -> None:
+    assert config_of(replace(RECIPE, width=width), 100).num_attention_heads == heads
 
 
 PROGRAM = """
