@@ -76,12 +76,14 @@ def node_resources(nodes: list[dict[str, Any]]) -> list[Amounts]:
 def check_fits(plan: Plan, nodes: list[Amounts], types: Sequence[NodeType] = ()) -> None:
     """Raises UserError when no machine has the memory for a trial on its CPU, even one example at a time.
 
-    On GPUs it is refused where they are shared out (`sweep.planning.sharing`). Nothing is refused where a type of node that the
-    autoscaler may start does not say its memory.
+    Each worker of a trial holds a whole model. On GPUs it is refused where they are shared out (`sweep.planning.sharing`).
+    Nothing is refused where a type of node that the autoscaler may start does not say its memory.
     """
     if plan.grid.resources.device != "cpu" or any("memory" not in kind.resources for kind in types):
         return
     largest = max((node.get("memory", 0.0) for node in (*nodes, *(kind.resources for kind in types))), default=0.0)
+    together = 1 if types else -(-plan.grid.resources.workers // max(1, len(nodes)))
+    whose = "the machine with most" + (f", which {together} workers of a trial share" if together > 1 else "")
     if largest:
         for spec in plan.studies:
-            check_memory(plan, spec, largest, "the machine with most")
+            check_memory(plan, spec, largest / together, whose)

@@ -256,6 +256,15 @@ def test_machine_with_too_little_memory_for_a_trial_is_refused_before_anything_s
         check_fits(plan, [{"memory": 1e9}])
 
 
+def test_machine_holds_a_model_for_each_worker_of_a_trial(tmp_path: Path) -> None:
+    plan = plan_of(SMALL + "resources: {executor: train, workers: 4}\n", tmp_path)
+    need = max(memory_of(plan, spec, micro_batch=1).total for spec in plan.studies)
+    check_fits(plan, [{"memory": 4.1 * need}])
+    check_fits(plan, [{"memory": 2.1 * need}] * 2)
+    with pytest.raises(UserError, match="which 4 workers of a trial share"):
+        check_fits(plan, [{"memory": 3.9 * need}])
+
+
 def test_large_model_needs_what_is_known_of_it(tmp_path: Path) -> None:
     """XLM-R Large: 560 million parameters, 8.9 GB of state; its activations at batch 32 and length 128 fit a GPU of 24 GB."""
     large = Shape(24, 1024, 4096, 16, 250_002, 559_890_432, True)
