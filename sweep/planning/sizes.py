@@ -60,7 +60,7 @@ class Sizes:
             wanted = (use for use in plan.intermediate_uses(study) if use.examples)
             for use in wanted:
                 size = self.learned(study.model, use)
-                if (there := size.examples or size.total) < use.examples:
+                if (there := size.examples or size.total) < use.examples and not size.is_guessed:
                     found.setdefault(study.intermediate.name, {})[use.task] = (there, use.examples)
         return found
 

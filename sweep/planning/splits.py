@@ -28,6 +28,11 @@ class SplitSize:
         """Units of all languages."""
         return sum(self.units)
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether nobody has counted the examples, here or where they were published."""
+        return "a language (assumed" in self.basis or "(examples, assumed)" in self.basis
+
     def units_of(self, examples: int) -> int:
         """Units of so many of the examples (0: of all)."""
         whole = self.examples or self.total

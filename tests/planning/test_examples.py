@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from search_spaces.values import Choices
 from sweep.planning.needs import needed_splits
 from sweep.planning.plan import Plan
 from sweep.planning.sizes import Sizes
-from sweep.planning.splits import SplitSize
+from sweep.planning.splits import SplitSize, published_size
 from tests.sweep.plans import plan_of, study_of
 from training.identity import PhaseIdentity
 
@@ -92,3 +94,15 @@ def test_what_a_data_set_lacks_is_named_with_what_there_is(plan: Plan) -> None:
     names = ("mini_nli", "mini_qqp", "mini_xnli_all", "mini_udpos")
     known = {(model, f"{name}/train"): SplitSize((150,), 1.0, "") for name in names for model in plan.grid.models}
     assert Sizes(known).lacking(plan) == {"mini_nli_200": {"mini_nli": (150, 200)}}
+
+
+def test_what_a_data_set_that_nobody_has_counted_may_lack_is_not_told(plan: Plan) -> None:
+    row = replace(plan.sources["mini_nli"].row, name="mine")
+    assumed, told = (
+        published_size(replace(plan.sources["mini_nli"], row=replace(row, counts=counts)), "train", ("en",))
+        for counts in ({}, {"train": 150})
+    )
+    assert assumed.is_guessed and not told.is_guessed
+    few = replace(assumed, units=(150,))
+    known = {(model, f"{row.name}/train"): few for model in plan.grid.models for row in plan.grid.rows.values()}
+    assert Sizes(known).lacking(plan) == {}
