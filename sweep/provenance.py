@@ -41,15 +41,16 @@ def provenance(plan: Plan) -> dict[str, str]:
 
 
 def model_provenance(model: Model, resolved: ResolvedModel) -> dict[str, str]:
-    """What a record says of its model; nothing where its configuration can't be read."""
-    from sweep.planning.architecture import architecture_of
+    """What a record says of its model: no size that is assumed, and nothing where its configuration can't be read."""
+    from sweep.planning.architecture import ASSUMED, architecture_of
     from training.models.family import family_of
 
     try:
         config = json.loads((resolved.folder / "config.json").read_bytes())
     except (OSError, ValueError):
         return {}
-    return {FAMILY: str(family_of(config)), PARAMETERS: str(architecture_of(model, resolved).parameters)}
+    known, family = architecture_of(model, resolved), {FAMILY: str(family_of(config))}
+    return family if known.basis == ASSUMED else {**family, PARAMETERS: str(known.parameters)}
 
 
 def kind_provenance(rows: Iterable[TaskRow]) -> dict[str, str]:

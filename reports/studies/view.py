@@ -138,7 +138,8 @@ def mean_of(parts: Sequence[Weights]) -> dict[Point, float]:
 
 def view_of(design: Design, tables: Sequence[TransferTable], arms: Arms) -> View:
     """Every point of the design that is complete on every target, with its baseline, at the seeds that most have."""
-    by_model = {table.model: table for table in tables if table.model in design.models}
+    known = {table.model: table for table in tables}
+    by_model = {model: known[model] for model in design.models if model in known}
     targets = tuple(dict.fromkeys(target for table in by_model.values() for target in table.targets))
     names = [BASELINE, *(name for name in design.intermediates if name != BASELINE)]
     missing = {"no trial yet": [model for model in design.models if model not in by_model]}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports.studies.design import Design, IntermediateFacts, ModelFacts
 from sweep.foreseen import current_records
 from sweep.provenance import FAMILY, KIND, PARAMETERS
-from sweep.runfolder import read_mark
+from sweep.runfolder import RunMark, read_mark
 from sweep.snapshots import Snapshot, read_snapshot
 from training.identity import Role
 from training.record import ENGLISH, PhaseTrace, Status, TrialRecord
@@ -47,12 +47,17 @@ def design_of(folder: Path) -> Design | None:
     if snapshot is None or not snapshot.fields.get("study"):
         return None
     records = current_records(folder, mark)
-    return design_from(snapshot, [record for record in records if record.status is Status.FINISHED])
+    return design_from(snapshot, [record for record in records if record.status is Status.FINISHED], mark)
 
 
-def design_from(snapshot: Snapshot, records: Sequence[TrialRecord]) -> Design:
-    """The study of a grid's snapshot and of finished trials of it."""
-    models, settings = snapshot.members("models"), snapshot.members("intermediates")
+def design_from(snapshot: Snapshot, records: Sequence[TrialRecord], mark: RunMark | None = None) -> Design:
+    """The study of a grid's snapshot and of finished trials of it.
+
+    `mark` knows the order of the grid: the snapshot has models and settings by name.
+    """
+    pairs = (*mark.pairs, *mark.left_out) if mark else ()
+    models = _in_order(snapshot.members("models"), [pair.model for pair in pairs])
+    settings = _in_order(snapshot.members("intermediates"), [pair.intermediate for pair in pairs])
     said = (item for record in records for item in record.provenance.items())
     kinds = {name.removeprefix(KIND): kind for name, kind in said if name.startswith(KIND)}
     return Design(
@@ -60,6 +65,11 @@ def design_from(snapshot: Snapshot, records: Sequence[TrialRecord]) -> Design:
         models={name: _model(name, said, records) for name, said in models.items()},
         intermediates={name: _intermediate(name, said, records, kinds) for name, said in settings.items()},
     )
+
+
+def _in_order(members: Mapping[str, dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Members in the order in which their names come first, then those that are not named."""
+    return {name: members[name] for name in dict.fromkeys([*names, *members]) if name in members}
 
 
 def _model(name: str, said: Mapping[str, Any], records: Iterable[TrialRecord]) -> ModelFacts:

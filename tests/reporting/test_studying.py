@@ -27,10 +27,13 @@ models:
   english: {source: mini_world, pretraining: english, group: small, pretrain: {task: mini_mlm, seed: 1}}
 intermediates:
   - none
-  - mini_nli: {examples: [100, all]}
   - several: {tasks: [mini_xnli_all], languages: [en, qaa], examples: 90, series: arms}
+  - mini_nli: {examples: [100, all]}
 targets: [mini_udpos]
 """
+
+
+ORDER = ["none", "several", "mini_nli_100", "mini_nli_all"]
 
 
 def trained(model: str, intermediate: str, examples: int, languages: tuple[str, ...] = ("en",)) -> TrialRecord:
@@ -44,7 +47,7 @@ def trained(model: str, intermediate: str, examples: int, languages: tuple[str, 
 def test_design_names_models_settings_and_what_was_learned() -> None:
     records = [trained("mini", "mini_nli_100", 100), trained("mini", "several", 90, ("en", "qaa"))]
     found = design_from(snapshot_of(plan_of(GRID)), records)
-    assert found.study == "dataset_size" and list(found.intermediates) == ["none", "mini_nli_100", "mini_nli_all", "several"]
+    assert found.study == "dataset_size" and list(found.intermediates) == ORDER
     mini, english = found.models["mini"], found.models["english"]
     assert (mini.family, mini.parameters, mini.pretraining, mini.group) == ("decoder", 1234, "multilingual", "")
     assert (english.family, english.parameters, english.pretraining, english.group) == ("encoder", 0, "english", "small")
@@ -70,6 +73,7 @@ def test_design_is_read_from_the_run_folder_and_is_none_without_a_study(tmp_path
         made = next(study for study in plan.studies if study.name == "mini.mini_nli_100.mini_udpos")
         write_record(tmp_path, replace(trained("mini", "mini_nli_100", 77), study=made.label, trial=f"t-{study}"))
         found = design_of(tmp_path)
+        assert found is None or (list(found.models), list(found.intermediates)) == (["mini", "english"], ORDER)
         assert (found.study if found else None) == study
         assert found is None or found.intermediates["mini_nli_100"].examples == 77
 
@@ -82,6 +86,8 @@ def test_provenance_has_the_family_and_the_parameters_of_a_configuration(tmp_pat
     found = model_provenance(plan.grid.models["mini"], resolved)
     assert found[FAMILY] == "encoder" and int(found[PARAMETERS]) > 99 * 32
     assert model_provenance(plan.grid.models["mini"], replace(resolved, folder=tmp_path / "nowhere")) == {}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "of_parts", "text_config": shape}))
+    assert PARAMETERS not in model_provenance(plan.grid.models["mini"], resolved)  # XLM-R Base's, which it is not
 
 
 def test_provenance_has_the_kinds_of_tasks_that_the_project_does_not_know() -> None:

@@ -240,6 +240,13 @@ def test_study_of_which_nothing_is_complete_says_so() -> None:
     assert finding.headline == () and "Nothing can be said yet" in finding.answer[0]
 
 
+def test_what_is_missing_is_named_in_the_order_of_the_grid() -> None:
+    made = dataset_size()
+    notes = found(made, records=[one for one in records_of(made, noise=0.1) if one.intermediate != "mnli_16000"]).notes
+    assert list(made.design.models) == ["xlmr", "roberta"]
+    assert any("no trial yet: mnli_16000 (xlmr), mnli_16000 (roberta)" in line for line in notes)
+
+
 def test_one_seed_without_evidence_has_no_estimates_and_says_why() -> None:
     finding = found(replace(model_scale(), seeds=(1,)))
     assert all(one.found is None and "chance is unknown" in one.why for one in finding.headline)
