@@ -5,7 +5,7 @@
 * columns: the same of a mean over languages that are drawn at random;
 * sets: how often the confidence sets of a power law's exponent, and of the place where a line breaks, hold the truth.
 
-    python benchmarks/studies.py [--draws 200] [--seed 1] [--only intervals sets columns]
+    python benchmarks/studies.py [--draws 200] [--seed 1] [--only intervals sets columns] [--study dataset_size ...]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +45,8 @@ SHIFTS = (0.3, 1.0)
 ITEMS = 150
 ORDERS = 25
 """Sweeps with random orders of their own."""
-NOUGHT = 1e-9
+NOUGHT, STIR = 1e-3, 1e-4
+"""Points: what counts as no effect; how much items differ where the truth is looked up: without chance nothing is told."""
 TWO = ("xnli", "panx")
 Maker = Callable[[int], Made]
 """From a draw's number: orders of tasks are drawn anew."""
@@ -108,7 +109,7 @@ def _sweep(study: str, made: Made, seeds: Sequence[int]) -> Sweep:
 
 
 def _exactly(made: Made, records: list[TrialRecord]) -> Drawn:
-    return Drawn(made, records, np.random.default_rng(0), shift=0.0, items=2, noise=0.0)
+    return Drawn(made, records, np.random.default_rng(0), shift=0.0, items=2, noise=STIR)
 
 
 def _truth(one: Estimate, exact: dict[str, float], mean: dict[str, float]) -> float:
@@ -135,12 +136,12 @@ def judged(study: str, every: Sequence[Sweep], shift: float, draws: int, seed: i
     return Judged(np.mean(held, axis=0), float(np.mean(false)), float(np.mean(found)) if found else float("nan"))
 
 
-def intervals(draws: int, seed: int) -> Iterator[str]:
-    """Coverage, false claims and power of each study."""
+def intervals(draws: int, seed: int, studies: Collection[str]) -> Iterator[str]:
+    """Coverage, false claims and power of some studies."""
     named = ("held, least to most", "any false claim, no effect", "any false claim, effects", "effects found")
     yield "| study | seeds | a seed shifts by | estimates | " + " | ".join(named) + " |"
     yield "|---" * 8 + "|"
-    for study, (without, with_some) in STUDIES.items():
+    for study, (without, with_some) in ((name, made) for name, made in STUDIES.items() if name in studies):
         for seeds in SEEDS:
             made = [sweeps(study, make, seeds) for make in (without, with_some)]
             for shift in SHIFTS:
@@ -151,7 +152,7 @@ def intervals(draws: int, seed: int) -> Iterator[str]:
                 yield f"| {study} | {len(seeds)} | {shift:g} | {len(held)} | {shown} |"
 
 
-def sets(draws: int, seed: int) -> Iterator[str]:
+def sets(draws: int, seed: int, studies: Collection[str]) -> Iterator[str]:
     """Coverage of the confidence sets, and how often they have two ends, of half as many draws."""
     yield "| set | true value | seeds | a seed shifts by | held | with two ends | none fits |"
     yield "|---" * 7 + "|"
@@ -167,7 +168,7 @@ def sets(draws: int, seed: int) -> Iterator[str]:
             lambda draw: task_diversity(budgets=(20_000,), spread=0.5, draw=draw),
         ),
     ]
-    for what, study, truth, make in cases:
+    for what, study, truth, make in (case for case in cases if case[1] in studies):
         for seeds in SEEDS:
             every = sweeps(study, make, seeds)
             for shift in SHIFTS:
@@ -186,7 +187,7 @@ def _holds(fit: Fit, truth: float) -> tuple[bool, bool, bool]:
     return not none and low <= truth <= high, fit.low is not None and fit.high is not None, none
 
 
-def columns(draws: int, seed: int) -> Iterator[str]:
+def columns(draws: int, seed: int, studies: Collection[str]) -> Iterator[str]:
     """Coverage of a mean over languages that count as drawn at random, of fifty times as many draws."""
     yield "| seeds | languages | deviations by seed, language, rest | held |"
     yield "|---" * 4 + "|"
@@ -202,7 +203,12 @@ def columns(draws: int, seed: int) -> Iterator[str]:
                 yield f"| {seeds} | {languages} | {by_seed:g}, {by_language:g}, {rest:g} | {100 * np.mean(held):.1f} |"
 
 
-PARTS = {"intervals": intervals, "sets": sets, "columns": columns}
+PARTS = {
+    "intervals": (intervals, set(STUDIES)),
+    "sets": (sets, {"dataset_size", "task_diversity"}),
+    "columns": (columns, {"architecture"}),
+}
+"""Each with the studies that it is about."""
 
 
 def main() -> None:
@@ -211,11 +217,12 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--study", nargs="+", choices=STUDIES, default=list(STUDIES), metavar="NAME", help=", ".join(STUDIES))
     given = parser.parse_args()
-    for name in given.only:
+    for name in (name for name in given.only if PARTS[name][1] & set(given.study)):
         begin = time.perf_counter()
         print(f"\n## {name}: {given.draws} draws (synthetic)\n")
-        for line in PARTS[name](given.draws, given.seed):
+        for line in PARTS[name][0](given.draws, given.seed, given.study):
             print(line, flush=True)
         print(f"\n{time.perf_counter() - begin:.0f} s")
 

@@ -16,7 +16,7 @@ from reports.studies.design import Design, IntermediateFacts, ModelFacts
 from reports.studies.finding import Estimate
 from reports.studies.sheet import Block, Point, Sheet, Weights, block_of
 
-NO_CHANCE = "one seed, and no evidence of the items: chance is unknown"
+NO_CHANCE = "chance is unknown: one seed without evidence of the items, or seeds that all give the very same"
 MOST_NAMES = 8
 NOTHING = "nothing to compare is complete"
 

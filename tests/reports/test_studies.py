@@ -247,6 +247,13 @@ def test_what_is_missing_is_named_in_the_order_of_the_grid() -> None:
     assert any("no trial yet: mnli_16000 (xlmr), mnli_16000 (roberta)" in line for line in notes)
 
 
+@pytest.mark.parametrize("slopes", [(1.5, 0.5), (0.0, 0.0)])
+def test_seeds_that_all_give_the_same_decide_nothing(slopes: tuple[float, float]) -> None:
+    finding = found(dataset_size(*slopes), noise=0.0)
+    assert finding.headline and all(one.found is None and "chance is unknown" in one.why for one in finding.headline)
+    assert "is undecided: not known" in finding.answer[0]
+
+
 def test_one_seed_without_evidence_has_no_estimates_and_says_why() -> None:
     finding = found(replace(model_scale(), seeds=(1,)))
     assert all(one.found is None and "chance is unknown" in one.why for one in finding.headline)
