@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reports.numbers import number, several
 from reports.statistics.compare import Comparison
-from reports.studies.finding import Estimate, Moved, holm
+from reports.studies.finding import Estimate, Moved, Ruling, holm
 from reports.studies.says import measured, sized
 from reports.studies.view import View
 
@@ -94,6 +94,9 @@ def _more(one: Estimate, found: Comparison, over: float | None) -> Iterator[str]
     """How many seeds, or how long a range, would tell an estimate of this size from 0."""
     distance, half = abs(found.delta), found.delta - found.low
     if not distance:
+        return
+    if one.ruling is Ruling.UNADJUSTED:
+        yield f"{one.name}: its own interval leaves 0 out; it is not told from 0 among the other estimates of its list (Holm)."
         return
     if found.seeds < 2:
         yield f"{one.name}: there is one seed, so what another would give is not known; two or more are needed."

@@ -16,7 +16,7 @@ from reports.studies.design import Design
 from reports.studies.finding import Bars, Estimate, Finding, Plot, Ruling, holm
 from reports.studies.registry import ANALYSES, finding_of
 from reports.studies.says import ruled
-from reports.studies.sensitivity import seeds_needed
+from reports.studies.sensitivity import seeds_needed, sensitivity
 from reports.studies.show import finding_csv, finding_json, render_finding
 from reports.studies.view import View, gain, view_of
 from tests.reports.five_studies import (
@@ -252,6 +252,14 @@ def test_seeds_that_all_give_the_same_decide_nothing(slopes: tuple[float, float]
     finding = found(dataset_size(*slopes), noise=0.0)
     assert finding.headline and all(one.found is None and "chance is unknown" in one.why for one in finding.headline)
     assert "is undecided: not known" in finding.answer[0]
+
+
+def test_estimate_that_only_its_adjustment_leaves_undecided_asks_for_no_more_seeds() -> None:
+    made = found(dataset_size())
+    one = named(made, "slope, multilingual pretraining")
+    assert one.found is not None and one.ruling is Ruling.ABOVE
+    lines = list(sensitivity([replace(one, adjusted=0.2)], [], {}))
+    assert len(lines) == 1 and "its own interval leaves 0 out" in lines[0] and "seeds" not in lines[0]
 
 
 def test_one_seed_without_evidence_has_no_estimates_and_says_why() -> None:
