@@ -27,6 +27,7 @@ from reports.studies.orders import (
     order_part,
     parts_of,
     single_budgets,
+    values_of,
 )
 from reports.studies.returns import LEAST_COUNTS, returns_of, shape_of
 from reports.studies.says import find, ruled, sized
@@ -159,7 +160,7 @@ def plots(view: View) -> Iterator[Plot]:
 
 
 def _strand(view: View, ladder: Ladder) -> Strand:
-    spots = tuple(_spot(float(count), _at(view, ladder, count, view.scopes[0])) for count in ladder.counts)
+    spots = tuple(_spot(view, ladder, count, float(count)) for count in ladder.counts)
     y = np.array([spot.y for spot in spots])
     shape = shape_of(np.array(ladder.counts, dtype=np.float64), y)
     places = np.linspace(ladder.counts[0], ladder.counts[-1], 33)
@@ -174,9 +175,7 @@ def _data_against_tasks(view: View, ladders: Sequence[Ladder], task: str, sizes:
         Spot(float(size), float(y), each.low if each else None, each.high if each else None)
         for (size, each), y in zip(found, heights, strict=True)
     )
-    most = tuple(
-        _spot(float(ladder.budget), _at(view, ladder, ladder.counts[-1], view.scopes[0])) for ladder in ladders if ladder.budget
-    )
+    most = tuple(_spot(view, ladder, ladder.counts[-1], float(ladder.budget)) for ladder in ladders if ladder.budget)
     strands = (
         Strand(name=f"{task} alone", spots=one, line=tuple((spot.x, spot.y) for spot in one)),
         Strand(name="most tasks", spots=most, line=tuple((spot.x, spot.y) for spot in most)),
@@ -190,8 +189,13 @@ def _data_against_tasks(view: View, ladders: Sequence[Ladder], task: str, sizes:
     )
 
 
-def _spot(x: float, one: Estimate) -> Spot:
-    return Spot(x, one.found.delta, one.found.low, one.found.high) if one.found else Spot(x, 0.0)
+def _spot(view: View, ladder: Ladder, count: int, x: float) -> Spot:
+    """The gain at a number of tasks; its height alone where nothing is known of chance."""
+    found = _at(view, ladder, count, view.scopes[0]).found
+    if found is not None:
+        return Spot(x, found.delta, found.low, found.high)
+    gains = values_of(view, [gain(ladder.model, [order[count]]) for order in ladder.orders.values()], view.targets)
+    return Spot(x, float(gains.mean()))
 
 
 def varied(view: View) -> Iterator[tuple[str, str]]:
@@ -216,9 +220,7 @@ def _notes(view: View) -> Iterator[str]:
     unknown = [name for name, one in view.design.intermediates.items() if name != BASELINE and not budget_of(one)]
     if unknown:
         yield f"Without a budget, so taken as one budget of their own: {', '.join(unknown)}."
-    for one in headline(view):
-        if one.found is None:
-            yield f"{one.name}: {sized(one)}."
+    yield from dict.fromkeys(f"{one.name}: {sized(one)}." for one in headline(view) if one.found is None)
 
 
 TASK_DIVERSITY = Analysis(

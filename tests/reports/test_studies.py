@@ -262,6 +262,16 @@ def test_estimate_that_only_its_adjustment_leaves_undecided_asks_for_no_more_see
     assert len(lines) == 1 and "its own interval leaves 0 out" in lines[0] and "seeds" not in lines[0]
 
 
+def test_gains_over_numbers_of_tasks_are_drawn_also_where_chance_is_unknown() -> None:
+    made = task_diversity(budgets=(20_000,))
+    one, three = (found(replace(made, seeds=seeds), noise=0.01).plots for seeds in ((1,), (1, 2, 3)))
+    for single, several in zip(one, three, strict=True):
+        assert isinstance(single, Plot) and isinstance(several, Plot)
+        for mine, other in zip(single.strands, several.strands, strict=True):
+            assert [spot.y for spot in mine.spots] == pytest.approx([spot.y for spot in other.spots], abs=0.2)
+            assert all(spot.low is None for spot in mine.spots) and all(spot.low is not None for spot in other.spots)
+
+
 def test_one_seed_without_evidence_has_no_estimates_and_says_why() -> None:
     finding = found(replace(model_scale(), seeds=(1,)))
     assert all(one.found is None and "chance is unknown" in one.why for one in finding.headline)
