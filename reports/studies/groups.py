@@ -21,11 +21,11 @@ def group_of(code: str, groups: Mapping[str, str]) -> str:
 
 
 def grouped(codes: Sequence[str], groups: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Group to its languages, English in none; bands from high to low, then other groups by name."""
+    """Group to its languages, English in none; bands from high to low, then the user's in their order, then `other`."""
     found: dict[str, list[str]] = {}
     for code in sorted(set(codes) - {ENGLISH}):
         found.setdefault(group_of(code, groups), []).append(code)
-    rank = {band: place for place, band in enumerate(BANDS)}
+    rank = {name: place for place, name in enumerate(dict.fromkeys([*BANDS, *groups.values()]))}
     return {name: tuple(found[name]) for name in sorted(found, key=lambda name: (rank.get(name, len(rank)), name))}
 
 

@@ -58,8 +58,8 @@ def contrasts_of(view: View) -> list[Contrast]:
 
 
 def groups_of(view: View) -> dict[str, tuple[str, ...]]:
-    """Group to the languages of the targets that are in it."""
-    return grouped([code for target in view.targets for code in view.languages_of(target)], view.design.groups)
+    """Group to the languages of the study's targets that are in it, also where one of the targets is left out."""
+    return grouped([code for target in view.sheet.blocks for code in view.languages_of(target)], view.design.groups)
 
 
 def weights_of(view: View, contrast: Contrast) -> Weights:
@@ -129,10 +129,12 @@ def details(view: View) -> Iterator[Detail]:
 def _apart(view: View) -> Iterator[Detail]:
     """Arms of several languages against each other, on the first group."""
     groups, contrasts = groups_of(view), contrasts_of(view)
+    if not groups:
+        return
     pairs = [(one, other) for place, one in enumerate(contrasts) for other in contrasts[place + 1 :] if one.size == other.size]
+    group, languages = next(iter(groups.items()))
     found = []
     for one, other in pairs:
-        group, languages = next(iter(groups.items()))
         sheet, targets = view.over_languages(languages)
         weights = added((1.0, weights_of(view, one)), (-1.0, weights_of(view, other)))
         name = f"{one.arm.name} minus {other.arm.name}, {one.size}"

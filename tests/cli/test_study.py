@@ -49,7 +49,7 @@ def test_study_as_json_takes_groups_from_a_file_and_from_the_run_folder(run: Pat
     own = tmp_path / "groups.csv"
     own.write_text("code,group\nsw,rare\nht,rare\n", "utf-8")
     given = json.loads(_sweep("study", "--run", run, "--languages", own, "--json").stdout)
-    assert {one["over"] for one in given["headline"]} == {"other: 3 languages"}
+    assert {one["over"] for one in given["headline"]} == {"rare: 2 languages"}
     (run / "languages.csv").write_text("ar,a\nde,a\n", "utf-8")
     kept = json.loads(_sweep("study", "--run", run, "--json").stdout)
     assert {one["over"] for one in kept["headline"]} == {"a: 2 languages"}
@@ -89,3 +89,8 @@ def test_file_of_groups_that_is_none_is_a_user_error(tmp_path: Path, text: str, 
 def test_languages_are_grouped_from_high_to_low_without_english() -> None:
     assert grouped(["sw", "en", "de", "tr", "sw"], {}) == {"high": ("de",), "middle": ("tr",), "low": ("sw",)}
     assert grouped(["sw", "de"], {"de": "mine"}) == {"mine": ("de",), "other": ("sw",)}
+
+
+def test_groups_of_the_user_come_in_the_order_of_the_file() -> None:
+    found = grouped(["ar", "de", "sw", "tr"], {"sw": "rare", "de": "common", "ar": "rare"})
+    assert list(found.items()) == [("rare", ("ar", "sw")), ("common", ("de",)), ("other", ("tr",))]

@@ -67,7 +67,7 @@ def _record(made: Made, model: str, name: str, target: str, seed: int, scores: M
         result(target, 0.0, languages=list(scores), layer=14 if retrieval else None, synthetic=True),
         languages={code: {"score": score, "accuracy": score} for code, score in scores.items()},
         mean=float(np.mean(list(scores.values()))),
-        mean_non_english=float(np.mean(others)),
+        mean_non_english=float(np.mean(others)) if others else None,
     )
     return replace(plain, results=(shown,))
 

@@ -272,6 +272,21 @@ def test_gains_over_numbers_of_tasks_are_drawn_also_where_chance_is_unknown() ->
             assert all(spot.low is None for spot in mine.spots) and all(spot.low is not None for spot in other.spots)
 
 
+def test_arms_that_are_scored_in_english_alone_can_not_be_compared() -> None:
+    finding = found(replace(multilingual_xnli(), languages=("en",)))
+    assert finding.headline == () and "Not decidable" in finding.answer[0]
+    assert all([each.over for each in one.estimates] == ["English itself: 1 language"] for one in finding.details)
+
+
+def test_group_that_an_answer_is_about_stays_the_same_where_a_target_is_left_out() -> None:
+    made = replace(multilingual_xnli(), targets=("xnli", "panx"))
+    low = replace(made, targets=("panx",), languages=("en", "ht", "sw"))
+    records = [*(one for one in records_of(made, noise=0.1) if one.targets == ("xnli",)), *records_of(low, noise=0.1)]
+    moved = found(made, records=records).moved
+    assert {one.without for one in moved} == {"target panx"}
+    assert {one.estimate.over for one in moved} == {"high: 2 languages"}
+
+
 def test_one_seed_without_evidence_has_no_estimates_and_says_why() -> None:
     finding = found(replace(model_scale(), seeds=(1,)))
     assert all(one.found is None and "chance is unknown" in one.why for one in finding.headline)
