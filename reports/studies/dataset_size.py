@@ -21,6 +21,7 @@ from reports.studies.finding import Detail, Estimate, Fit, Plot, Spot, Strand
 from reports.studies.says import find, ruled, sized
 from reports.studies.sheet import Point, Weights
 from reports.studies.view import View, added, gain, mean_of
+from training.record import ENGLISH
 
 PER_TENFOLD = "points per tenfold of examples"
 MULTILINGUAL, ENGLISH_ONLY = "multilingual", "english"
@@ -34,14 +35,20 @@ def size_of(facts: IntermediateFacts) -> int:
 
 
 def curves_of(view: View) -> dict[str, dict[int, str]]:
-    """Curve to size to setting, with two sizes or more; a setting without a series joins the curve of its tasks."""
+    """Curve to size to setting, with two sizes or more; without a series it joins the curve of its tasks and languages."""
     facts = [one for name, one in view.design.intermediates.items() if name != BASELINE and size_of(one)]
     series = {(one.tasks, one.languages): one.series for one in facts if one.series}
     found: dict[str, dict[int, str]] = {}
     for one in facts:
-        name = one.series or series.get((one.tasks, one.languages)) or "+".join(one.tasks)
+        name = one.series or series.get((one.tasks, one.languages)) or _said(one)
         found.setdefault(name, {}).setdefault(size_of(one), one.name)
     return {name: dict(sorted(sizes.items())) for name, sizes in found.items() if len(sizes) > 1}
+
+
+def _said(facts: IntermediateFacts) -> str:
+    """What a curve is called that the grid gives no name: its tasks, and the languages where they are not English alone."""
+    tasks = "+".join(facts.tasks)
+    return tasks if facts.languages == (ENGLISH,) else f"{tasks} in {'+'.join(facts.languages)}"
 
 
 def curve_of(view: View, model: str, sizes: Mapping[int, str]) -> dict[int, str]:

@@ -247,6 +247,16 @@ def test_what_is_missing_is_named_in_the_order_of_the_grid() -> None:
     assert any("no trial yet: mnli_16000 (xlmr), mnli_16000 (roberta)" in line for line in notes)
 
 
+def test_settings_of_one_task_in_other_languages_are_curves_of_their_own() -> None:
+    made = dataset_size()
+    settings = {
+        name: replace(one, series="", languages=("de",) if name.startswith("squad") else ("en",), tasks=("xnli_all",))
+        for name, one in made.design.intermediates.items()
+    }
+    varied = dict(found(replace(made, design=replace(made.design, intermediates=settings))).design)
+    assert {"examples of xnli_all", "examples of xnli_all in de"} <= varied.keys()
+
+
 @pytest.mark.parametrize("slopes", [(1.5, 0.5), (0.0, 0.0)])
 def test_seeds_that_all_give_the_same_decide_nothing(slopes: tuple[float, float]) -> None:
     finding = found(dataset_size(*slopes), noise=0.0)
