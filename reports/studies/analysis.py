@@ -73,7 +73,7 @@ def analyse(
         study=design.study,
         question=analysis.question,
         design=tuple(_design(view, mine, records)),
-        answer=("Nothing can be said yet: no model has a complete setting beside its baseline.",),
+        answer=(_nothing_yet(mine),),
         notes=tuple(_notes(view)),
         synthetic=any(table.synthetic for table in mine),
     )
@@ -95,6 +95,12 @@ def analyse(
     )
 
 
+def _nothing_yet(tables: Sequence[TransferTable]) -> str:
+    if tables and not any(BASELINE in table.cells for table in tables):
+        return f"Nothing can be said: gains are over `{BASELINE}`, which is not among the grid's `intermediates`."
+    return "Nothing can be said yet: no model has a complete setting beside its baseline."
+
+
 def _adjusted(detail: Detail) -> Detail:
     return replace(detail, estimates=holm(detail.estimates, scopes_apart=False))
 
@@ -114,4 +120,11 @@ def _notes(view: View) -> Iterator[str]:
         first = "; ".join(view.missing[:MOST_MISSING])
         more = f"; and {len(view.missing) - MOST_MISSING} others" if len(view.missing) > MOST_MISSING else ""
         yield f"Left out, since it is not complete: {first}{more}."
+    few = [
+        f"{name} ({one.examples:,} of {one.budget:,})"
+        for name, one in view.design.intermediates.items()
+        if 0 < one.examples < one.budget
+    ]
+    if few:
+        yield f"With fewer examples than were asked for, since there are no more: {', '.join(few)}."
     yield from view.notes

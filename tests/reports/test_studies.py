@@ -236,8 +236,10 @@ def test_setting_that_misses_a_target_is_left_out_and_named() -> None:
 
 def test_study_of_which_nothing_is_complete_says_so() -> None:
     made = model_scale()
-    finding = found(made, records=[one for one in records_of(made) if one.intermediate != "none"])
+    finding = found(made, records=[one for one in records_of(made) if one.intermediate == "none"])
     assert finding.headline == () and "Nothing can be said yet" in finding.answer[0]
+    finding = found(made, records=[one for one in records_of(made) if one.intermediate != "none"])
+    assert finding.headline == () and "`none`, which is not among the grid's `intermediates`" in finding.answer[0]
 
 
 def test_what_is_missing_is_named_in_the_order_of_the_grid() -> None:
@@ -245,6 +247,15 @@ def test_what_is_missing_is_named_in_the_order_of_the_grid() -> None:
     notes = found(made, records=[one for one in records_of(made, noise=0.1) if one.intermediate != "mnli_16000"]).notes
     assert list(made.design.models) == ["xlmr", "roberta"]
     assert any("no trial yet: mnli_16000 (xlmr), mnli_16000 (roberta)" in line for line in notes)
+
+
+def test_setting_with_fewer_examples_than_it_asked_for_is_named() -> None:
+    made = dataset_size()
+    settings = dict(made.design.intermediates)
+    settings["squad_64000"] = replace(settings["squad_64000"], examples=50_000)
+    notes = found(replace(made, design=replace(made.design, intermediates=settings))).notes
+    assert any("fewer examples than were asked for" in line and "squad_64000 (50,000 of 64,000)" in line for line in notes)
+    assert not any("fewer examples" in line for line in found(made).notes)
 
 
 def test_settings_of_one_task_in_other_languages_are_curves_of_their_own() -> None:
