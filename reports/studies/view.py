@@ -151,6 +151,7 @@ def view_of(design: Design, tables: Sequence[TransferTable], arms: Arms) -> View
                 missing.setdefault(reason.partition(": ")[2] or reason, []).append(f"{name} ({model})")
             found += [] if reasons else [Point(model, name)]
     found, seeds, odd = _of_same_seeds(found, by_model, targets)
+    found.sort(key=lambda point: point.model)  # the same sums whatever the order of the grid
     languages = {
         target: {frozenset(by_model[p.model].cells[p.intermediate][target].languages) for p in found} for target in targets
     }
