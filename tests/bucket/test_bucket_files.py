@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+import sweep.launch
 from reports.ranking.judging import Signals
 from reports.ranking.keeping import keep_signals, kept_signals
 from sweep.bucket import files
 from sweep.bucket.files import NOTE, address_of, bring_rankings, travels
-from tests.bucket.machines import content, folder, objects, put, recorded, take, there
+from sweep.options import LaunchOptions
+from tests.bucket.machines import NAME, content, folder, objects, put, recorded, take, there
+from tests.sweep.plans import SMALL
 from tests.training.bucket import ADDRESS, Server
-from training.errors import StoreError
+from training.behind import local_store
+from training.errors import DataError, StoreError
 from training.record import paused_path, read_records, record_path
 
 
@@ -40,6 +44,25 @@ def test_signals_of_a_ranking_come_before_a_plan_needs_them_and_go_with_the_rest
     bring_rankings(objects(tmp_path / "of_nobody"), tmp_path / "of_nobody")
     assert not (tmp_path / "of_nobody").exists()
     assert take(third) == 1 and content(third) == content(one)
+
+
+def test_launch_on_a_new_machine_has_the_signals_before_it_plans(
+    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = folder(tmp_path / "one")
+    recorded(one)
+    keep_signals(one, [Signals(model="mini", target="mini_udpos")])
+    put(one)
+    grid, run = tmp_path / "small.yaml", tmp_path / "new" / NAME
+    grid.write_text(SMALL + "rank: {measure: size, keep: 1}\n")
+
+    def planned(*arguments: object, **options: object) -> None:
+        raise DataError(f"{len(kept_signals(run))} kept", "", "")
+
+    monkeypatch.setattr(sweep.launch, "prepare", planned)
+    options = LaunchOptions(grid=str(grid), run=run, store=local_store(tmp_path / "cache", ADDRESS))
+    with pytest.raises(DataError, match="1 kept"):
+        sweep.launch.launch(options)
 
 
 def test_machine_that_was_overtaken_takes_what_is_newer_and_keeps_what_it_never_put(bucket: Server, tmp_path: Path) -> None:
