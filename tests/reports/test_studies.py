@@ -249,6 +249,16 @@ def test_what_is_missing_is_named_in_the_order_of_the_grid() -> None:
     assert any("no trial yet: mnli_16000 (xlmr), mnli_16000 (roberta)" in line for line in notes)
 
 
+def test_numbers_are_the_same_whatever_the_order_of_the_models_in_the_grid() -> None:
+    made = architecture()
+    turned = replace(made, design=replace(made.design, models=dict(reversed(made.design.models.items()))))
+    one, other = (found(each, records=records_of(made, noise=0.3)) for each in (made, turned))
+    families = [one.name for one in other.headline if one.over == "all targets" and one.name.startswith("gain")]
+    assert families == [f"gain, {family} (size)" for family in ("encoder-decoder", "decoder", "encoder")]
+    gains = {each.name: each.found for each in one.headline if each.name.startswith("gain")}
+    assert gains == {each.name: each.found for each in other.headline if each.name.startswith("gain")}
+
+
 def test_setting_with_fewer_examples_than_it_asked_for_is_named() -> None:
     made = dataset_size()
     settings = dict(made.design.intermediates)
