@@ -64,7 +64,9 @@ def run_folder(folder: Path, records: list[TrialRecord]) -> Path:
     studies = tuple(sorted({one.study for one in records}))
     seeds = tuple(sorted({one.seed for one in records}))
     write_mark(folder, RunMark(schema=SCHEMA, sweep="s", grid="all", studies=studies, seeds=seeds, trials=len(records)))
-    (folder / "grid.json").write_text(json.dumps({"fields": {"models.xlmr.source": "FacebookAI/xlm-roberta-large"}}))
+    (folder / "grid.json").write_text(
+        json.dumps({"schema": 1, "fields": {"models.xlmr.source": "FacebookAI/xlm-roberta-large"}})
+    )
     return folder
 
 
