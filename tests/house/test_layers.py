@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"sweep", "reports", "search_spaces", "training"}
+HOLDS = OURS | {"tests", "benchmarks", "cluster"}
 MAY_IMPORT = {
     "training": {"training"},
     "reports": {"reports", "training"},
@@ -84,6 +85,18 @@ def test_modules_never_import_each_other_in_a_circle() -> None:
     trees = {name: ast.parse(path.read_text("utf-8")) for name, path in paths.items()}
     graph = {name: {other for other in _modules_of(tree, paths) if other in paths} for name, tree in trees.items()}
     TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_module_of_ours_that_is_imported_is_there() -> None:
+    known = {_name(path) for package in HOLDS for path in _modules(package)}
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for package in HOLDS
+        for path in _modules(package)
+        for name in _imports(ast.parse(path.read_text("utf-8")))
+        if name.partition(".")[0] in HOLDS and name not in known
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("package", sorted(LAZILY))
