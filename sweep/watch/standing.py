@@ -30,20 +30,32 @@ class Pace:
     """How fast a launch gets on; rates are None before its first record.
 
     Time left assumes that what is open takes as long as what this launch has done so far, but for pretraining: every trial
-    waits for it, and none has to do it again.
+    waits for it, and none has to do it again. Models that are pretrained at once take their time together.
     """
 
     began: float
     clock: Callable[[], float] = time.time
     settled: int = 0
     tokens: int = 0
-    pretraining: float = 0.0
+    pretrained: list[tuple[float, float]] = field(default_factory=list)
 
     def note(self, seen: Glance) -> None:
         """Count a record of this launch."""
         self.settled += 1
-        self.pretraining += sum(phase.seconds for phase in seen.phases if phase.trained and phase.role == Role.PRETRAIN)
         self.tokens += sum(phase.tokens for phase in seen.phases if phase.trained)
+        took = sum(phase.seconds for phase in seen.phases if phase.trained and phase.role == Role.PRETRAIN)
+        if took:
+            first = max((seen.written or self.clock()) - seen.seconds, self.began)
+            self.pretrained.append((first, first + took))
+
+    @property
+    def pretraining(self) -> float:
+        """Seconds in which a model was pretrained, or several: a trial begins with it."""
+        found, reached = 0.0, self.began
+        for first, last in sorted(self.pretrained):
+            found += max(last - max(first, reached), 0.0)
+            reached = max(reached, last)
+        return found
 
     @property
     def seconds(self) -> float:

@@ -152,6 +152,19 @@ def test_pace_counts_this_launch_and_knows_nothing_before_its_first_record() -> 
     assert (pace.trials_an_hour, pace.tokens_a_second, pace.left(5)) == (36.0, 1.0, 495.0), "a second of it was pretraining"
 
 
+def test_two_models_that_are_pretrained_at_once_leave_time_to_the_rest() -> None:
+    now = [300.0]
+    pace = Pace(0.0, lambda: now[0])
+    phase = PhaseGlance(key="one", role="pretrain", trained=True, tokens=100, seconds=250.0)
+    pace.note(replace(_seen(0), seconds=300.0, phases=(phase,)))
+    now[0] = 500.0
+    pace.note(replace(_seen(1), seconds=490.0, phases=(replace(phase, key="other", seconds=400.0),)))
+    assert pace.pretraining == 410.0, "from 0 to 250 and from 10 to 410"
+    assert pace.left(4) == 180.0
+    pace.note(replace(_seen(2), written=600.0, seconds=70.0, phases=(replace(phase, key="third", seconds=30.0),)))
+    assert pace.pretraining == 440.0, "one that is read later counts from when its record was written"
+
+
 def test_name_of_a_trial_gives_its_pair() -> None:
     assert pair_of("mini.multi_task.mini_udpos-012-s34--0123abcd") == "mini.multi_task.mini_udpos"
     assert pair_of("") == ""
