@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -50,3 +51,21 @@ def test_a_missing_file_says_so_from_another_process() -> None:
     fault = MissingDataError("cause", "value", "remedy", task="t", split="dev", language="de", file="t/de.tsv")
     again = pickle.loads(pickle.dumps(fault))
     assert (str(again), again.task, again.language) == (str(fault), "t", "de")
+
+
+def written_xcopa(folder: Path, labels: list[int]) -> None:
+    """Test examples of XCOPA with these labels."""
+    (folder / "xcopa").mkdir(exist_ok=True)
+    premise = {"choice1": "It rained.", "choice2": "It snowed.", "question": "cause"}
+    lines = [json.dumps({"premise": f"Wet {n}.", **premise, "label": label, "idx": n}) for n, label in enumerate(labels)]
+    (folder / "xcopa" / "test-et.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_split_without_gold_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    written_xcopa(tmp_path, [0] * 60)  # as XTREME-R blanks its test files
+    (told,) = faults(tmp_path, ("xcopa", Split.TEST, ("et",)))
+    assert "the test data of task xcopa in language 'et' carries no gold: '60 of 60 examples without'" in told
+    assert "data.xcopa.scored_on" in told
+    written_xcopa(tmp_path, [0] * 59 + [1])
+    sources = {"xcopa": DataSource(row=row("xcopa"), root=tmp_path)}
+    assert count_examples([("xcopa/scored", "xcopa", Split.TEST, ("et",))], sources, "the data") == {"xcopa/scored": 60}

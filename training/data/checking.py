@@ -18,18 +18,23 @@ from training.tasks.row import Split, TaskRow
 LONGEST, MOST_NAMED = 300, 4
 GOLD = ("label", "tags", "answers", "gold", "entity")
 """Fields of examples that hold gold."""
+_LABELLED = ("label", "tags", "gold")
+"""Fields that are None where a file carries no gold."""
 Needed = tuple[str, str, Split, tuple[str, ...]]
 """A key, a task, a split and the languages that are needed of it."""
 
 
 def count_examples(needed: Iterable[Needed], sources: Mapping[str, DataSource], subject: str) -> dict[str, int]:
-    """Read every split; returns examples by key, raises `Faults` on `subject` listing what is wrong in all of the files."""
+    """Read every split; returns examples by key, raises `Faults` on `subject` listing what is wrong in all of the files.
+
+    A split without gold is a fault, too.
+    """
     faults: list[UserError] = []
     counts: dict[str, int] = {}
     for key, task, split, languages in needed:
         for language in languages:
             try:
-                counts[key] = counts.get(key, 0) + sum(1 for _ in stream(sources[task], split, language))
+                counts[key] = counts.get(key, 0) + _counted(sources[task], split, language)
             except Faults as found:
                 faults += found.faults
             except UserError as fault:
@@ -38,6 +43,21 @@ def count_examples(needed: Iterable[Needed], sources: Mapping[str, DataSource], 
         # A train file that a dev split is carved from is read twice: its faults are told once.
         raise Faults(subject, together(list({str(fault): fault for fault in faults}.values())))
     return counts
+
+
+def _counted(source: DataSource, split: Split, language: str) -> int:
+    """How many examples there are; raises DataError where some have no gold."""
+    number = blank = 0
+    for example in stream(source, split, language):
+        number += 1
+        blank += any(getattr(example, name, 0) is None for name in _LABELLED)
+    if blank:
+        raise DataError(
+            f"the {split} data of task {source.row.name} in language {language!r} carries no gold",
+            f"{blank} of {number} examples without",
+            f"put files with gold there, or set data.{source.row.name}.scored_on in the grid where another split has it",
+        )
+    return number
 
 
 def together(faults: Sequence[UserError], *, whole: bool = False) -> list[UserError]:
