@@ -12,7 +12,7 @@ from reports.page.scales import Scale, scale
 from reports.studies.finding import Bars, Estimate, Plot, Strand
 
 ROW, NAME, VALUE = 20, 132, 44
-LONGEST = 18
+LETTER, LONGEST = 7, 26
 
 
 def plot_svg(plot: Plot) -> Markup:
@@ -63,19 +63,20 @@ def key_svg(place: int) -> Markup:
 def bars_svg(bars: Bars) -> Markup:
     """A row an estimate, around 0, its interval as a whisker, its value at the right."""
     found = [one.found for one in bars.rows if one.found is not None]
-    across = scale([*(end for one in found for end in (one.low, one.high, one.delta)), 0.0], NAME, WIDTH - VALUE)
+    names = max(NAME, LETTER * min(LONGEST, max(len(one.name) for one in bars.rows)) + 8)
+    across = scale([*(end for one in found for end in (one.low, one.high, one.delta)), 0.0], names, WIDTH - VALUE)
     height = ROW * len(bars.rows) + 22
     parts = [line("zero", across.at(0.0), 0, across.at(0.0), height - 18)]
     parts += [
         text("tick mid", across.at(tick), height - 5, signed(tick, 0 if tick == int(tick) else 1)) for tick in across.ticks()
     ]
     for place, one in enumerate(bars.rows):
-        parts += _row(one, across, place * ROW)
+        parts += _row(one, across, names, place * ROW)
     return chart(parts, f"{bars.title}; the tables have the numbers", height)
 
 
-def _row(one: Estimate, across: Scale, top: int) -> Sequence[Markup]:
-    parts = [text("name", NAME - 8, top + 14, one.name if len(one.name) <= LONGEST else one.name[: LONGEST - 1] + "…")]
+def _row(one: Estimate, across: Scale, names: int, top: int) -> Sequence[Markup]:
+    parts = [text("name", names - 8, top + 14, one.name if len(one.name) <= LONGEST else one.name[: LONGEST - 1] + "…")]
     if one.found is None:
         return [*parts, text("tick", across.at(0.0) + 4, top + 14, "…")]
     begin, end = sorted((across.at(0.0), across.at(one.found.delta)))

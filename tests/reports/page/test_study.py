@@ -66,6 +66,12 @@ def test_row_without_a_number_is_shown_as_one_that_lacks_it() -> None:
     assert made.count("…") == 2
 
 
+def test_rows_whose_names_end_differently_are_told_apart() -> None:
+    rows = tuple(Estimate(name=f"hellaswag, {family}") for family in ("encoder", "decoder", "encoder-decoder"))
+    made = bars_svg(Bars(title="gains", rows=rows))
+    assert all(f">{row.name}<" in made for row in rows)
+
+
 @pytest.mark.parametrize("study", ["model_scale", "architecture"])
 def test_figures_are_drawn_a_plot_each(study: str) -> None:
     finding = study_facts(study).finding
