@@ -63,15 +63,6 @@ class Pace:
         return max(self.clock() - self.began, 1e-3)
 
     @property
-    def pretraining(self) -> float:
-        """Seconds in which a phase 0 was trained; of several models at once they count once."""
-        total, reached = 0.0, self.began
-        for begun, ended in sorted(self.pretrained):
-            total += max(ended - max(begun, reached), 0.0)
-            reached = max(reached, ended)
-        return total
-
-    @property
     def trials_an_hour(self) -> float | None:
         """Records an hour."""
         return 3600 * self.settled / self.seconds if self.settled else None
