@@ -12,6 +12,8 @@ from reports.page.scales import Scale, scale
 from reports.studies.finding import Bars, Estimate, Plot, Strand
 
 ROW, NAME, VALUE = 20, 132, 44
+APART, MANY = 5.0, 6
+"""Between the marks of two strands at one place, and the number of strands for which there is no room any more."""
 LETTER, LONGEST = 7, 26
 
 
@@ -25,17 +27,19 @@ def plot_svg(plot: Plot) -> Markup:
     up = scale([*(spot.y for spot in spots), *ends, *lined, 0.0], HEIGHT - BOTTOM, TOP)
     parts = [*axes(across, up, plot.x, plot.y), line("zero", LEFT, up.at(0.0), WIDTH - RIGHT, up.at(0.0))]
     for place, strand in enumerate(plot.strands):
-        parts += _strand(strand, place, across, up)
+        beside = APART * (place - (len(plot.strands) - 1) / 2) if len(plot.strands) < MANY else 0.0
+        parts += _strand(strand, place, across, up, beside)
     return chart(parts, f"{plot.title}: {', '.join(strand.name for strand in plot.strands)}; the tables have the numbers")
 
 
-def _strand(strand: Strand, place: int, across: Scale, up: Scale) -> list[Markup]:
+def _strand(strand: Strand, place: int, across: Scale, up: Scale, beside: float) -> list[Markup]:
+    """Its line, marks and intervals; marks stand a little `beside` their place, so that intervals do not hide each other."""
     parts = []
     if strand.line:
         points = [(across.at(x), up.at(y)) for x, y in strand.line]
         parts.append(Markup('<path class="line l{}" d="{}"/>').format(place % LOOKS, path(points)))
     for spot in strand.spots:
-        x = across.at(spot.x)
+        x = across.at(spot.x) + beside
         if spot.low is not None and spot.high is not None:
             parts.append(line("whisker", x, up.at(spot.low), x, up.at(spot.high)))
         parts.append(mark(place, x, up.at(spot.y)))
