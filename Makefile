@@ -24,10 +24,10 @@ test: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not cluster and not ray" --durations=15
 	@$(BIN)/python -m pytest -q -m "ray and not slow and not cluster" --durations=5
 
-# pytest leaves with 5 when nothing was selected.
+# Slow tests that start a Ray of their own mostly wait, so two files of them run at a time. pytest leaves with 5 when nothing was selected.
 test-slow: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "slow and not cluster and not ray" --durations=10 || [ $$? -eq 5 ]
-	@$(BIN)/python -m pytest -q -m "slow and ray and not cluster" --durations=15 || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "slow and ray and not cluster" --durations=15 || [ $$? -eq 5 ]
 
 test-cluster: $(READY)
 	@$(BIN)/python -m pytest -q -m cluster || [ $$? -eq 5 ]
