@@ -24,6 +24,7 @@ SERVED = {"head": TIMES, "server": 2 * TIMES, "worker": TIMES, "driver": TIMES}
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600 + 300 * TIMES)]
 
 
+@pytest.mark.cluster  # takes minutes; `test_forked` deals more of the same strokes without Ray
 def test_sweep_struck_at_random_ends_as_one_that_ran_through(
     undisturbed: Undisturbed, crash_seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
