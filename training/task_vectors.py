@@ -42,10 +42,11 @@ def task_vector_cosine(base: Mapping[str, Tensor], first: Path, second: Path) ->
 
 
 def _change(after: Tensor, before: Tensor) -> Tensor:
-    """[elements]: what was added, in float64."""
+    """[elements]: what was added, in float64 on the CPU: the model that phases began with may be on a GPU."""
     if after.shape != before.shape:
         raise ValueError(f"a phase has a tensor {list(after.shape)} where the model has {list(before.shape)}")
-    return (after.to(torch.float64) - before.to(torch.float64)).flatten()
+    before = before.to(device="cpu", dtype=torch.float64)
+    return (after.to(torch.float64) - before).flatten()
 
 
 def _opened(file: Path) -> safe_open:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from search_spaces.values import Choices, EpochsRange, Range
+from sweep.amounts import several
 from sweep.planning.plan import Plan
 from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import SNAPSHOT, RunMark
@@ -155,7 +156,7 @@ def _trials(plan: Plan, records: Iterable[TrialRecord]) -> Iterator[str]:
         else:
             left += 1
     text = f"trials: {kept} with a record stay, at most {plan.trials() - kept} are to run"
-    yield text + (f"; {left} records are of no use to this grid: they stay on disk and out of its tables" if left else "")
+    yield text + (f"; {several(left, 'other record')} on disk, kept out of this grid's tables" if left else "")
 
 
 def _phases(plan: Plan, records: Iterable[TrialRecord]) -> Iterator[str]:

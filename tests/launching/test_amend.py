@@ -62,7 +62,8 @@ def test_more_trials_and_another_target_keep_the_studies_that_are_there() -> Non
     (studies,) = [line for line in lines if line.startswith("studies:")]
     assert studies.startswith("studies: 2 kept, 2 new, 2 dropped; new: mini.none.mini_panx, mini.mini_nli.mini_panx; dropped: ")
     (trials,) = [line for line in lines if line.startswith("trials:")]
-    assert trials.startswith("trials: 6 with a record stay, at most 10 are to run; 2 records are of no use to this grid")
+    assert trials.startswith("trials: 6 with a record stay, at most 10 are to run; ")
+    assert trials.endswith("; 2 other records on disk, kept out of this grid's tables")
 
 
 def test_another_space_makes_other_studies_and_names_the_field() -> None:

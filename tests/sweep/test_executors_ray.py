@@ -57,9 +57,9 @@ def _everything_is_free() -> bool:
 
 def nothing_is_left(plan: Plan) -> None:
     """No placement group, no actor, no request for nodes, no process, and no half-written file once a launch has tidied."""
-    remove_leftovers(plan.run, plan.store)
     assert open_groups() == {}
     eventually(lambda: not ray_workers(), f"the end of Ray's workers: {ray_workers()}", 60)
+    remove_leftovers(plan.run, plan.store)  # a launch tidies once it has left Ray; what a living process writes is not left
     assert not requests()
     assert not [actor for actor in ray.util.list_named_actors() if "sweep" in actor]
     assert not [path for path in plan.run.rglob("*") if path.suffix == ".tmp" or path.name.startswith(".writing-")]
