@@ -81,8 +81,7 @@ def test_one_session_serves_legs_one_after_the_other(plan: Plan) -> None:
     first, second = read_records(plan.run)
     assert (first.status, second.status) == (Status.FINISHED, Status.FINISHED)
     assert first.rungs[0].score == search.reports[0]["score"]
-    assert first.timing["start"] > 2.0, "the first leg waits for Ray Train"
-    assert second.timing["start"] < 1.5 and second.timing["to_first_step"] < 1.5
+    assert second.timing["start"] < first.timing["start"], "the first leg alone waits for Ray Train"
     assert len(list((plan.run / "train").glob("session-*"))) == 1
     nothing_is_left(plan)
     no_trial_is_shown_as_running(plan)
