@@ -250,6 +250,8 @@ def sync(ctx: click.Context, run: Path | None, grid: str | None, uri: str | None
     report = mirror(folder, uri)
     click.echo(f"{len(report.mirrored)} trials mirrored, {len(report.already)} there already, in {masked(report.uri)}")
     click.echo(f"look at it with: {ui_command(folder, uri)}")
+    for line in report.damaged:
+        warn(line)
     for trial, reason in report.failed:
         click.echo(f"failed: {trial}: {masked(reason)}", err=True)
     if report.page:

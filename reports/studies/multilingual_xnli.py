@@ -174,6 +174,8 @@ def _notes(view: View) -> Iterator[str]:
         yield f"Arms that train on another task's data than their English counterpart: {said}."
     if not view.design.groups:
         yield "Groups are bands of Wikipedia's size, recalled and not checked; `sweep study --languages FILE` takes others."
+    elif groups := groups_of(view):
+        yield f"Groups are those of a file: the question is answered on its first, {next(iter(groups))}."
     tested = [f"{one.name}: {sized(one)}" for one in headline(view) if one.found is None]
     yield from tested
 

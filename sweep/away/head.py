@@ -7,6 +7,7 @@ else /mnt/sweep, which `cluster.yaml` mounts on every machine, else the home fol
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -47,6 +48,17 @@ def keep_grid(shipped: Path, base: Path) -> Path:
     return folder / shipped.name
 
 
+def place_signals(shipped: Path, words: Sequence[str]) -> None:
+    """Put the signals of `sweep rank` that came along into the run folder that a launch's words name, unless it has its own."""
+    from training.storage import write_atomically
+
+    place = dict(itertools.pairwise(words)).get("--run")
+    if words[:1] == ["launch"] and place and shipped.is_file():
+        own = Path(place).expanduser() / shipped.name
+        if not own.exists():
+            write_atomically(own, shipped.read_bytes())
+
+
 def main(words: Sequence[str]) -> None:
     """Run a verb of `sweep` on the head, `pack RUN` or `end-cluster JOB RUN`; leaves with its exit code."""
     package = Path.cwd()
@@ -68,8 +80,10 @@ def main(words: Sequence[str]) -> None:
 
         watch_here(placed[1], Path(placed[2]).expanduser())
         return
+    from reports.ranking.keeping import FILE as RANKINGS
     from sweep.cli import main as sweep
 
+    place_signals(package / RANKINGS, placed)
     sweep(placed, prog_name="sweep")
 
 

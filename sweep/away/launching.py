@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 
+from reports.ranking.keeping import FILE as RANKINGS
 from search_spaces.reading import load_grid
 from sweep.amounts import size
 from sweep.away.cluster import Cluster, Job, open_cluster
@@ -36,7 +39,7 @@ def launch_away(options: LaunchOptions, place: Place, *, down: bool = False) -> 
     cluster's. Raises UserError or Faults on a faulty grid, and where the cluster does not answer, before anything is sent.
     """
     console = Console()
-    load_grid(options.grid)  # its faults are told before anything is sent
+    chooses = load_grid(options.grid).rank is not None  # its faults are told before anything is sent
     refuse_notify(options.notify)
     run = run_word(options.folder)
     if down:
@@ -48,7 +51,8 @@ def launch_away(options: LaunchOptions, place: Place, *, down: bool = False) -> 
             print_lines(console, f"{NOTIFY_VARIABLE} of this machine is not sent: set it where the head's Ray is started")
         shipped = package(options.grid if "/" in options.grid or options.grid.endswith(".yaml") else "")
         words = launch_words(options, shipped.grid or options.grid, run)
-        job = _running_or_new(cluster, shipped, words, {RUN: run, WISH: wish(options, shipped.digest)}, console)
+        more = kept_signals_in(options.folder) if chooses else {}
+        job = _running_or_new(cluster, shipped, words, {RUN: run, WISH: wish(options, shipped.digest)}, console, more)
         code, ends = _seen_through(cluster, job, run, console, down=down)
     if ends:  # through ssh of its own
         end_cluster(place.on, console)
@@ -85,6 +89,12 @@ def _seen_through(cluster: Cluster, job: str, run: str, console: Console, *, dow
     return code, down and not cluster.job(job).going and bring_and_judge(cluster, job, run, console)
 
 
+def kept_signals_in(run: Path) -> Mapping[str, bytes]:
+    """What `sweep rank` has kept in the run folder of the same name here; one on the cluster that has none takes it."""
+    kept = run / RANKINGS
+    return {kept.name: kept.read_bytes()} if kept.is_file() else {}
+
+
 def refuse_notify(address: str | None) -> None:
     """Raises UserError where an address to tell of the end was given: it may be a secret."""
     if address:
@@ -105,14 +115,21 @@ def _may_cost(options: LaunchOptions) -> str:
     return may_cost(plan_with_what_is_there(elsewhere), options.price)
 
 
-def _running_or_new(cluster: Cluster, shipped: Package, words: list[str], metadata: dict[str, str], console: Console) -> str:
+def _running_or_new(
+    cluster: Cluster,
+    shipped: Package,
+    words: list[str],
+    metadata: dict[str, str],
+    console: Console,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> str:
     run, wanted = metadata[RUN], metadata[WISH]
     before = launches(cluster, run)
     if before and before[-1].going:
         return _found(before[-1], wanted, console)
     name = f"{job_label(run)}{1 + max((_number(job) for job in before), default=0)}"
     try:
-        _submit(cluster, name, shipped, words, metadata)
+        _submit(cluster, name, shipped, words, metadata, more)
     except UserError:
         there = [job for job in launches(cluster, run) if job.id == name]
         if not there:
@@ -121,13 +138,17 @@ def _running_or_new(cluster: Cluster, shipped: Package, words: list[str], metada
     print_lines(
         console, f"sent {size(len(shipped.content))} of code ({shipped.code}) as job {name}; its run folder there: {run}"
     )
+    if more:
+        print_lines(console, f"with {', '.join(more)} of this machine, for a run folder that has none there")
     print_lines(console, "it goes on without this machine; Ctrl-C only ends the looking")
     return name
 
 
-def _submit(cluster: Cluster, name: str, shipped: Package, words: list[str], metadata: dict[str, str]) -> None:
+def _submit(
+    cluster: Cluster, name: str, shipped: Package, words: list[str], metadata: dict[str, str], more: Mapping[str, bytes]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        cluster.submit(name, job_command(words), shipped.write(Path(folder)), metadata, surroundings())
+        cluster.submit(name, job_command(words), shipped.write(Path(folder), more), metadata, surroundings())
 
 
 def _found(job: Job, wanted: str, console: Console) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sweep.masking import masked
+from sweep.records import readable_records
 from sweep.tracking import names
 from sweep.tracking.place import (
     artifact_root,
@@ -22,7 +23,7 @@ from sweep.tracking.place import (
 from sweep.tracking.weights import drop_models, log_model
 from training.codec import digest, from_payload, to_payload
 from training.errors import UserError
-from training.record import TrialRecord, read_records
+from training.record import TrialRecord
 
 PARENT_TAG = "mlflow.parentRunId"
 METRICS_A_CALL, PARAMS_A_CALL = 1000, 100
@@ -33,12 +34,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class SyncReport:
-    """What `sync` did: the trials it wrote, those that were there already, and (trial, reason) of those that failed."""
+    """What `sync` did: the trials it wrote, those that were there already, and (trial, reason) of those that failed.
+
+    `damaged` has a line for each record that can't be read, and so is left out.
+    """
 
     uri: str
     mirrored: tuple[str, ...]
     already: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
+    damaged: tuple[str, ...] = ()
     page: str = ""
     """Why the sweep's own page (table, picture, views, chosen trials) is not up to date; empty where it is."""
 
@@ -243,10 +248,11 @@ def open_tracker(run_folder: Path, uri: str | None = None, *, copy_models_below_
 def sync(run_folder: Path, uri: str | None = None) -> SyncReport:
     """Mirror every record of a run folder that is not mirrored as it stands.
 
-    What fails is reported, not raised; raises UserError when the folder is no run folder, StoreError on a damaged record.
+    What fails is reported, not raised; raises UserError when the folder is no run folder.
     """
     tracker = open_tracker(run_folder, uri)
-    records = sorted(read_records(run_folder), key=lambda record: (record.started, record.trial))
+    found, damaged = readable_records(run_folder, set_aside=False)
+    records = sorted(found, key=lambda record: (record.started, record.trial))
     written: list[str] = []
     already: list[str] = []
     failed: list[tuple[str, str]] = []
@@ -254,7 +260,7 @@ def sync(run_folder: Path, uri: str | None = None) -> SyncReport:
         there = tracker.mirrored()
     except UserError as error:
         failed = [(record.trial, reason_of(error)) for record in records]
-        return SyncReport(uri=masked(tracker.uri), mirrored=(), already=(), failed=tuple(failed))
+        return SyncReport(uri=masked(tracker.uri), mirrored=(), already=(), failed=tuple(failed), damaged=tuple(damaged))
     for record in records:
         if there.get(record.trial) == _digest(record):
             already.append(record.trial)
@@ -271,7 +277,12 @@ def sync(run_folder: Path, uri: str | None = None) -> SyncReport:
         except UserError as error:
             page = reason_of(error)
     return SyncReport(
-        uri=masked(tracker.uri), mirrored=tuple(written), already=tuple(already), failed=tuple(failed), page=masked(page)
+        uri=masked(tracker.uri),
+        mirrored=tuple(written),
+        already=tuple(already),
+        failed=tuple(failed),
+        damaged=tuple(damaged),
+        page=masked(page),
     )
 
 

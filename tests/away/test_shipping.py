@@ -15,7 +15,8 @@ import pytest
 from sweep.away import shipping
 from sweep.away.cluster import PREAMBLE
 from sweep.away.following import BEGIN, Shown, surroundings
-from sweep.away.head import base_folder, keep_grid
+from sweep.away.head import base_folder, keep_grid, place_signals
+from sweep.away.launching import kept_signals_in
 from sweep.away.shipping import package
 from sweep.away.words import job_command, job_label, launch_words, resume_words, run_word, wish
 from sweep.options import LaunchOptions
@@ -162,3 +163,23 @@ def test_base_of_relative_folders_is_what_the_head_says(tmp_path: Path, monkeypa
     with pytest.raises(UserError, match="can't be made") as fault:
         base_folder()
     assert "SWEEP_BASE" in fault.value.remedy
+
+
+def test_signals_of_sweep_rank_go_along_to_a_run_folder_that_has_none(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, head = tmp_path / "laptop" / "runs" / "mine", tmp_path / "head"
+    assert kept_signals_in(laptop) == {}
+    laptop.mkdir(parents=True)
+    (laptop / "rankings.json").write_text("here")
+    zipfile.ZipFile(package(root=checkout).write(tmp_path, kept_signals_in(laptop))).extractall(head / "package")
+    monkeypatch.chdir(head)
+    came = Path("package", "rankings.json")
+    words = launch_words(LaunchOptions(grid="all"), "all", "runs/mine")
+    place_signals(came, ["resume", "--run", "runs/other"])
+    place_signals(came, words)
+    assert [path.parent.name for path in Path("runs").rglob("*.json")] == ["mine"]
+    assert Path("runs", "mine", "rankings.json").read_text() == "here"
+    Path("runs", "mine", "rankings.json").write_text("of the head")
+    place_signals(came, words)
+    assert Path("runs", "mine", "rankings.json").read_text() == "of the head"

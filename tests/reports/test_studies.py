@@ -131,6 +131,7 @@ def test_groups_of_the_user_stand_in_for_resource_bands() -> None:
     finding = found(replace(made, design=replace(made.design, groups=groups)))
     assert {one.over for one in finding.headline} == {"a mine: 1 language"}
     assert dict(finding.design)["languages, other"] == "de, ht, tr"
+    assert "Groups are those of a file: the question is answered on its first, a mine." in finding.notes
 
 
 def test_gap_grows_shrinks_or_turns_with_scale() -> None:

@@ -13,7 +13,7 @@ from sweep.tracking.place import connect, default_uri
 from tests.reports.builders import phase, record
 from training.errors import UserError
 from training.identity import Role
-from training.record import Status, TrialRecord, write_record
+from training.record import Status, TrialRecord, record_path, write_record
 
 
 def client_of(folder: Path) -> Any:
@@ -226,6 +226,18 @@ def test_damaged_database_is_a_fault_and_not_a_traceback(run_folder: Path) -> No
     (run_folder / "mlflow.db").write_bytes(b"not a database" * 100)
     with pytest.raises(TrackingError, match="sweep sync"):
         open_tracker(run_folder).mirror(record("mnli", {"xnli": 71.0}))
+
+
+def test_damaged_record_is_named_and_the_others_are_mirrored(run_folder: Path) -> None:
+    kept, lost = record("mnli", {"xnli": 71.0}), record("none", {"xnli": 70.0})
+    for each in (kept, lost):
+        write_record(run_folder, each)
+    path = record_path(run_folder, lost.trial)
+    path.write_bytes(path.read_bytes()[:100])
+    found = sync(run_folder)
+    assert found.mirrored == (kept.trial,) and not found.failed and not found.page
+    assert len(found.damaged) == 1 and lost.trial in found.damaged[0]
+    assert path.exists(), "to look changes nothing"
 
 
 def test_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
