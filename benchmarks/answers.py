@@ -24,15 +24,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.answers import answers, best_spans
 from training.data.columns import columns_of, lengths_of
 from training.data.corpus import Corpus, EncodedCache
 from training.data.examples import Question
 from training.data.features import Encoded, Feature
 from training.data.loading import DataSource, data_digest
-from training.fitting import Fit
+from training.inference.answers import answers, best_spans
+from training.inference.passes import Ints, over_rows
+from training.learning.fitting import Fit
 from training.models.backbone import load_tokenizer
-from training.passes import Ints, over_rows
 from training.tasks.registry import row
 
 N_BEST, LONGEST = 20, 30

@@ -26,10 +26,10 @@ from training.data.encode import Encoder
 from training.data.features import Encoded
 from training.data.loading import DataSource, load
 from training.identity import PhaseIdentity, Role, Runtime, TaskUse
+from training.learning.resume import Checkpoints
 from training.models.backbone import load_tokenizer
 from training.models.carry import from_pretrained
 from training.phase import train_phase, vocabulary_of
-from training.resume import Checkpoints
 from training.tasks.registry import row
 
 EVERY, MINUTE = 2.0, 60.0

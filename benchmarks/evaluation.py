@@ -31,11 +31,11 @@ from training.data.features import Encoded, Feature
 from training.data.loading import DataSource, data_digest
 from training.evaluate import Evaluator
 from training.identity import EvaluationIdentity, Runtime
+from training.learning.precision import FLOAT32, autocast
 from training.metrics.scores import gold_of, score
 from training.models.backbone import load_tokenizer
 from training.models.carry import from_pretrained
 from training.phase import vocabulary_of
-from training.precision import FLOAT32, autocast
 from training.tasks.registry import row
 
 BATCH = 8

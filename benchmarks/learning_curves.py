@@ -27,7 +27,7 @@ from training.evaluate import Evaluator
 from training.models.backbone import load_tokenizer
 from training.models.carry import from_phase
 from training.phase import train_phase, vocabulary_of
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 from training.tasks.registry import ROWS
 from training.tasks.row import Split
 

@@ -20,14 +20,14 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from training.data.draws import Draw
 from training.data.features import Encoded, Feature
 from training.data.packs import Vocabulary
-from training.fitting import Fit
 from training.identity import Adapter, PhaseIdentity, Role, Runtime, TaskUse
+from training.learning.fitting import Fit
+from training.learning.optimiser import allocate_moments
+from training.learning.steps import Steps
 from training.models.adapters import adapted
 from training.models.carry import ChainModel
 from training.models.heads import build_head, head_name
-from training.optimiser import allocate_moments
 from training.phase import all_draws, on_device, word_table
-from training.steps import Steps
 from training.tasks.nli_rows import SNLI
 
 LAYERS, WIDTH, WORDS, LENGTH, BATCH, USED = 4, 256, 32_000, 64, 16, 4_000

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from reports.frame import transfer_tables
 from tests.reports.builders import record
-from training.building import builder
-from training.codec import _build, canonical
+from training.files.building import builder
+from training.files.codec import _build, canonical
 from training.record import Status, TrialRecord, read_records, write_record
 
 INTERMEDIATES = ["none", *(f"task{number}" for number in range(11))]

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from reports.cells import BASELINE, COLLAPSE, Cell
 from reports.frame import TransferTable
-from training.codec import to_payload
+from training.files.codec import to_payload
 from training.tasks.registry import ROWS
 
 MISSING = "…"

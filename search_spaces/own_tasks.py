@@ -18,10 +18,10 @@ from search_spaces.checks import file_faults, nearest
 from search_spaces.document import Document, Fault, read_document
 from search_spaces.faults import as_error, schema_faults
 from search_spaces.values import Amount, GridSplit, Name, Part, ScoredSplit, Several, TaskKind
-from training.codec import digest
 from training.data.named_columns import FIELDS
 from training.data.tables import EXTENSIONS
 from training.errors import Faults, UserError
+from training.files.codec import digest
 from training.tasks.row import Encoding, HubSource, Kind, Split, TaskRow
 
 PATTERN = "*.task.yaml"

@@ -103,7 +103,7 @@ def launch(
 ) -> None:
     """Run a sweep; the same command again goes on where it stopped, or finds the job that runs."""
     from sweep.away.place import find_place, settle_here
-    from training.objects import is_address
+    from training.stores.objects import is_address
 
     place = find_place(on)
     away = place.away
@@ -228,7 +228,7 @@ def show(trial: str, run: Path | None, grid: str | None, as_json: bool) -> None:
     """Show one TRIAL: its phases, settings, selection and scores. The beginning of its name is enough."""
     folder = existing_run(run, grid)
     from reports.show import find_record, render_trial
-    from training.codec import to_payload
+    from training.files.codec import to_payload
 
     record = find_record(folder, trial)
     if as_json:

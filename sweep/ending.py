@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from training.codec import canonical, from_payload
 from training.errors import UserError
-from training.storage import write_atomically
+from training.files.codec import canonical, from_payload
+from training.files.storage import write_atomically
 
 ENDING = "ending.json"
 

@@ -39,7 +39,7 @@ class RunFolder(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The folder on this machine; raises UserError where the address is none of a run folder, or does not answer."""
-        from training.objects import is_address
+        from training.stores.objects import is_address
 
         if is_address(str(value)) and not (ctx is not None and ctx.resilient_parsing):
             from sweep.bucket.reading import brought
@@ -61,7 +61,7 @@ class LocalFolder(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path; raises UserError on an address of an object store."""
         from training.errors import UserError
-        from training.objects import is_address
+        from training.stores.objects import is_address
 
         if is_address(str(value)):
             remedy = "give the bucket with --store: the run folder's files are then kept there, too, and brought from there"

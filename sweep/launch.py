@@ -35,10 +35,10 @@ from sweep.runfolder import MARK, RunMark, hold, open_run, refuse_foreign, write
 from sweep.snapshots import read_snapshot
 from sweep.steering.requests import StopRequest
 from sweep.words import EXIT_INCOMPLETE, EXIT_INTERRUPTED, busy, print_lines, shown
-from training.behind import address_behind, check_behind
 from training.errors import StoreError, UserError
+from training.files.storage import FLEETING
 from training.record import Status, TrialRecord
-from training.storage import FLEETING
+from training.stores.behind import address_behind, check_behind
 
 if TYPE_CHECKING:
     from sweep.planning.budget import Budget

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from training.behind import address_behind, local_store
 from training.errors import DataError, UserError
-from training.objects import checked
+from training.stores.behind import address_behind, local_store
+from training.stores.objects import checked
 
 DATA_VARIABLE, STORE_VARIABLE, NOTIFY_VARIABLE = "SWEEP_DATA", "SWEEP_STORE", "SWEEP_NOTIFY"
 PRICE_VARIABLE, CACHE_VARIABLE, BUCKET_VARIABLE = "SWEEP_GPU_PRICE", "SWEEP_CACHE", "SWEEP_BUCKET"

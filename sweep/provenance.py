@@ -62,7 +62,7 @@ def kind_provenance(rows: Iterable[TaskRow]) -> dict[str, str]:
 def device_model(device: str) -> str:
     """What the hardware behind a torch device is called, with a GPU's memory; `cpu` where the system does not say."""
     if device.partition(":")[0] != "cpu":
-        from training.fitting import device_name
+        from training.learning.fitting import device_name
 
         return device_name(device)
     with contextlib.suppress(OSError):

@@ -6,8 +6,8 @@ import contextlib
 from pathlib import Path
 
 from training.errors import OtherVersionError, UserError
+from training.files.storage import is_unreachable, storage_errors
 from training.record import RECORDS, RUNGS, Status, TrialRecord, paused_path, read_record, record_path
-from training.storage import is_unreachable, storage_errors
 
 
 def readable_records(run: Path, *, set_aside: bool = True) -> tuple[list[TrialRecord], list[str]]:

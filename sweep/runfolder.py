@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO
 
 from sweep.heartbeat import HEARTBEAT, beating, refuse_beating
-from training.codec import canonical, from_payload
 from training.errors import UserError
+from training.files.codec import canonical, from_payload
+from training.files.storage import storage_errors, write_atomically
 from training.record import EVIDENCE, RECORDS, RUNGS
-from training.storage import storage_errors, write_atomically
 
 MARK, SNAPSHOT = "sweep.json", "grid.json"
 """What a run folder is, and the grid of its last launch."""

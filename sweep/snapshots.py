@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep.runfolder import SNAPSHOT
-from training.codec import from_payload
 from training.errors import UserError
-from training.storage import read_bytes
+from training.files.codec import from_payload
+from training.files.storage import read_bytes
 
 SCHEMA = 1
 

@@ -22,6 +22,7 @@ from sweep.watch.live import LiveFile
 from training.chain import ChainJob, ChainOutcome, run_chain
 from training.errors import DivergedError, OutOfMemoryFault, PhaseBusyError, UserError
 from training.evidence import write_evidence
+from training.files.storage import is_unreachable
 from training.record import (
     RECORD_SCHEMA,
     PhaseTrace,
@@ -34,8 +35,7 @@ from training.record import (
     write_paused,
     write_record,
 )
-from training.storage import is_unreachable
-from training.team import ALONE, Team
+from training.teams.team import ALONE, Team
 
 Report = dict[str, Any]
 LONGEST_WAIT = 86_400.0

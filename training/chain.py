@@ -15,12 +15,12 @@ from training.evaluate import Evaluator
 from training.identity import EvaluationIdentity
 from training.job import ChainJob as ChainJob
 from training.job import ChainOutcome as ChainOutcome
-from training.memory import release_memory, settle
+from training.learning.memory import release_memory, settle
+from training.learning.precision import FLOAT32
+from training.learning.resume import Notice
 from training.phase import Trained, vocabulary_of
-from training.precision import FLOAT32
 from training.record import ENGLISH, RungScore, Selection, TargetResult
-from training.resume import Notice
-from training.team import ALONE, Team
+from training.teams.team import ALONE, Team
 from training.walk import Walk, use_threads
 from training.watcher import Unwatched as Unwatched
 from training.watcher import Watcher as Watcher
@@ -40,7 +40,7 @@ def run_chain(
     the store already was run to its end, so `until` is of no account then, as it is where nothing is trained or chosen by: the
     outcome is the whole one, without a rung.
 
-    The leader of a `team` runs it; the others wait for what it orders (`training.assist`).
+    The leader of a `team` runs it; the others wait for what it orders (`training.teams.assist`).
 
     A phase that is damaged while the chain stands on it is trained again, as one that was found damaged.
 

@@ -18,26 +18,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.answers import best_spans
 from training.data.columns import columns_of, lengths_of
 from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.joined import Chained
 from training.data.packs import Vocabulary
-from training.decoding import DECODERS, reduced
 from training.evidence import Evidence
-from training.fitting import Notes
 from training.identity import EvaluationIdentity, Runtime
-from training.memory import release_memory
+from training.inference.answers import best_spans
+from training.inference.decoding import DECODERS, reduced
+from training.inference.passes import Ints, batch_fit, over_rows
+from training.inference.retrieval import SCHEMES, Retrieved, where_to_look
+from training.inference.vectors import TextVectors
+from training.learning.fitting import Notes
+from training.learning.memory import release_memory
+from training.learning.precision import FLOAT32, autocast
 from training.metrics.scores import Measured, gold_of, measure
 from training.models.carry import ChainModel
 from training.models.heads import head_name
-from training.passes import Ints, batch_fit, over_rows
-from training.precision import FLOAT32, autocast
 from training.record import ENGLISH, TargetResult
-from training.retrieval import SCHEMES, Retrieved, where_to_look
 from training.tasks.row import Kind, TaskRow
-from training.vectors import TextVectors
 
 Scored = tuple[Measured, int]
 """Scores and units of one language, and the number of its examples."""

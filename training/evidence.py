@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from training.errors import StoreError
+from training.files.storage import write_atomically
 from training.metrics.units import Form, Units, score_of
 from training.record import EVIDENCE, TargetResult, TrialRecord
-from training.storage import write_atomically
 
 FIELD = "sweep"
 CLOSE = 1e-3

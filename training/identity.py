@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
-from training.codec import canonical, digest, digest_of
-from training.writing import LATE, text_of, text_without
+from training.files.codec import canonical, digest, digest_of
+from training.files.writing import LATE, text_of, text_without
 
 NUMERICS_VERSION = 2
 """Raised when a change of code changes the weights that the same identity leads to."""
@@ -223,7 +223,7 @@ class Runtime:
     an evaluation batch. `packed` is off where every encoder is to be given padded batches, `compact` where the whole word table
     is to be optimised: both give the same up to rounding. `graphs` is on where CUDA graphs are wanted (`models.graphs`).
     `share` is that of its GPU's memory which the process may take.
-    `workers` processes train a phase together (`training.team`), each with a device, threads and micro-batches of its own.
+    `workers` processes train a phase together (`training.teams`), each with a device, threads and micro-batches of its own.
     """
 
     device: str = "cpu"

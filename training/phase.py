@@ -14,16 +14,21 @@ from typing import Any
 
 import torch
 
-from training.beginning import Beginning, draws_digest, shared_tensors
-from training.course import CALMER, Course
 from training.data.batches import unit_lengths
 from training.data.draws import Draw, epoch_draws
 from training.data.features import Encoded
 from training.data.joined import Joined
 from training.data.packs import Vocabulary
 from training.errors import DataError, DivergedError
-from training.fitting import MORE_MEMORY, Fit, Notes
 from training.identity import PhaseIdentity, Runtime
+from training.learning.beginning import Beginning, draws_digest, shared_tensors
+from training.learning.course import CALMER, Course
+from training.learning.fitting import MORE_MEMORY, Fit, Notes
+from training.learning.optimiser import allocate_moments, build_optimiser, decay_left
+from training.learning.precision import BFLOAT16
+from training.learning.resume import Checkpoints, Notice, Trunk
+from training.learning.schedule import curve_every, rate_at
+from training.learning.steps import Steps
 from training.models.adapters import adapted
 from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
@@ -32,13 +37,8 @@ from training.models.encoding import takes_packs
 from training.models.family import Family
 from training.models.graphs import Graphs
 from training.models.tokenizer import mask_of
-from training.optimiser import allocate_moments, build_optimiser, decay_left
-from training.precision import BFLOAT16
-from training.resume import Checkpoints, Notice, Trunk
-from training.schedule import curve_every, rate_at
-from training.steps import Steps
 from training.tasks.row import Kind
-from training.team import ALONE, Team
+from training.teams.team import ALONE, Team
 
 Progress = Callable[[int, int, float], None]
 
@@ -119,7 +119,7 @@ def train_phase(
 
     Goes on from `checkpoint`, or from what `trunk` has, where that is further. `checkpoint` is rewritten every
     `checkpoint_seconds`, at a `notice`, and where the run ends before the phase does; `on_damage` hears of one that can't be
-    used. `notes` know how large a micro-batch may be. The others of a `team` take part by `training.assist`.
+    used. `notes` know how large a micro-batch may be. The others of a `team` take part by `training.teams.assist`.
 
     Raises DivergedError on a loss or weights that are not finite, DataError on an empty training set, OutOfMemoryFault where a
     single example is too much, HalfUpdatedError where the model is spoiled and the phase has to be begun again, StoreError

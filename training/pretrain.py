@@ -27,16 +27,16 @@ from transformers import XLMRobertaConfig
 
 from training.card import write_card
 from training.chain import ChainJob, ChainOutcome, Unwatched, run_chain
-from training.codec import canonical
 from training.data.files import read_text
 from training.data.loading import DataSource, data_digest
 from training.errors import DataError, Faults, UserError
+from training.files.codec import canonical
 from training.identity import ChainIdentity, EvaluationIdentity, Mixing, PhaseIdentity, Role, Runtime, TaskUse
 from training.models.backbone import identify
 from training.models.heads import head_name
 from training.models.pieces import train_pieces
 from training.models.plain import write_plain
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 from training.tasks.row import Encoding, Split
 from training.tasks.translated_rows import XTREME_MLM
 

@@ -12,13 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from training.codec import from_payload
 from training.errors import OtherVersionError, StoreError
+from training.files.codec import from_payload
+from training.files.seal import FIELD as SEAL
+from training.files.seal import is_whole, sealed
+from training.files.storage import read_bytes, write_atomically
+from training.files.writing import LATE
 from training.identity import PhaseIdentity
-from training.seal import FIELD as SEAL
-from training.seal import is_whole, sealed
-from training.storage import read_bytes, write_atomically
-from training.writing import LATE
 
 RECORD_SCHEMA = 4
 READABLE_SCHEMAS = (2, 3, RECORD_SCHEMA)

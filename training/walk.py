@@ -10,27 +10,27 @@ from pathlib import Path
 
 import torch
 
-from training.behind import address_behind
 from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.joined import join
 from training.data.subset import example_count, subset
 from training.errors import ModelError, OutOfMemoryFault
-from training.fitting import MORE_MEMORY, HalfUpdatedError, Notes, device_name, is_out_of_memory
+from training.files.tensorfile import write_tensors
 from training.identity import WSD, ChainIdentity, PhaseIdentity, Role, Runtime, TaskUse, phase_key, trunk_key
 from training.job import ChainJob, Order
-from training.memory import release_memory
+from training.learning.fitting import MORE_MEMORY, HalfUpdatedError, Notes, device_name, is_out_of_memory
+from training.learning.memory import release_memory
+from training.learning.peaks import Gauge, keep_to_share, note_peak, peak_subject
+from training.learning.resume import Notice, Trunk
 from training.models.adapters import trained_width
 from training.models.backbone import RANDOM, TOKENIZER_FILES, check_fit, load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
-from training.peaks import Gauge, keep_to_share, note_peak, peak_subject
 from training.phase import Trained, micro_batch_fit, train_phase, vocabulary_of
 from training.record import CarryReport, PhaseTrace
-from training.resume import Notice, Trunk
-from training.store import WEIGHTS, PhaseStore, StoredPhase
+from training.stores.behind import address_behind
+from training.stores.store import WEIGHTS, PhaseStore, StoredPhase
 from training.tasks.row import Split, TaskRow
-from training.team import ALONE, Team
-from training.tensorfile import write_tensors
+from training.teams.team import ALONE, Team
 from training.watcher import Watcher
 
 

@@ -25,7 +25,7 @@ from benchmarks.speed.__main__ import NOTES, Found, arguments, command_of, data_
 from benchmarks.speed.embedding import embedding_ratio
 from benchmarks.speed.shapes import LARGE, XLMR_WORDS, Shape
 from benchmarks.speed.table import Report, made_with
-from training.precision import BFLOAT16
+from training.learning.precision import BFLOAT16
 
 BASE = Shape(name="XLM-R Base", layers=12, width=768, words=XLMR_WORDS)
 

@@ -18,10 +18,10 @@ from benchmarks.speed.texts import of_length, workload
 from benchmarks.speed.training import DROPOUT
 from benchmarks.speed.twin import twin_of
 from training.data.packs import Pack, pack
+from training.learning.precision import BFLOAT16, FLOAT32, autocast
 from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
 from training.models.graphs import Graphs
-from training.precision import BFLOAT16, FLOAT32, autocast
 
 Work = Callable[[], None]
 REPEATS = 20

@@ -14,8 +14,8 @@ from benchmarks.speed.table import Ratio, Table
 from benchmarks.speed.texts import Workload, workload
 from benchmarks.speed.training import DROPOUT, with_trainer
 from benchmarks.speed.usual import Baseline, HuggingFace, Loop, Usual
+from training.learning.precision import BFLOAT16, FLOAT32
 from training.models.carry import ChainModel
-from training.precision import BFLOAT16, FLOAT32
 
 OURS, GRAPHS, OURS_FP32 = "ours, bf16", "ours, bf16, CUDA graphs", "ours, fp32"
 RECORDED = 48

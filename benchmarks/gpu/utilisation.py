@@ -20,7 +20,7 @@ from benchmarks.speed.shapes import Shape, chain_model
 from benchmarks.speed.table import Ratio, Table
 from benchmarks.speed.texts import Workload, workload
 from benchmarks.speed.training import DROPOUT
-from training.precision import BFLOAT16
+from training.learning.precision import BFLOAT16
 
 AIMS = {"large": 55.0, "small": 33.0}
 REPEATS = 50

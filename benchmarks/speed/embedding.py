@@ -20,9 +20,9 @@ from benchmarks.speed.shapes import XLMR_WORDS, Shape, chain_model
 from benchmarks.speed.table import Ratio, Table
 from benchmarks.speed.texts import ROWS, of_length
 from training.identity import PhaseIdentity
+from training.learning.optimiser import allocate_moments, build_optimiser, clip_gradients
 from training.models.carry import ChainModel
 from training.models.compact import WordTable
-from training.optimiser import allocate_moments, build_optimiser, clip_gradients
 
 TOKENS = 1_300
 """Tokens a step: MNLI at batch 32."""

@@ -16,7 +16,7 @@ from benchmarks.speed.texts import Workload, languages_of, of_length, workload
 from benchmarks.speed.usual import Loop, Usual
 from training.evaluate import Evaluator
 from training.identity import Runtime
-from training.precision import FLOAT32
+from training.learning.precision import FLOAT32
 
 COLUMNS = ("", "s a step", "real tokens a second", "padded to the maximum, s a step", "x")
 LANGUAGES = ("en", "de", "fr", "es", "ru", "tr", "vi", "bg", "el", "ar", "hi", "sw", "th", "ur", "zh")

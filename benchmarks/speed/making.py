@@ -17,7 +17,7 @@ from benchmarks.speed.table import Table
 from benchmarks.speed.texts import workload
 from training.data.batches import unit_features
 from training.data.packs import Vocabulary
-from training.losses import micro_batches
+from training.learning.losses import micro_batches
 
 BATCH, BATCHES = 32, 50
 WORDS = Vocabulary(pad=1, mask=4, size=250_002, types=False)

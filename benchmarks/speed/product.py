@@ -14,11 +14,11 @@ from benchmarks.speed.shapes import Shape, vocabulary
 from benchmarks.speed.texts import Workload
 from training.data.draws import Draw
 from training.identity import PhaseIdentity, Role, Runtime, TaskUse
+from training.learning.precision import FLOAT32
+from training.learning.schedule import CURVE_POINTS, curve_every
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.phase import all_draws, train_phase
-from training.precision import FLOAT32
-from training.schedule import CURVE_POINTS, curve_every
 
 RATE = 1e-5
 

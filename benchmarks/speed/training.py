@@ -17,7 +17,7 @@ from benchmarks.speed.table import Ratio, Table
 from benchmarks.speed.texts import Workload, workload
 from benchmarks.speed.usual import DEFAULT, TUNED, Baseline, HuggingFace, Loop, Usual
 from training.identity import Runtime
-from training.precision import BFLOAT16, FLOAT32
+from training.learning.precision import BFLOAT16, FLOAT32
 
 CPU = torch.device("cpu")
 DROPOUT = 0.1

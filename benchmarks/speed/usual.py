@@ -17,8 +17,8 @@ from benchmarks.speed.rounds import Run, Stopwatch
 from benchmarks.speed.texts import Workload
 from benchmarks.speed.twin import Collate, Example, collator, examples_of, padded_to, twin_of
 from training.data.draws import Draw, TaskUnits
+from training.learning.precision import FLOAT32, autocast
 from training.models.carry import ChainModel
-from training.precision import FLOAT32, autocast
 
 POOL_BATCHES = 50
 """Batches that Hugging Face's grouping by length sorts together, where the set has four times as many."""

@@ -12,8 +12,8 @@ from reports.figures.plain import file_name
 from reports.figures.sources import Sources
 from reports.frame import TransferTable
 from reports.table import transfer_csv
+from training.files.storage import write_atomically
 from training.record import TrialRecord
-from training.storage import write_atomically
 
 if TYPE_CHECKING:  # both take a second to load
     from matplotlib.figure import Figure
@@ -101,7 +101,7 @@ def _texts(sources: Sources, folder: Path) -> Iterator[Path]:
 
 def _pictures(sources: Sources, folder: Path) -> Iterator[Path]:
     from reports.figures.canvas import styled, written
-    from training.storage import storage_errors
+    from training.files.storage import storage_errors
 
     taken: set[str] = set()
     with storage_errors(folder), styled():

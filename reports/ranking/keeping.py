@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from reports.ranking.judging import Signals
-from training.codec import from_payload
 from training.errors import UserError
-from training.storage import read_bytes, write_atomically
+from training.files.codec import from_payload
+from training.files.storage import read_bytes, write_atomically
 
 FILE = "rankings.json"
 SCHEMA = 1

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.codec import from_payload, to_payload
 from training.errors import UserError
-from training.storage import write_atomically
+from training.files.codec import from_payload, to_payload
+from training.files.storage import write_atomically
 
 MANIFEST = "manifest.json"
 SCHEMA = 1

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from reports.submission.manifest import MANIFEST, Manifest
-from training.storage import replace_with
+from training.files.storage import replace_with
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry: the first that a zip file can say."""

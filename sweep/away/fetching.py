@@ -19,7 +19,7 @@ from sweep.away.errands import done
 from sweep.away.words import KNOWN, PACK
 from sweep.runfolder import MARK, hold
 from training.errors import StoreError, UserError
-from training.storage import replace_with, write_atomically
+from training.files.storage import replace_with, write_atomically
 
 FETCHED = ".fetched.json"
 Kept = Mapping[str, Any]

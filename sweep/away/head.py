@@ -40,7 +40,7 @@ def keep_grid(shipped: Path, base: Path) -> Path:
     whole = hashlib.sha256(json.dumps({name: hashlib.sha256(files[name]).hexdigest() for name in files}).encode())
     folder = base / KEPT / whole.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    from training.storage import write_atomically
+    from training.files.storage import write_atomically
 
     for name, content in files.items():
         if not (folder / name).is_file():
@@ -50,7 +50,7 @@ def keep_grid(shipped: Path, base: Path) -> Path:
 
 def place_signals(shipped: Path, words: Sequence[str]) -> None:
     """Put the signals of `sweep rank` that came along into the run folder that a launch's words name, unless it has its own."""
-    from training.storage import write_atomically
+    from training.files.storage import write_atomically
 
     place = dict(itertools.pairwise(words)).get("--run")
     if words[:1] == ["launch"] and place and shipped.is_file():

@@ -35,7 +35,7 @@ def fetch(run: str | None, grid: str | None, on: str | None, to: Path | None) ->
 
     From a cluster come databases, too. From a bucket (--run s3://BUCKET/FOLDER/runs/NAME) it needs no cluster at all.
     """
-    from training.objects import is_address
+    from training.stores.objects import is_address
 
     if run is not None and is_address(run):
         from sweep.bucket.reading import fetch_shown as fetch_from_bucket

@@ -26,9 +26,9 @@ from sweep.gc.finding import Item
 from sweep.gc.needs import Keep, Needs, needs_of
 from sweep.gc.removal import Tidied
 from sweep.gc.users import User
-from training.behind import CHECKPOINTS, ENCODED, MARK, PHASES, Behind, Bundle, read_bundle
 from training.errors import UserError
-from training.objects import ObjectStore, Seen, checked, open_objects
+from training.stores.behind import CHECKPOINTS, ENCODED, MARK, PHASES, Behind, Bundle, read_bundle
+from training.stores.objects import ObjectStore, Seen, checked, open_objects
 
 DAY = 86_400.0
 GUARD = DAY

@@ -22,9 +22,9 @@ from reports.ranking.keeping import FILE as RANKINGS
 from sweep.ending import ENDING
 from sweep.runfolder import MARK, SNAPSHOT, TRIAL_FILES
 from sweep.steering.requests import OPTIONS
-from training.objects import ObjectStore, Seen, open_objects
+from training.files.storage import read_bytes, storage_errors, write_atomically
 from training.record import RECORDS
-from training.storage import read_bytes, storage_errors, write_atomically
+from training.stores.objects import ObjectStore, Seen, open_objects
 
 RUNS, NOTE = "runs", ".behind.json"
 FILES = (MARK, SNAPSHOT, OPTIONS, ENDING, RANKINGS)

@@ -19,8 +19,8 @@ from sweep.bucket.lease import leased
 from sweep.runfolder import ELSEWHERE, MARK, read_mark
 from sweep.steering.requests import STOP, launched
 from training.errors import StoreError, UserError
-from training.objects import ObjectStore
-from training.storage import write_atomically
+from training.files.storage import write_atomically
+from training.stores.objects import ObjectStore
 
 LOOK, SHARE = 1.0, 20.0
 """Seconds between two looks at the folder, at least; and at least so many times what a look takes."""

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sweep.heartbeat import kernel
 from training.errors import StoreError, UserError
-from training.objects import ObjectStore
+from training.stores.objects import ObjectStore
 
 LEASE = "lease.json"
 INTERVAL = 5.0

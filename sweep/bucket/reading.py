@@ -19,10 +19,10 @@ from sweep.bucket.lease import LEASE, SILENT, read_lease
 from sweep.options import RUNS, cache_folder
 from sweep.runfolder import ELSEWHERE, MARK, hold, is_held, runs_elsewhere
 from sweep.steering.requests import STOP
-from training.claims import claim
 from training.errors import UserError
-from training.objects import ObjectStore, checked, open_objects
-from training.storage import write_atomically
+from training.files.storage import write_atomically
+from training.stores.claims import claim
+from training.stores.objects import ObjectStore, checked, open_objects
 
 
 def brought(address: str) -> Path:

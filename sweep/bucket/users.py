@@ -12,7 +12,7 @@ from sweep.bucket.reading import brought
 from sweep.gc.users import User
 from sweep.runfolder import MARK, read_mark, runs_elsewhere
 from training.errors import UserError
-from training.objects import ObjectStore
+from training.stores.objects import ObjectStore
 
 
 def users_behind(objects: ObjectStore, forget: str | None = None) -> list[User]:

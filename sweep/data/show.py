@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from sweep.data.overview import task_overview
-from training.codec import to_payload
 from training.data.checking import first_example
 from training.data.known_issues import reason_of
 from training.data.manifest import read_manifest
 from training.data.units import leaf_rows
 from training.errors import UserError
+from training.files.codec import to_payload
 from training.tasks.row import TaskRow
 
 

@@ -129,7 +129,7 @@ def verify(ctx: click.Context, tasks: tuple[str, ...], data: Path | None, grid: 
     found = verify_tasks(tasks, grid, _needed_folder(data))
     different = [difference for item in found for difference in item.differences]
     if as_json:
-        from training.codec import to_payload
+        from training.files.codec import to_payload
 
         click.echo(json.dumps(to_payload(found), indent=1, ensure_ascii=False))
     else:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UserError
-from training.storage import write_atomically
+from training.files.storage import write_atomically
 
 STEADY = "on_demand"
 """The resource of machines that are never taken away."""

@@ -16,8 +16,8 @@ from sweep.elastic.preemption import Notice, noticing, this_node
 from sweep.masking import mask_logs
 from sweep.planning.plan import Plan
 from sweep.trial import run_leg
-from training.assist import assist
-from training.team import ALONE, Team, TeamLostError, form
+from training.teams.assist import assist
+from training.teams.team import ALONE, Team, TeamLostError, form
 
 
 def serve_legs(config: dict[str, Any]) -> None:

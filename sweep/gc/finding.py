@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sweep.gc.needs import Needs
 from training.data.encoded_store import FEATURES
-from training.leftovers import REMOVING, half_written
-from training.store import PhaseStore
+from training.stores.leftovers import REMOVING, half_written
+from training.stores.store import PhaseStore
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,10 @@ from sweep.gc.needs import Keep, needs_of
 from sweep.gc.users import User, forget_user, store_lock, users_of
 from sweep.options import encoded_folder
 from sweep.runfolder import is_held, store_of
-from training.claims import claim, is_claimed
 from training.errors import PhaseBusyError, UserError
-from training.leftovers import REMOVING
-from training.storage import storage_errors
+from training.files.storage import storage_errors
+from training.stores.claims import claim, is_claimed
+from training.stores.leftovers import REMOVING
 
 BUSY = "it is being trained or written right now"
 COUNTED = {"damaged": "damaged thing", "tokenised data": "tokenised split"}

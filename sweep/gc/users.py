@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sweep.runfolder import RunMark, read_mark
 from training.errors import UserError
-from training.storage import storage_errors, write_atomically
+from training.files.storage import storage_errors, write_atomically
 
 USERS, LOCK = ".users", ".lock"
 

@@ -51,7 +51,7 @@ def gc(
     from sweep.gc.needs import Keep
     from sweep.gc.removal import render, tidy_store
     from sweep.words import print_lines
-    from training.objects import is_address
+    from training.stores.objects import is_address
 
     wishes: dict[str, Any] = {"encoded_days": encoded_days, "forget": forget, "delete": delete}
     if store is not None and is_address(store):

@@ -18,10 +18,10 @@ from sweep.planning.plan import Plan
 from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import SNAPSHOT, RunMark
 from sweep.snapshots import SCHEMA, Snapshot
-from training.codec import canonical, digest
+from training.files.codec import canonical, digest
+from training.files.storage import write_atomically
 from training.identity import NUMERICS_VERSION
 from training.record import TrialRecord
-from training.storage import write_atomically
 
 FIXED = ("search", "training", "retrieval", "resources")
 """Parts of a grid whose fields are the schema's: one that a snapshot lacks was not known to the version that wrote it."""

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from sweep.watch.standing import STANDING
-from training.leftovers import clear_leftovers
 from training.record import RECORDS, RUNGS
-from training.store import PhaseStore
+from training.stores.leftovers import clear_leftovers
+from training.stores.store import PhaseStore
 
 SCRATCH = ("live", "train", "tune")
 """Folders that only a running launch needs."""

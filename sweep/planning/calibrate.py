@@ -14,7 +14,7 @@ from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from sweep.planning.throughput import Sample, tasks_of
 from training.identity import PhaseIdentity
-from training.timing import time_training
+from training.learning.timing import time_training
 
 
 def calibrate(plan: Plan, seconds: float) -> list[Sample]:

@@ -22,10 +22,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from training.errors import UserError
 from training.identity import Adapter, PhaseIdentity, Role
+from training.learning.precision import autocast
 from training.models.adapters import adapter_weights, layer_shape, target_layers
 from training.models.attention import set_attention_dropout
 from training.models.backbone import build_backbone
-from training.precision import autocast
 
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers", "decoder_layers")
 _FAULTS = (UserError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError, NotImplementedError)

@@ -10,8 +10,8 @@
   length; batches are usually shorter.
 * The rest: the process, its libraries and, on a GPU, CUDA's context: a stated allowance.
 
-A phase that ran has left what it took of the device (`training.peaks`): where that is known it stands instead of state and
-activations.
+A phase that ran has left what it took of the device (`training.learning.peaks`): where that is known it stands instead of
+state and activations.
 
 Memory that runs out all the same halves the micro-batch (`training`); only what fits no single example is hopeless.
 """
@@ -28,9 +28,9 @@ from sweep.planning.gpus import gigabytes
 from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from training.identity import Adapter, PhaseIdentity, Role
+from training.learning.peaks import CONTEXT, Peaks, peak_subject
+from training.learning.precision import FLOAT32
 from training.models.family import Family, family_of
-from training.peaks import CONTEXT, Peaks, peak_subject
-from training.precision import FLOAT32
 from training.tasks.row import Kind, TaskRow
 
 FLOAT = 4

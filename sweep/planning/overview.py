@@ -32,7 +32,7 @@ from sweep.runfolder import RunMark
 from sweep.search.index import StoreIndex
 from training.identity import Role
 from training.record import TrialRecord
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 
 AT = (1, 8, 64)
 """Numbers of GPUs for which the time is told."""

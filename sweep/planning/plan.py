@@ -23,12 +23,12 @@ from sweep.planning.needs import digests_of
 from sweep.planning.studies import Setting, StudySpec, axes_of, target_groups
 from sweep.planning.tree import Branches, Node, nodes_of
 from sweep.sources import ResolvedModel
-from training.behind import address_behind, local_store
 from training.chain import ChainJob
-from training.codec import digest, to_payload
 from training.data.loading import DataSource
 from training.errors import UserError
+from training.files.codec import digest, to_payload
 from training.identity import WSD, ChainIdentity, Mixing, Role, Runtime, TaskUse
+from training.stores.behind import address_behind, local_store
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from sweep.planning.plan import Plan
 from sweep.planning.studies import StudySpec
 from training.errors import UserError
 from training.identity import Adapter
-from training.precision import BFLOAT16, FLOAT32
+from training.learning.precision import BFLOAT16, FLOAT32
 
 LORA = Adapter()
 _SHORTEST = 32

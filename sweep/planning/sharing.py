@@ -3,7 +3,7 @@
 A share is 1/k, so that k trials that need as much, with a margin, fit one GPU. Shares of different studies may meet on one GPU:
 their sum is at most 1, so their needs fit it too. Nothing is shared that need not be: there are never more trials on a GPU than
 it takes to have all that can be ready at once on the GPUs there are. The micro-batch is the grid's. A process is kept to its
-share (`training.peaks.keep_to_share`), so one that needs more runs out of memory alone, and halves its micro-batch.
+share (`training.learning.peaks.keep_to_share`), so one that needs more runs out of memory alone, and halves its micro-batch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sweep.planning.memory import need_of
 from sweep.planning.plan import Plan
 from sweep.planning.remedies import check_memory
 from sweep.planning.studies import StudySpec
-from training.peaks import Peaks
+from training.learning.peaks import Peaks
 
 MARGIN = 1.1
 """How much more than its need a trial that shares a GPU is given: allocators leave gaps, and some batch is the longest."""

@@ -20,9 +20,9 @@ from reports.ranking.keeping import kept_signals
 from search_spaces.schema import Grid, Intermediate, Rank
 from sweep.amounts import several
 from sweep.planning.studies import target_groups
-from training.codec import digest
 from training.data.loading import DataSource
 from training.errors import UserError
+from training.files.codec import digest
 from training.tasks.row import Kind
 
 if TYPE_CHECKING:

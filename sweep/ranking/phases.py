@@ -10,7 +10,7 @@ from reports.cells import BASELINE
 from sweep.planning.plan import Plan
 from training.identity import Role
 from training.record import Status, TrialRecord
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 
 NO_PHASE = "no finished phase of it in the store yet"
 

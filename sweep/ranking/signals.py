@@ -19,8 +19,8 @@ from sweep.planning.plan import Plan
 from sweep.ranking.choosing import made_of
 from sweep.ranking.phases import Weights
 from training.identity import Runtime
-from training.sights import Sights
-from training.views import KINDS, View
+from training.inference.sights import Sights
+from training.inference.views import KINDS, View
 
 SIMILARITY, SIZE, TASK_VECTOR = "similarity", "size", "task_vector"
 MEASURES: Mapping[str, Callable[[View], float]] = {

@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 def write_page(folder: Path, page: Path, tell: Tell, *, all_effects: bool = False) -> str:
     """Write a run folder's page; returns what it has. Raises UserError where the folder is none, StoreError where it can't."""
     from reports.page.build import render_page
-    from training.storage import write_atomically
+    from training.files.storage import write_atomically
 
     facts = facts_of(folder, tell, all_effects=all_effects)
     text = render_page(facts).encode()

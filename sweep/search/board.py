@@ -24,7 +24,7 @@ from sweep.search.levels import Seconds, bucket, leg_seconds, passes, rounds_lef
 from sweep.search.rules import Leg, Rules
 from sweep.search.study import StudyBook, open_book
 from training.record import Status, TrialRecord
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 
 PATIENCE = 1.0
 """Seconds between two looks at what another sweep is training."""

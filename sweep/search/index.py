@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from training.behind import PHASES, TRUNKS
 from training.errors import StoreError
-from training.storage import FLEETING
-from training.store import PhaseStore
+from training.files.storage import FLEETING
+from training.stores.behind import PHASES, TRUNKS
+from training.stores.store import PhaseStore
 
 EVERY = 2.0
 """Seconds between two looks at what is behind the store."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from sweep.planning.plan import Plan
 from sweep.search.board import Board
 from training.errors import UserError
-from training.leftovers import drop_checkpoint
 from training.record import Status, TrialRecord, paused_path, read_record, write_record
-from training.store import PhaseStore
+from training.stores.leftovers import drop_checkpoint
+from training.stores.store import PhaseStore
 
 
 def settle(board: Board) -> list[TrialRecord]:

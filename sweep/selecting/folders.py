@@ -15,10 +15,10 @@ from reports.model_card import Loading, model_card
 from reports.selection import Chosen
 from sweep.runfolder import store_of
 from sweep.selecting.ingredients import Known, ingredients
-from training.codec import digest
 from training.errors import StoreError, UserError
+from training.files.codec import digest
+from training.files.storage import storage_errors
 from training.record import TrialRecord
-from training.storage import storage_errors
 
 ABOUT, CARD = "selection.json", "README.md"
 SCHEMA = 1
@@ -122,7 +122,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _phase(run: Path, record: TrialRecord, tell: Callable[[str], None]) -> Path:
     """The verified folder of the trial's last phase; brought from the bucket where there is one."""
-    from training.store import PhaseStore
+    from training.stores.store import PhaseStore
 
     key = record.phases[-1].key
     found = PhaseStore(store_of(run), lambda folder, cause: tell(f"damaged phase set aside: {folder.name}: {cause}")).find(key)

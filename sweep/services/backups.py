@@ -22,7 +22,7 @@ from sweep.services.place import DATABASES, Place
 from sweep.services.postgres import DatabaseError, connected, run_tool
 from sweep.services.shelf import Shelf
 from training.errors import UserError
-from training.objects import Sent
+from training.stores.objects import Sent
 
 DUMPS, MANIFESTS = "backups/dumps", "backups/manifests"
 NEWEST, DAYS = 24, 7

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from sweep.options import BUCKET_VARIABLE
 from training.errors import UserError
-from training.objects import checked, is_address
-from training.storage import write_atomically
+from training.files.storage import write_atomically
+from training.stores.objects import checked, is_address
 
 VARIABLE, STORE_VARIABLE = "SWEEP_SERVICES", "SWEEP_SERVICES_STORE"
 USER, OPTUNA, MLFLOW = "sweep", "optuna", "mlflow"

@@ -15,7 +15,7 @@ from typing import NoReturn
 from sweep.services.place import MLFLOW, Place, Settings, place_here, read_settings
 from sweep.services.postgres import environment, server_user, server_words
 from training.errors import UserError
-from training.objects import is_address
+from training.stores.objects import is_address
 
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """MLflow's own queue of background jobs, which nothing here uses, would be several processes more."""

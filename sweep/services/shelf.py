@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
-from training.objects import Sent, is_address, open_objects
-from training.storage import replacing, storage_errors, write_atomically
+from training.files.storage import replacing, storage_errors, write_atomically
+from training.stores.objects import Sent, is_address, open_objects
 
 
 class Shelf(Protocol):

@@ -20,7 +20,7 @@ from sweep.services.probes import ask_mlflow, ask_postgres
 from sweep.services.shelf import Shelf, shelf_of
 from sweep.services.supervising import Supervisor, within
 from training.errors import UserError
-from training.storage import write_atomically
+from training.files.storage import write_atomically
 
 READY_SECONDS = 300.0
 STARTED = "started"

@@ -15,7 +15,7 @@ from typing import Any
 from sweep.services.place import VARIABLE, Place
 from sweep.services.postgres import stop_leftover
 from training.errors import UserError
-from training.storage import write_atomically
+from training.files.storage import write_atomically
 
 MODULE = "sweep.services.running"
 """Becomes the program that it is told to."""

@@ -19,9 +19,9 @@ from typing import Any
 
 from sweep.options import LaunchOptions, store_folder
 from sweep.runfolder import hold, is_held, read_mark
-from training.behind import address_behind
 from training.errors import UserError
-from training.storage import write_atomically
+from training.files.storage import write_atomically
+from training.stores.behind import address_behind
 
 STOP, OPTIONS = "stop.json", "launch.json"
 UNWRITTEN = frozenset({"notify", "retry_failed"})

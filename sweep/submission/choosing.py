@@ -12,11 +12,11 @@ from sweep.foreseen import Tell, current_records, tables_from
 from sweep.submission.facts import Facts
 from sweep.words import shown
 from training.errors import ModelError, StoreError, UserError
+from training.inference.predicting import Weights
+from training.learning.precision import FLOAT32
 from training.models.backbone import identify, resolve_folder
-from training.precision import FLOAT32
-from training.predicting import Weights
 from training.record import TrialRecord, record_path
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 from training.tasks.benchmarks import Benchmark, BenchmarkTask
 from training.tasks.registry import row as row_of
 from training.tasks.row import TaskRow

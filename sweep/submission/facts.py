@@ -15,7 +15,7 @@ from sweep.runfolder import RunMark, read_mark, store_of
 from sweep.snapshots import Snapshot, read_snapshot
 from sweep.steering.requests import launched
 from training.errors import UserError
-from training.objects import is_address
+from training.stores.objects import is_address
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,11 @@ from sweep.submission.choosing import Choice
 from sweep.submission.facts import Facts
 from sweep.submission.progress import View
 from sweep.submission.sources import TaskData
-from training.codec import digest
+from training.files.codec import digest
+from training.files.storage import write_atomically
 from training.identity import Runtime
-from training.memory import release_memory
-from training.predicting import TOGETHER, Asked, Prediction, Predictor, device_here
-from training.storage import write_atomically
+from training.inference.predicting import TOGETHER, Asked, Prediction, Predictor, device_here
+from training.learning.memory import release_memory
 from training.tasks.benchmarks import BenchmarkTask
 from training.tasks.row import Kind
 

@@ -26,7 +26,7 @@ from sweep.submission.sources import TaskData, narrowed, without_unscored
 from sweep.words import shown
 from training.data.checking import together
 from training.errors import DataError, Faults, UserError
-from training.predicting import device_here
+from training.inference.predicting import device_here
 from training.tasks.benchmarks import BENCHMARKS, MINI, XTREME, Benchmark
 
 SUBMISSIONS = Path("submissions")

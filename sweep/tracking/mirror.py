@@ -21,8 +21,8 @@ from sweep.tracking.place import (
     tracking_errors,
 )
 from sweep.tracking.weights import drop_models, log_model
-from training.codec import digest, from_payload, to_payload
 from training.errors import UserError
+from training.files.codec import digest, from_payload, to_payload
 from training.record import TrialRecord
 
 PARENT_TAG = "mlflow.parentRunId"

@@ -63,7 +63,7 @@ def draw(summary: Summary, folder: Path) -> list[Path]:
     from reports.figures.canvas import PAGE, png, styled
     from reports.figures.heat import heat_map
     from reports.figures.sources import Sources
-    from training.storage import storage_errors
+    from training.files.storage import storage_errors
 
     sources = Sources(tables=summary.tables, comparisons=summary.comparisons)
     paths = [folder / picture(place) for place in range(len(summary.tables))]

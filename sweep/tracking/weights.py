@@ -10,8 +10,8 @@ from urllib.request import url2pathname
 
 from sweep.runfolder import store_of
 from sweep.tracking import names
-from training.behind import PHASES, behind_of
 from training.record import Status, TrialRecord
+from training.stores.behind import PHASES, behind_of
 
 MEGABYTE = 10**6
 

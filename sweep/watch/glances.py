@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.codec import to_payload
+from training.files.codec import to_payload
 from training.record import RECORDS, Status, TrialRecord, payload_of
 
 

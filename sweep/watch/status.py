@@ -21,7 +21,7 @@ from sweep.watch.glances import GlanceReader
 from sweep.watch.live import doing, read_live
 from sweep.watch.standing import Pace, Standing, read_standing
 from sweep.watch.tally import Tally
-from training.codec import to_payload
+from training.files.codec import to_payload
 from training.record import RUNGS
 
 STALE = 30.0

@@ -13,8 +13,8 @@ from benchmarks.speed.shapes import TINY, chain_model
 from benchmarks.speed.texts import ROWS, Workload, workload
 from benchmarks.speed.usual import DEFAULT, Baseline, HuggingFace, Loop, Usual, grouped_batches
 from training.identity import Runtime
+from training.learning.precision import BFLOAT16
 from training.models.carry import ChainModel
-from training.precision import BFLOAT16
 
 CPU = torch.device("cpu")
 BATCH, STEPS = 4, 3

@@ -9,8 +9,8 @@ from sweep.runfolder import hold
 from tests.sweep.plans import study_of
 from tests.sweep.runs import begun, record_of
 from tests.training.bucket import ADDRESS, Server
-from training.objects import ObjectStore
 from training.record import TrialRecord, write_record
+from training.stores.objects import ObjectStore
 
 NAME = "all"
 BELOW = f"study/runs/{NAME}"

@@ -21,11 +21,11 @@ from tests.bucket.machines import folder, objects, put
 from tests.sweep.plans import study_of
 from tests.sweep.runs import begun, ended, record_of
 from tests.training.bucket import ADDRESS, Server
-from training.behind import CHECKPOINTS, ENCODED, PHASES, TRUNKS, Behind, check_behind, local_store
-from training.codec import canonical
 from training.errors import UserError
-from training.objects import open_objects
+from training.files.codec import canonical
 from training.record import TrialRecord, write_record
+from training.stores.behind import CHECKPOINTS, ENCODED, PHASES, TRUNKS, Behind, check_behind, local_store
+from training.stores.objects import open_objects
 
 EMPTY: tuple[set[str], set[str]] = (set(), set())
 

@@ -16,9 +16,9 @@ from sweep.options import LaunchOptions
 from tests.bucket.machines import NAME, content, folder, objects, put, recorded, take, there
 from tests.sweep.plans import SMALL
 from tests.training.bucket import ADDRESS, Server
-from training.behind import local_store
 from training.errors import DataError, StoreError
 from training.record import paused_path, read_records, record_path
+from training.stores.behind import local_store
 
 
 def test_empty_machine_has_everything_that_was_put(bucket: Server, tmp_path: Path) -> None:

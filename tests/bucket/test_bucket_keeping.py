@@ -24,7 +24,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
     def hurry(run: Path) -> None:
         monkeypatch.setattr(objects(run), "_waits", (0.0,))
-        monkeypatch.setattr("training.objects.WAITS", (0.0,))
+        monkeypatch.setattr("training.stores.objects.WAITS", (0.0,))
 
     return hurry
 

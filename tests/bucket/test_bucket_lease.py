@@ -107,7 +107,7 @@ def test_launch_that_was_taken_over_is_interrupted(bucket: Server, tmp_path: Pat
 def test_launch_counts_on_through_a_server_that_is_away(
     bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupts: list[int]
 ) -> None:
-    monkeypatch.setattr("training.objects.WAITS", (0.0,))
+    monkeypatch.setattr("training.stores.objects.WAITS", (0.0,))
     run = folder(tmp_path)
     with leased(objects(run), run) as lost:
         bucket.stop()

@@ -10,7 +10,7 @@ from tests.crash.forge import Forge
 from tests.crash.orders import Witness
 from tests.sweep.launches import leftovers, scores, tables, weights
 from training.record import read_records
-from training.store import verify
+from training.stores.store import verify
 
 GRID = """\
 name: crash

@@ -19,8 +19,9 @@ from sweep.runfolder import SNAPSHOT
 from sweep.snapshots import read_snapshot
 from tests.faults.flaky import FlakyDisk
 from tests.reports.builders import record
-from training.codec import canonical, digest, to_payload
 from training.errors import OtherVersionError, StoreError
+from training.files.codec import canonical, digest, to_payload
+from training.files.seal import sealed
 from training.record import (
     RECORD_SCHEMA,
     Status,
@@ -32,7 +33,6 @@ from training.record import (
     write_paused,
     write_record,
 )
-from training.seal import sealed
 
 Reader = Callable[..., tuple[list[TrialRecord], list[str]]]
 WHOLE = record("none", {"xnli": 60.0})
@@ -128,7 +128,7 @@ def test_file_of_a_record_is_one_json_object_that_begins_with_its_digest() -> No
 def test_file_that_the_system_refuses_to_read_is_not_called_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Reader, room: str, number: int
 ) -> None:
-    monkeypatch.setattr("training.storage.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("training.files.storage.time.sleep", lambda seconds: None)
     path = tmp_path / room / f"{TRIAL.trial}.json"
     path.parent.mkdir()
     path.write_bytes(CONTENT)
@@ -143,7 +143,7 @@ def test_file_that_the_system_refuses_to_read_is_not_called_damaged(
 
 
 def test_file_with_a_sector_that_can_not_be_read_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.storage.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("training.files.storage.time.sleep", lambda seconds: None)
     write_record(tmp_path, TRIAL)
     disk = FlakyDisk(tmp_path, monkeypatch)
     disk.fail(range(5), errno.EIO)

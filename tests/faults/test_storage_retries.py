@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.flaky import FlakyDisk
-from training import storage
 from training.errors import StorageFullError, StoreError
-from training.storage import is_unreachable, read_bytes, replace_with, write_atomically
+from training.files import storage
+from training.files.storage import is_unreachable, read_bytes, replace_with, write_atomically
 
 FLEETING = [errno.EIO, errno.ESTALE, errno.ETIMEDOUT]
 OPERATIONS = ["mkdir", "open", "write", "fsync", "replace", "unlink"]
@@ -25,7 +25,7 @@ TRIES = len(storage.WAITS) + 1
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was waited, without waiting."""
     waited: list[float] = []
-    monkeypatch.setattr("training.storage.time.sleep", waited.append)
+    monkeypatch.setattr("training.files.storage.time.sleep", waited.append)
     return waited
 
 
@@ -111,7 +111,7 @@ def test_read_passes_over_fleeting_faults_and_gives_up_on_those_that_stay(disk: 
 SCRIPT = """
 import sys
 from pathlib import Path
-from training import storage
+from training.files import storage
 storage.WAITS = (0.0,) * 4
 storage.write_atomically(Path(sys.argv[1]), b"new" * 100)
 """

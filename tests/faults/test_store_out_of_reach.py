@@ -11,9 +11,9 @@ import pytest
 
 from sweep.search.index import StoreIndex
 from tests.faults.flaky import FlakyDisk
-from training.claims import claim
 from training.errors import StoreError
-from training.store import PhaseStore
+from training.stores.claims import claim
+from training.stores.store import PhaseStore
 
 KEY = "0123456789abcdef"
 FLEETING = [errno.EIO, errno.ESTALE, errno.ETIMEDOUT]
@@ -23,7 +23,7 @@ FLEETING = [errno.EIO, errno.ESTALE, errno.ETIMEDOUT]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was waited, without waiting."""
     waited: list[float] = []
-    monkeypatch.setattr("training.storage.time.sleep", waited.append)
+    monkeypatch.setattr("training.files.storage.time.sleep", waited.append)
     return waited
 
 

@@ -25,14 +25,14 @@ from sweep.planning.studies import StudySpec
 from sweep.runfolder import hold, read_mark
 from tests.sweep.plans import study_of
 from tests.sweep.runs import TWO_SEEDS, begun, checkpoint, ended, leave, mark_with, phase_folder, record_of, traces
-from training.claims import claim
 from training.errors import UserError
 from training.record import Status, record_path, write_paused
+from training.stores.claims import claim
 
 CLAIMANT = """
 import sys, time
 from pathlib import Path
-from training.claims import claim
+from training.stores.claims import claim
 with claim(Path(sys.argv[1]), sys.argv[2], poll=0.1):
     print("held", flush=True)
     time.sleep(600)

@@ -23,7 +23,7 @@ MODULES = {
     "training.data.examples",
     "training.data.corpus",
     "training.evaluate",
-    "training.retrieval",
+    "training.inference.retrieval",
     "training.metrics.scores",
 }
 

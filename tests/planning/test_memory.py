@@ -33,9 +33,9 @@ from sweep.planning.preflight import check_fits
 from sweep.planning.remedies import LORA, check_memory, what_fits
 from tests.sweep.plans import SMALL, plan_of, study_of
 from tests.training import toy
-from training.checkpoint import Position, snapshot
 from training.errors import UserError
 from training.identity import Adapter
+from training.learning.checkpoint import Position, snapshot
 from training.models.adapters import adapted
 from training.models.attention import set_attention_dropout
 from training.models.backbone import build_backbone

@@ -19,8 +19,8 @@ from sweep.planning.sharing import MARGIN, MOST, UNKNOWN, most_at_once, share_li
 from sweep.planning.studies import StudySpec
 from tests.sweep.plans import SMALL, plan_of, study_of
 from training.errors import UserError
-from training.fitting import Notes
-from training.peaks import Peaks, peak_subject
+from training.learning.fitting import Notes
+from training.learning.peaks import Peaks, peak_subject
 
 AUTO = SMALL.replace("trials: 3", "trials: 9\n  at_once: 4") + "seeds: [1, 2]\nresources: {device: cuda}\n"
 

@@ -11,8 +11,8 @@ import yaml
 from search_spaces.own_tasks import read_task
 from tests.data import mutations
 from tests.search_spaces.rows import ROWS
-from training.codec import digest
 from training.errors import Faults
+from training.files.codec import digest
 from training.tasks.row import Kind
 
 pytestmark = pytest.mark.slow

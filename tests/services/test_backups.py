@@ -15,7 +15,7 @@ from sweep.services.place import DATABASES, Place
 from sweep.services.postgres import DatabaseError
 from sweep.services.shelf import FolderShelf
 from training.errors import StoreError, UserError
-from training.objects import Sent
+from training.stores.objects import Sent
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from sweep.options import LaunchOptions
 from sweep.steering.requests import write_options
 from tests.submission.conftest import World, submitted
 from tests.training.bucket import ADDRESS, Server, bucket, server
-from training.behind import local_store
 from training.record import read_records
-from training.store import PhaseStore
+from training.stores.behind import local_store
+from training.stores.store import PhaseStore
 from training.tasks.benchmarks import XTREME
 
 __all__ = ["bucket", "server"]

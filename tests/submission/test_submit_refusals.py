@@ -16,7 +16,7 @@ from sweep.submission.progress import View
 from sweep.submission.submitting import Submitted, Wishes, submit
 from tests.submission.conftest import World, submitted
 from training.errors import Faults, UserError
-from training.predicting import Predictor
+from training.inference.predicting import Predictor
 from training.record import read_record, record_path, write_record
 from training.tasks.benchmarks import XTREME
 

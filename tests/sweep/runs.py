@@ -13,7 +13,7 @@ from sweep.planning.plan import Plan, trial_name
 from sweep.planning.studies import Setting, StudySpec
 from sweep.runfolder import RunMark, open_run, write_mark
 from tests.sweep.plans import SMALL, plan_of, score_record
-from training.codec import canonical
+from training.files.codec import canonical
 from training.identity import ChainIdentity
 from training.record import CarryReport, PhaseTrace, Status, TargetResult, TrialRecord, write_record
 

@@ -20,7 +20,7 @@ from tests.sweep.conftest import Reference
 from tests.sweep.launches import begin, copy_run, end_session, eventually, leftovers, run_to_end, scores, tables, weights
 from training.evidence import read_evidence
 from training.record import Status, read_records
-from training.store import _write_manifest, verify
+from training.stores.store import _write_manifest, verify
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 Run = Callable[..., tuple[int, str]]

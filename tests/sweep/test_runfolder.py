@@ -18,9 +18,9 @@ from sweep.runfolder import MARK, hold, is_held, open_run, read_mark
 from sweep.watch.live import LiveFile, read_live
 from tests.sweep.plans import plan_of, score_record
 from training.errors import OtherVersionError, UserError
+from training.files.seal import FIELD as SEAL
+from training.files.seal import sealed
 from training.record import RECORD_SCHEMA, record_path, write_record
-from training.seal import FIELD as SEAL
-from training.seal import sealed
 
 HOLDER = """
 import sys, time

@@ -25,7 +25,7 @@ from sweep.trial import run_leg
 from tests.sweep.executing import GRID, leg, local_ray, plan_of_legs, ray_workers, requests, tune
 from tests.sweep.launches import eventually
 from training.errors import UserError
-from training.peaks import Peaks
+from training.learning.peaks import Peaks
 from training.record import Status, read_records
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]

@@ -19,9 +19,9 @@ from sweep.steering.requests import options_to_resume, write_options
 from tests.sweep.plans import plan_of
 from tests.training.bucket import ADDRESS, Server, bucket, forget, machine, server
 from tests.training.stored import KEY, published
-from training.behind import TRUNKS, address_behind
 from training.errors import UserError
-from training.store import PhaseStore
+from training.stores.behind import TRUNKS, address_behind
+from training.stores.store import PhaseStore
 
 __all__ = ["bucket", "server"]
 
@@ -92,7 +92,7 @@ def test_search_keeps_what_it_knew_while_the_server_is_away(
     bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "EVERY", 0.0)
-    monkeypatch.setattr("training.objects.WAITS", (0.0,))
+    monkeypatch.setattr("training.stores.objects.WAITS", (0.0,))
     published(PhaseStore(machine(tmp_path / "worker")))
     head = StoreIndex(PhaseStore(machine(tmp_path / "head")))
     head.refresh()
@@ -105,7 +105,7 @@ def test_search_keeps_what_it_knew_while_the_server_is_away(
 
 def test_server_is_asked_now_and_then_only(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("training.behind.Behind.keys", lambda self, kind: asked.append(kind) or frozenset())
+    monkeypatch.setattr("training.stores.behind.Behind.keys", lambda self, kind: asked.append(kind) or frozenset())
     head = StoreIndex(PhaseStore(machine(tmp_path / "head")))
     for _ in range(50):
         head.refresh()

@@ -11,9 +11,9 @@ from sweep.tracking import open_tracker
 from tests.reports.builders import record
 from tests.tracking.test_mirror import models_of, phase_files
 from tests.training.bucket import ADDRESS, Server, bucket, machine, server
-from training.behind import PHASES, behind_at
 from training.errors import StoreError
 from training.record import TrialRecord
+from training.stores.behind import PHASES, behind_at
 
 __all__ = ["bucket", "server"]
 
@@ -52,6 +52,6 @@ def test_bucket_that_does_not_answer_leaves_the_trial_for_later(
         raise StoreError("refused")
 
     with monkeypatch.context() as patch, pytest.raises(StoreError):
-        patch.setattr("training.behind.Behind.peek", refused)
+        patch.setattr("training.stores.behind.Behind.peek", refused)
         open_tracker(run_folder).mirror(trial)
     assert open_tracker(run_folder).mirror(trial) and len(models_of(run_folder)) == 1

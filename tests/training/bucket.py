@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from training import behind, objects
-from training.behind import local_store
+from training.stores import behind, objects
+from training.stores.behind import local_store
 
 HOST, NAME = "127.0.0.1", "phases"
 ADDRESS = f"s3://{NAME}/study"

@@ -57,7 +57,7 @@ def _serve(rank: int, end: Any) -> None:
     import torch
     import torch.distributed as dist
 
-    from training.team import form
+    from training.teams.team import form
 
     torch.set_num_threads(1)
     while True:

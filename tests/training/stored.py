@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from tests.training import toy
+from training.files.tensorfile import write_tensors
 from training.identity import PhaseIdentity, phase_key
 from training.record import CarryReport, PhaseTrace
-from training.store import WEIGHTS, PhaseStore, StoredPhase
-from training.tensorfile import write_tensors
+from training.stores.store import WEIGHTS, PhaseStore, StoredPhase
 
 IDENTITY = toy.phase(toy.NLI)
 KEY = phase_key("parent", IDENTITY)

@@ -16,15 +16,15 @@ from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench, outcomes
 from tests.training.test_checkpoint import Stopped, stop_at
 from tests.training.test_rungs import Counter, same, weights
-from training.codec import canonical
 from training.data.packs import pack
 from training.errors import ModelError
+from training.files.codec import canonical
 from training.identity import Adapter, PhaseIdentity, Role, Runtime, TaskUse, phase_key
 from training.models.adapters import adapted, adapter_weights, target_layers, trained_width
 from training.models.carry import ChainModel
 from training.models.graphs import Graphs
 from training.phase import graphs_of, train_phase, vocabulary_of
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 from training.tasks.row import TaskRow
 
 LORA = Adapter(rank=4, alpha=8.0)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import training.answers
+import training.inference.answers
 from benchmarks.answers import usual_answers
 from tests.training import toy
-from training.answers import MAX_ANSWER_TOKENS, N_BEST, answers, best_spans
 from training.data.columns import FeatureRows, gather
 from training.data.examples import Question
 from training.data.features import Encoded, Feature
+from training.inference.answers import MAX_ANSWER_TOKENS, N_BEST, answers, best_spans
 
 CONTEXT = "".join(chr(ord("a") + place % 26) for place in range(500))
 
@@ -33,7 +33,7 @@ def spans_of(features: list[Feature], logits: list[Any], n_best: int = N_BEST) -
     context = np.concatenate([feature.offsets[:, 0] >= 0 for feature in features if feature.offsets is not None])
     bounds = np.cumsum([0, *map(len, features)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.answers, "_TOGETHER", 90)
+        patch.setattr(training.inference.answers, "_TOGETHER", 90)
         return best_spans(np.concatenate(logits), context, bounds, n_best)
 
 

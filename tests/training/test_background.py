@@ -4,7 +4,7 @@ from threading import Event, current_thread, main_thread
 
 import pytest
 
-from training.background import Background
+from training.files.background import Background
 
 
 def test_work_is_done_beside_and_one_piece_at_a_time() -> None:

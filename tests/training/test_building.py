@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reports.builders import record
-from training.building import Misfit, builder
-from training.codec import _build, from_payload, to_payload
 from training.errors import UserError
+from training.files.building import Misfit, builder
+from training.files.codec import _build, from_payload, to_payload
 from training.record import Status, TrialRecord
 
 STRANGE = st.one_of(

@@ -18,7 +18,7 @@ from training.identity import PhaseIdentity, Role
 from training.models.backbone import identify
 from training.models.carry import from_pretrained
 from training.record import PhaseTrace
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 
 
 def test_chain_without_an_intermediate_task_trains_its_target_and_scores_every_language(bench: Bench) -> None:

@@ -14,9 +14,9 @@ from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, QA_TEST, TAGS_TEST, XNLI_TEST, Bench, outcomes
 from training.chain import Unwatched
 from training.errors import DivergedError, ModelError
+from training.files.tensorfile import write_tensors
 from training.identity import Runtime
-from training.store import PhaseStore
-from training.tensorfile import write_tensors
+from training.stores.store import PhaseStore
 
 
 def test_chain_run_again_trains_nothing_and_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tests.training import toy
-from training.checkpoint import Position, Snapshot, load_checkpoint, snapshot
 from training.errors import DivergedError, StorageFullError
 from training.identity import PhaseIdentity, Runtime
+from training.learning.checkpoint import Position, Snapshot, load_checkpoint, snapshot
+from training.learning.optimiser import build_optimiser
 from training.models.carry import ChainModel
-from training.optimiser import build_optimiser
 from training.phase import Trained, train_phase
 from training.tasks.row import TaskRow
 
@@ -68,7 +68,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, every: int = 5) -> None:
         if self.position.step % every == 0:
             write(self, path)
 
-    monkeypatch.setattr("training.steps.set_rate", set_rate)
+    monkeypatch.setattr("training.learning.steps.set_rate", set_rate)
     monkeypatch.setattr(Snapshot, "write", save)
 
 
@@ -111,11 +111,11 @@ def test_checkpoints_come_at_the_time_asked_for_however_rare_the_curve_s_points(
 ) -> None:
     saved: list[int] = []
     case = Case(toy_folder, tokenizer, (toy.NLI,), tmp_path / "key.safetensors")
-    monkeypatch.setattr("training.schedule.CURVE_POINTS", 2)
+    monkeypatch.setattr("training.learning.schedule.CURVE_POINTS", 2)
     monkeypatch.setattr(Snapshot, "write", lambda self, path: saved.append(self.position.step))
-    monkeypatch.setattr("training.resume.Background.begin", lambda self, action: action())
+    monkeypatch.setattr("training.learning.resume.Background.begin", lambda self, action: action())
     clock = iter(range(10**6))
-    monkeypatch.setattr("training.course.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("training.learning.course.time.monotonic", lambda: float(next(clock)))
     trained = case.run(seconds=4)[1]
     assert len(trained.curve) == 2
     assert saved == list(range(4, 108, 4))
@@ -191,7 +191,7 @@ def test_checkpoint_with_missing_weights_or_of_a_full_disk_never_replaces_the_on
 
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("training.tensorfile.save_file", full)
+    monkeypatch.setattr("training.files.tensorfile.save_file", full)
     with pytest.raises(StorageFullError):
         save_checkpoint(path, model, optimiser, Position(step=2))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.training import toy
 from training.chain import ChainOutcome
-from training.checkpoint import Position
-from training.codec import canonical, digest, from_payload, to_payload
 from training.errors import Faults
+from training.files.codec import canonical, digest, from_payload, to_payload
 from training.identity import ChainIdentity, EvaluationIdentity, Mixing, ModelIdentity, PhaseIdentity, Role, Runtime, TaskUse
+from training.learning.checkpoint import Position
 from training.record import CarryReport, PhaseTrace, Selection, Status, TargetResult, TrialRecord
-from training.store import FileEntry, Manifest
+from training.stores.store import FileEntry, Manifest
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(max_size=8)

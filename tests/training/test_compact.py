@@ -20,10 +20,10 @@ from training.data.features import Encoded, Feature
 from training.data.joined import join
 from training.errors import StoreError
 from training.identity import PhaseIdentity
+from training.learning.optimiser import allocate_moments, build_optimiser, clip_gradients, decay_left, set_rate
+from training.learning.schedule import rate_at
 from training.models.carry import ChainModel
 from training.models.compact import TOKENS, WordTable, active_tokens, word_embedding
-from training.optimiser import allocate_moments, build_optimiser, clip_gradients, decay_left, set_rate
-from training.schedule import rate_at
 
 ROUNDING = 2.0**-22
 """What a step's rounding may change, as a share of a weight."""

@@ -22,7 +22,7 @@ from tests.training.test_trunks import tagging
 from training.identity import Runtime
 from training.models.compact import TOKENS
 from training.phase import Trained, train_phase
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 from training.tasks.row import TaskRow
 
 TABLE = "backbone.embeddings.word_embeddings.weight"

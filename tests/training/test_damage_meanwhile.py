@@ -14,7 +14,7 @@ from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench, outcomes
 from training.chain import Unwatched
 from training.errors import PhaseLostError
 from training.record import PhaseTrace
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 
 TARGET = toy.phase(toy.TAGS, epochs=2)
 

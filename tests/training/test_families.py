@@ -22,7 +22,7 @@ from training.data.features import Encoded, Feature
 from training.data.packs import Pack, Vocabulary, pack
 from training.errors import ModelError
 from training.identity import Role, Runtime
-from training.losses import loss_of, micro_batches
+from training.learning.losses import loss_of, micro_batches
 from training.models.attention import PACKED, set_attention_dropout
 from training.models.backbone import build_backbone, check_fit, load_backbone, load_tokenizer, read_config
 from training.models.carry import ChainModel, from_phase, from_pretrained

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import torch
 
-import training.steps
+import training.learning.steps
 from tests.training import toy
 from tests.training.bench import DEV, TAGS_TEST, Bench
 from tests.training.test_rungs import weights
 from training.errors import OutOfMemoryFault
-from training.fitting import Fit, Notes, is_out_of_memory
 from training.identity import Runtime
-from training.losses import MicroBatch
+from training.learning.fitting import Fit, Notes, is_out_of_memory
+from training.learning.losses import MicroBatch
+from training.learning.optimiser import allocate_moments, build_optimiser
 from training.models.carry import ChainModel
-from training.optimiser import allocate_moments, build_optimiser
 from training.phase import train_phase
 from training.tasks.row import Kind, TaskRow
 
@@ -34,7 +34,7 @@ class Memory:
     def __init__(self, room: int, fault: BaseException = GPU_FAULT, after: bool = False) -> None:
         self.room, self.fault, self.after = room, fault, after
         self.sizes: list[int] = []
-        self._loss = training.steps.loss_of
+        self._loss = training.learning.steps.loss_of
 
     def __call__(self, model: ChainModel, row: TaskRow, batch: MicroBatch, *rest: Any) -> torch.Tensor:
         size = max(part.rows for part in batch.packs) // (2 if row.kind is Kind.CHOICE else 1)
@@ -75,7 +75,7 @@ def test_step_that_does_not_fit_is_done_again_in_halves_to_the_same_weights(
     """Adam divides by the gradient's size, which enlarges the noise of tiny gradients: a large epsilon keeps that small."""
     expected = run(toy.NLI, adam_eps=1e-3)
     memory = Memory(2, FAULTS[fault], after)
-    monkeypatch.setattr(training.steps, "loss_of", memory)
+    monkeypatch.setattr(training.learning.steps, "loss_of", memory)
     assert alike(run(toy.NLI, adam_eps=1e-3), expected)
     assert memory.sizes == [8, 4, *[2] * 12]
 
@@ -85,7 +85,7 @@ def test_every_kind_of_task_gives_the_same_weights_in_halves(
     run: Run, monkeypatch: pytest.MonkeyPatch, rows: tuple[TaskRow, ...]
 ) -> None:
     expected = run(*rows, adam_eps=1e-3)
-    monkeypatch.setattr(training.steps, "loss_of", Memory(3))
+    monkeypatch.setattr(training.learning.steps, "loss_of", Memory(3))
     assert alike(run(*rows, adam_eps=1e-3), expected)
 
 
@@ -100,13 +100,13 @@ def test_fault_in_the_middle_of_a_later_step_leaves_earlier_steps_alone(run: Run
             raise CPU_FAULT
         return memory(*args)
 
-    monkeypatch.setattr(training.steps, "loss_of", fourth_fails)
+    monkeypatch.setattr(training.learning.steps, "loss_of", fourth_fails)
     assert alike(run(toy.NLI, adam_eps=1e-3, micro_batch=4), expected)
     assert memory.sizes == [4, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2]
 
 
 def test_example_that_does_not_fit_alone_is_a_fault_with_what_was_tried(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.steps, "loss_of", Memory(0))
+    monkeypatch.setattr(training.learning.steps, "loss_of", Memory(0))
     with pytest.raises(OutOfMemoryFault, match=r"micro-batch of classification with 32 tokens \(tried 8, 4, 2, 1 ex") as caught:
         run(toy.NLI)
     assert caught.value.value == "CUDA out of memory. Tried to allocate 2.00 GiB."
@@ -114,7 +114,7 @@ def test_example_that_does_not_fit_alone_is_a_fault_with_what_was_tried(run: Run
 
 
 def test_error_that_says_nothing_of_memory_stays_what_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.steps, "loss_of", Memory(4, RuntimeError("shapes do not match")))
+    monkeypatch.setattr(training.learning.steps, "loss_of", Memory(4, RuntimeError("shapes do not match")))
     with pytest.raises(RuntimeError, match="shapes"):
         run(toy.NLI)
 
@@ -130,7 +130,7 @@ def test_size_that_fits_is_remembered_for_the_model_the_device_and_the_length(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = Memory(2)
-    monkeypatch.setattr(training.steps, "loss_of", memory)
+    monkeypatch.setattr(training.learning.steps, "loss_of", memory)
     run(toy.NLI, notes=Notes(tmp_path, "m", "cpu"))
     assert memory.sizes[:3] == [8, 4, 2]
     for model, device, row, first in (

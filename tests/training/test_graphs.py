@@ -24,13 +24,13 @@ from tests.training.test_step_counts import Waits
 from training.data.packs import Pack, Vocabulary, pack
 from training.errors import ModelError
 from training.identity import Runtime
+from training.learning.precision import BFLOAT16, autocast
 from training.models import attention, graphs
 from training.models.buckets import Slot, bucket_of
 from training.models.carry import ChainModel
 from training.models.encoding import encode, encode_packed
 from training.models.graphs import Graphs, Layers, Recording, record_on_cuda
 from training.phase import train_phase
-from training.precision import BFLOAT16, autocast
 from training.tasks.row import TaskRow
 
 WORDS = Vocabulary(pad=1, mask=4, size=40, types=True)

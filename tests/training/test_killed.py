@@ -24,8 +24,8 @@ from tests.training.test_rungs import same, weights
 from tests.training.test_trunks import BRANCHES, ENDS, PER_EPOCH, trunk_of
 from training.chain import Unwatched
 from training.identity import ChainIdentity, Runtime
-from training.leftovers import clear_leftovers
-from training.store import PhaseStore, verify
+from training.stores.leftovers import clear_leftovers
+from training.stores.store import PhaseStore, verify
 
 SEED_VARIABLE = "TRAINING_KILL_SEED"
 KILLS = 20

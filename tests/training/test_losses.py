@@ -14,7 +14,7 @@ from training.data.batches import unit_features
 from training.data.encode import Encoder
 from training.data.examples import Choices, Example, Question, Sentences, Tagged, Text
 from training.data.features import Encoded
-from training.losses import loss_of, micro_batches
+from training.learning.losses import loss_of, micro_batches
 from training.tasks.row import Kind, TaskRow
 
 

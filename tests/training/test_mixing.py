@@ -14,7 +14,7 @@ from training.data.encode import Encoder
 from training.data.joined import Joined, join
 from training.errors import DataError
 from training.identity import Mixing, Runtime
-from training.losses import loss_of, loss_scale, micro_batches
+from training.learning.losses import loss_of, loss_scale, micro_batches
 from training.phase import train_phase
 from training.tasks.row import TaskRow
 

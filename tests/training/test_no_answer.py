@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.training import toy
-from training.answers import answers
 from training.data.examples import Question
 from training.data.features import Encoded, Feature
+from training.inference.answers import answers
 from training.metrics.scores import score
 from training.tasks.registry import row
 

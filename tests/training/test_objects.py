@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.training.bucket import ADDRESS, NAME, Server, bucket, forget, machine, server
-from training.behind import BEHIND, MARK, address_behind, behind_of, check_behind
 from training.errors import StorageFullError, StoreError, UserError
-from training.objects import PART, ObjectStore, Sent, _number, checked, is_address, open_objects
+from training.stores.behind import BEHIND, MARK, address_behind, behind_of, check_behind
+from training.stores.objects import PART, ObjectStore, Sent, _number, checked, is_address, open_objects
 
 __all__ = ["bucket", "server"]
 
@@ -67,7 +67,7 @@ def test_store_that_can_be_used_passes_its_check(bucket: Server, tmp_path: Path)
 
 
 def test_store_of_another_version_is_refused(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.behind.SCHEMA", 2)
+    monkeypatch.setattr("training.stores.behind.SCHEMA", 2)
     check_behind(machine(tmp_path))
     monkeypatch.undo()
     with pytest.raises(StoreError, match="another version's"):

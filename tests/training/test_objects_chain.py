@@ -13,12 +13,12 @@ from tests.training.bucket import Server, bucket, machine, server
 from tests.training.test_rungs import Counter, same, tagging, weights
 from tests.training.test_trunks import ENDS, run, trunk_of
 from tests.training.test_trunks import tagging as branching
-from training.behind import CHECKPOINTS, TRUNKS, Behind, behind_of
 from training.chain import run_chain
-from training.checkpoint import peek_step
 from training.errors import StoreError
 from training.identity import Runtime
-from training.store import PhaseStore
+from training.learning.checkpoint import peek_step
+from training.stores.behind import CHECKPOINTS, TRUNKS, Behind, behind_of
+from training.stores.store import PhaseStore
 
 __all__ = ["bucket", "server"]
 

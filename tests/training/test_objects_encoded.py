@@ -14,9 +14,9 @@ from tests.training import toy
 from tests.training.bucket import NAME, Server, bucket, machine, server
 from tests.training.stored import Reports
 from tests.training.test_encode_mapped import corpus, folders, reads
-from training.behind import ENCODED, Behind, behind_of
 from training.data.encoded_store import FEATURES
 from training.data.features import Encoded
+from training.stores.behind import ENCODED, Behind, behind_of
 
 __all__ = ["bucket", "reads", "server"]
 Reads = list[tuple[str, str]]

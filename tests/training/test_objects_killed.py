@@ -18,11 +18,11 @@ from tests.replay import seed_of
 from tests.training.bucket import VARIABLES, Server, bucket, killed_on_the_way, machine, server
 from tests.training.stored import IDENTITY, KEY, Reports, trace
 from tests.training.test_objects_phases import behind, content
-from training.behind import CHECKPOINTS
-from training.checkpoint import peek_step
-from training.fetching import bring_checkpoint, put_checkpoint, step_behind
-from training.store import WEIGHTS, PhaseStore
-from training.tensorfile import write_tensors
+from training.files.tensorfile import write_tensors
+from training.learning.checkpoint import peek_step
+from training.stores.behind import CHECKPOINTS
+from training.stores.fetching import bring_checkpoint, put_checkpoint, step_behind
+from training.stores.store import WEIGHTS, PhaseStore
 
 __all__ = ["bucket", "server"]
 SEED_VARIABLE = "TRAINING_KILL_SEED"

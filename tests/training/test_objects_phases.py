@@ -11,12 +11,12 @@ import torch
 
 from tests.training.bucket import ADDRESS, HOST, NAME, Server, Way, bucket, forget, machine, server
 from tests.training.stored import IDENTITY, KEY, Reports, published, trace
-from training.behind import CHECKPOINTS, PHASES, Behind, behind_of
 from training.errors import StoreError
-from training.leftovers import clear_leftovers, half_written
-from training.objects import ObjectStore
-from training.store import WEIGHTS, PhaseStore, StoredPhase, verify
-from training.tensorfile import write_tensors
+from training.files.tensorfile import write_tensors
+from training.stores.behind import CHECKPOINTS, PHASES, Behind, behind_of
+from training.stores.leftovers import clear_leftovers, half_written
+from training.stores.objects import ObjectStore
+from training.stores.store import WEIGHTS, PhaseStore, StoredPhase, verify
 
 __all__ = ["bucket", "server"]
 
@@ -174,7 +174,7 @@ def test_leftovers_of_what_was_being_brought_are_removed_and_never_what_somebody
 def test_store_whose_server_is_away_says_so_and_goes_on_when_it_is_back(
     bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.objects.WAITS", (0.1,))
+    monkeypatch.setattr("training.stores.objects.WAITS", (0.1,))
     forget()
     here, there = PhaseStore(machine(tmp_path / "here")), PhaseStore(machine(tmp_path / "there"))
     monkeypatch.setattr(here.behind.objects if here.behind else here, "_waits", (0.1,), raising=False)

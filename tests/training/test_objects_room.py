@@ -13,9 +13,9 @@ import torch
 
 from tests.training.bucket import Server, bucket, machine, server
 from tests.training.stored import published
-from training.fetching import IN_USE, bring_checkpoint, make_room, put_checkpoint
-from training.store import PhaseStore
-from training.tensorfile import write_tensors
+from training.files.tensorfile import write_tensors
+from training.stores.fetching import IN_USE, bring_checkpoint, make_room, put_checkpoint
+from training.stores.store import PhaseStore
 
 __all__ = ["bucket", "server"]
 KEYS = ("1111111111111111", "2222222222222222", "3333333333333333")

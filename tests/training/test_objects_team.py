@@ -11,10 +11,10 @@ from tests.training.bench import INTERMEDIATE, Bench
 from tests.training.bucket import ADDRESS, Server, bucket, machine, server
 from tests.training.test_encode_mapped import reads
 from tests.training.test_rungs import tagging
-from training.assist import material_of
 from training.data import corpus
 from training.data.corpus import EncodedCache
 from training.job import Order
+from training.teams.assist import material_of
 
 __all__ = ["bucket", "reads", "server"]
 

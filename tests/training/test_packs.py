@@ -16,11 +16,11 @@ from tests.training import toy
 from training.data.batches import unit_features
 from training.data.features import Feature
 from training.data.packs import Vocabulary, pack
-from training.losses import loss_of, micro_batches
+from training.learning.losses import loss_of, micro_batches
+from training.learning.precision import BFLOAT16, autocast
 from training.models.attention import set_attention_dropout
 from training.models.carry import ChainModel
 from training.models.encoding import encode, takes_packs
-from training.precision import BFLOAT16, autocast
 from training.tasks.row import TaskRow
 
 CPU = torch.device("cpu")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-import training.peaks
+import training.learning.peaks
 from tests.training import toy
 from tests.training.bench import DEV, TAGS_TEST, Bench
-from training.fitting import Notes, device_name
 from training.identity import Runtime
-from training.peaks import CONTEXT, ENOUGH, Gauge, Peaks, keep_to_share, note_peak, peak_subject
+from training.learning.fitting import Notes, device_name
+from training.learning.peaks import CONTEXT, ENOUGH, Gauge, Peaks, keep_to_share, note_peak, peak_subject
 from training.tasks.row import Kind
 
 MB = 1 << 20
@@ -61,7 +61,7 @@ def test_peak_of_too_few_steps_says_nothing(steps: int, of: int, kept: bool, tmp
 
 
 def test_peak_that_the_system_does_not_tell_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.peaks, "_RESET", tmp_path / "no such folder" / "clear_refs")
+    monkeypatch.setattr(training.learning.peaks, "_RESET", tmp_path / "no such folder" / "clear_refs")
     assert Gauge(torch.nn.Linear(1, 1), "cpu").peak() is None
     note(tmp_path, None)
     assert not Peaks.read(tmp_path).found

@@ -13,10 +13,10 @@ from tests.training import toy
 from training.data.features import Encoded
 from training.errors import DataError, DivergedError
 from training.identity import Runtime
+from training.learning.optimiser import build_optimiser
+from training.learning.schedule import rate_at
 from training.models.carry import ChainModel
-from training.optimiser import build_optimiser
 from training.phase import train_phase
-from training.schedule import rate_at
 from training.tasks.row import Kind, TaskRow
 
 LOSS_AFTER = {"nli": 0.1, "choice": 0.1, "tags": 0.05, "qa": 0.2, "mlm": 2.4}
@@ -95,7 +95,7 @@ def test_phase_loss_that_is_not_finite_names_phase_and_first_such_step(
     toy_folder: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, vocabulary = toy.fresh(toy_folder, tokenizer, toy.NLI)
-    monkeypatch.setattr("training.schedule.CURVE_POINTS", 1)
+    monkeypatch.setattr("training.learning.schedule.CURVE_POINTS", 1)
 
     def break_at_fourth(phase: Any, step: int, steps: int) -> float:
         if step == 3:

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training import toy
+from training.files.tensorfile import write_tensors
 from training.models.backbone import load_backbone
 from training.models.carry import from_phase
-from training.tensorfile import write_tensors
 
 WORDS = 100_000
 

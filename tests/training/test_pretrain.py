@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel
 
-import training.steps
+import training.learning.steps
 from tests.training.test_checkpoint import Stopped, stop_at
 from training.errors import DataError, UserError
 from training.identity import Runtime
@@ -84,7 +84,7 @@ def test_pretraining_that_was_stopped_goes_on_to_the_same_weights(
     assert not (folder / "model.safetensors").exists() and (folder / ".work" / "untrained" / "tokenizer.json").is_file()
     steps: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(training.steps.Steps, "step", counted(steps))
+        patch.setattr(training.learning.steps.Steps, "step", counted(steps))
         found = made(texts, folder)
     assert steps[0] == 10
     assert found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in found)
@@ -92,9 +92,9 @@ def test_pretraining_that_was_stopped_goes_on_to_the_same_weights(
 
 def counted(steps: list[int]) -> Callable[..., Any]:
     """`Steps.step` that notes which steps are done."""
-    own = training.steps.Steps.step
+    own = training.learning.steps.Steps.step
 
-    def step(self: training.steps.Steps, draw: Any, number: int, rate: float) -> Any:
+    def step(self: training.learning.steps.Steps, draw: Any, number: int, rate: float) -> Any:
         steps.append(number)
         return own(self, draw, number, rate)
 

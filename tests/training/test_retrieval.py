@@ -22,10 +22,10 @@ from tests.training.retrieval_world import (
     write_questions,
 )
 from training.errors import DataError, ModelError
+from training.inference.retrieval import SCHEMES, where_to_look
+from training.inference.vectors import TextVectors, default_layer
 from training.models.carry import ChainModel
-from training.retrieval import SCHEMES, where_to_look
 from training.tasks.retrieval_rows import RETRIEVAL_ROWS
-from training.vectors import TextVectors, default_layer
 
 
 def test_default_layer_is_fourteen_twenty_fourths_of_the_way() -> None:
@@ -105,7 +105,7 @@ def test_vectors_of_equal_texts_are_computed_once(
         return encode(self, packed, layer)
 
     monkeypatch.setattr(ChainModel, "encode", spied)
-    monkeypatch.setattr("training.vectors.BLOCK", 2)
+    monkeypatch.setattr("training.inference.vectors.BLOCK", 2)
     of = TextVectors(one.model, one.corpus.encoder("tatoeba"), one.vocabulary, one.runtime, 1, "cls").of
     with torch.inference_mode():
         found = of(["the cat", "a dog", "the cat", ("the cat", "a dog"), "a dog"])
@@ -216,7 +216,7 @@ def test_entities_rank_candidates_in_blocks_of_any_size(
     toy_folder: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     write_links(tmp_path)
-    monkeypatch.setattr("training.retrieval.CANDIDATE_BLOCK", block)
+    monkeypatch.setattr("training.inference.retrieval.CANDIDATE_BLOCK", block)
     one = evaluator(toy_folder, tmp_path, tokenizer, LINKS)
     found = one.evaluate(measured(LINKS, "test", "en", "de"))
     assert found.examples == {"en": 20, "de": 20}

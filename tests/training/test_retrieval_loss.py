@@ -10,13 +10,13 @@ from torch import Tensor
 
 from tests.training import toy
 from tests.training.retrieval_world import LINKS, evaluator, measured, write_links
-from training.contrast import SCALE
 from training.data.batches import unit_features
 from training.data.encode import Encoder
 from training.data.examples import Mention
 from training.data.features import Encoded
 from training.identity import Runtime
-from training.losses import loss_of, micro_batches
+from training.learning.contrast import SCALE
+from training.learning.losses import loss_of, micro_batches
 from training.phase import train_phase, vocabulary_of
 
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench, outcomes
 from training.chain import Unwatched
 from training.errors import DivergedError
 from training.identity import ChainIdentity, PhaseIdentity, Runtime
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 
 
 class Counter(Unwatched):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.training import toy
 from training.identity import PhaseIdentity
-from training.schedule import branch_step, curve_every, rate_at, rung_step
+from training.learning.schedule import branch_step, curve_every, rate_at, rung_step
 
 
 def wsd(epochs: int = 2, warmup: float = 0.2, decay: float = 0.3) -> PhaseIdentity:

@@ -13,9 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.training import toy
 from training.identity import Runtime
+from training.learning.steps import Steps
 from training.models.carry import ChainModel
 from training.phase import train_phase
-from training.steps import Steps
 from training.tasks.row import TaskRow
 
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "_unique2", "unique_dim")

@@ -9,7 +9,7 @@ import pytest
 from tests.training import toy
 from tests.training.stored import IDENTITY, KEY, Reports, published, trace, weights
 from training.errors import StoreError
-from training.store import MANIFEST, WEIGHTS, PhaseStore, verify
+from training.stores.store import MANIFEST, WEIGHTS, PhaseStore, verify
 from training.tasks.row import Kind
 
 

@@ -16,11 +16,11 @@ import torch
 from tests.training import toy
 from tests.training.stored import IDENTITY, KEY, Reports, published, trace, weights
 from training.errors import StorageFullError, StoreError
+from training.files.storage import storage_errors, write_atomically
+from training.files.tensorfile import write_tensors
 from training.identity import phase_key
-from training.leftovers import clear_leftovers, drop_checkpoint
-from training.storage import storage_errors, write_atomically
-from training.store import WEIGHTS, PhaseStore
-from training.tensorfile import write_tensors
+from training.stores.leftovers import clear_leftovers, drop_checkpoint
+from training.stores.store import WEIGHTS, PhaseStore
 
 SPAWN = multiprocessing.get_context("forkserver")
 
@@ -113,7 +113,7 @@ def test_claim_waits_for_a_holder_that_lets_go(tmp_path: Path, monkeypatch: pyte
             if len(waits) == 3:
                 fcntl.flock(other, fcntl.LOCK_UN)
 
-        monkeypatch.setattr("training.claims.time.sleep", wait)
+        monkeypatch.setattr("training.stores.claims.time.sleep", wait)
         with store.claim(KEY, poll=0.5):
             assert waits == [0.5] * 3
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.errors import PhaseLostError
-from training.task_vectors import task_vector_cosine
+from training.inference.task_vectors import task_vector_cosine
 
 BASE = {"backbone.a": torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "backbone.b": torch.tensor([5.0])}
 

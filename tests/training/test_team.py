@@ -13,29 +13,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import training.steps
-import training.team
+import training.learning.steps
+import training.teams.team
 from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench
 from tests.training.pair import Pair, paired
 from tests.training.retrieval_world import LINKS
 from tests.training.test_fitting import Memory
 from tests.training.test_retrieval_loss import mentions
-from training.assist import Material, assist, take_part
 from training.chain import run_chain
-from training.checkpoint import peek_step
 from training.data.encode import Encoder
 from training.data.features import Encoded
 from training.errors import OutOfMemoryFault, UserError
 from training.identity import Adapter, Mixing, PhaseIdentity, Runtime
+from training.learning.checkpoint import peek_step
+from training.learning.resume import Notice
 from training.models.adapters import trained_width
 from training.models.backbone import load_tokenizer
 from training.phase import train_phase
-from training.resume import Notice
-from training.shares import shares_of
-from training.store import PhaseStore
+from training.stores.store import PhaseStore
 from training.tasks.row import TaskRow
-from training.team import ALONE, Team
+from training.teams.assist import Material, assist, take_part
+from training.teams.shares import shares_of
+from training.teams.team import ALONE, Team
 
 UNITS = 25
 """With batches of 8 the last step has one unit: one of the two workers has nothing to do."""
@@ -80,7 +80,7 @@ def trained(
     identity, runtime = phase or settings(*rows), Runtime(micro_batch=micro_batch, workers=team.size, compact=compact)
     memory = Memory(room[team.rank] or 1000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.steps, "loss_of", memory)
+        patch.setattr(training.learning.steps, "loss_of", memory)
         if not team.leads:
             assert team.told() == "a phase"
             take_part(team, lambda: Material(model, identity, data, vocabulary, runtime))
@@ -147,7 +147,7 @@ def test_gradients_go_over_the_network_in_few_pieces_whatever_their_size(pair: P
 
 
 def counted(team: Team, folder: Path, bucket: int) -> tuple[Found, int]:
-    count, real = 0, training.team.dist.all_reduce
+    count, real = 0, training.teams.team.dist.all_reduce
 
     def counting(*args: Any, **options: Any) -> Any:
         nonlocal count
@@ -155,8 +155,8 @@ def counted(team: Team, folder: Path, bucket: int) -> tuple[Found, int]:
         return real(*args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.team, "BUCKET", bucket)
-        patch.setattr(training.team.dist, "all_reduce", counting)
+        patch.setattr(training.teams.team, "BUCKET", bucket)
+        patch.setattr(training.teams.team.dist, "all_reduce", counting)
         return trained(team, folder, toy.TAGS), count
 
 
@@ -221,7 +221,7 @@ def broken_off(team: Team, folder: Path) -> Found:
 
     with pytest.MonkeyPatch.context() as patch:
         if not team.leads:
-            patch.setattr(training.steps.Steps, "_gradients", bug)
+            patch.setattr(training.learning.steps.Steps, "_gradients", bug)
         return trained(team, folder, toy.TAGS)
 
 

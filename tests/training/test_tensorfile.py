@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.tensorfile import write_tensors
+from training.files.tensorfile import write_tensors
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])

@@ -15,10 +15,10 @@ from tests.training import toy
 from tests.training.bench import DEV, TAGS_TEST, Bench
 from tests.training.test_rungs import Counter, same, weights
 from training.chain import ChainOutcome, Unwatched
-from training.checkpoint import peek_step
 from training.errors import PhaseBusyError
 from training.identity import ChainIdentity, PhaseIdentity, Role, Runtime, trunk_key
-from training.store import PhaseStore
+from training.learning.checkpoint import peek_step
+from training.stores.store import PhaseStore
 
 BRANCHES = {Role.TARGET: (1, 2, 3)}
 PER_EPOCH, ENDS = 8, {1: 6, 2: 11, 3: 17}
@@ -195,7 +195,7 @@ def test_phase_that_waited_for_a_trunk_goes_on_from_what_came_of_it(
         shutil.copytree(other / ".trunks", bench.store / ".trunks")
         held.close()
 
-    monkeypatch.setattr("training.claims.time.sleep", other_ends)
+    monkeypatch.setattr("training.stores.claims.time.sleep", other_ends)
     assert run(bench, chain)[1][0] == ENDS[1] + 1
 
 

@@ -12,10 +12,10 @@ from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, TAGS_TEST, Bench, outcomes
 from tests.training.test_rungs import Counter
 from training.chain import ChainOutcome, run_chain
-from training.checkpoint import Snapshot, peek_step
 from training.identity import ChainIdentity
-from training.resume import Notice
-from training.store import PhaseStore
+from training.learning.checkpoint import Snapshot, peek_step
+from training.learning.resume import Notice
+from training.stores.store import PhaseStore
 
 
 def at(*noticed: int) -> Callable[[], bool]:

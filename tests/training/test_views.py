@@ -13,9 +13,9 @@ from tests.training import toy
 from training.data.examples import Choices, Question, Sentences, Tagged
 from training.data.packs import pack
 from training.identity import Runtime
+from training.inference.views import View, view
 from training.models.backbone import load_tokenizer
 from training.tasks.row import TaskRow
-from training.views import View, view
 
 RUNTIME = Runtime(device="cpu", evaluation_tokens=64)
 MANY = 10_000

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from training.codec import canonical, digest_of, to_payload
+from training.files.codec import canonical, digest_of, to_payload
+from training.files.writing import text_of, text_without
 from training.identity import WSD, PhaseIdentity, Role, TaskUse, phase_key, trunk_key
-from training.writing import text_of, text_without
 
 
 class _Colour(StrEnum):

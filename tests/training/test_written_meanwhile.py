@@ -16,14 +16,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.training import toy
-from training.background import Background
-from training.checkpoint import Snapshot, load_checkpoint, peek_step
 from training.errors import StorageFullError, StoreError
+from training.files.background import Background
 from training.identity import Runtime
+from training.learning.checkpoint import Snapshot, load_checkpoint, peek_step
+from training.learning.optimiser import build_optimiser
+from training.learning.resume import Notice, Trunk
 from training.models.carry import ChainModel
-from training.optimiser import build_optimiser
 from training.phase import Trained, train_phase
-from training.resume import Notice, Trunk
 
 WAIT = 60
 
@@ -42,8 +42,8 @@ class Training:
         self.every, self.step = every, 0
         self.at: dict[int, dict[str, Tensor]] = {}
         """Weights after each step."""
-        monkeypatch.setattr("training.course.time.monotonic", lambda: float(self.step))
-        monkeypatch.setattr("training.schedule.CURVE_POINTS", 24)
+        monkeypatch.setattr("training.learning.course.time.monotonic", lambda: float(self.step))
+        monkeypatch.setattr("training.learning.schedule.CURVE_POINTS", 24)
 
     def run(self, after: Callable[[int], None] = lambda step: None, **options: Any) -> Trained:
         model, vocabulary = toy.fresh(self.folder, self.tokenizer, toy.NLI)
@@ -199,7 +199,7 @@ def test_fault_of_writing_is_raised_at_the_next_step_or_at_the_end(
             self._thread.join()
         return self._thread is not None and self._thread.is_alive()
 
-    monkeypatch.setattr("training.resume.Background.busy", property(joined))
+    monkeypatch.setattr("training.learning.resume.Background.busy", property(joined))
     with pytest.raises(StoreError, match="it can't be written"):
         training.run(after)
     assert steps[-1] == (24 if late else 9) and not training.path.exists()
@@ -226,7 +226,7 @@ def test_full_disk_in_the_thread_is_named_and_the_checkpoint_before_stays(
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("training.checkpoint.write_tensors", full)
+    monkeypatch.setattr("training.learning.checkpoint.write_tensors", full)
     with pytest.raises(StorageFullError, match="no space left"):
         training.run()
     assert step == 6 and training.path.read_bytes() == before and list(training.path.parent.iterdir()) == [training.path]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
-from training.behind import Behind
 from training.data.columns import FeatureRows
 from training.data.encode import Block, Encoder
 from training.data.encoded_store import EncodedStore, EncodingIdentity, library_of, row_digest
@@ -20,6 +19,7 @@ from training.data.examples import Example
 from training.data.features import Encoded
 from training.data.loading import DataSource, line_count, load, stream, streams
 from training.errors import DataError
+from training.stores.behind import Behind
 from training.tasks.row import Split
 
 KEPT_TOKENS = 40_000_000

@@ -6,8 +6,8 @@
   version of the row has another folder, so none can be taken for it.
 * A folder is verified when it is opened. A damaged one is moved to `damaged/`, reported, and made again.
 * One process at a time makes a folder; the claim of a process that dies is gone with it (the kernel's lock).
-* With an object store behind it (`training.behind`) what is not here is brought from there, and what was made is put there.
-  Where that can't be done, it is made here: nothing is lost but time.
+* With an object store behind it (`training.stores.behind`) what is not here is brought from there, and what was made is put
+  there. Where that can't be done, it is made here: nothing is lost but time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.behind import ENCODED, Behind, forgive
-from training.claims import claim, set_aside
-from training.codec import canonical, digest, from_payload
 from training.data.columns import Columns
 from training.data.mapped import ColumnsWriter, read_columns
 from training.errors import Faults, StorageFullError, StoreError
-from training.fetching import bring_folder
-from training.storage import storage_errors
+from training.files.codec import canonical, digest, from_payload
+from training.files.storage import storage_errors
+from training.stores.behind import ENCODED, Behind, forgive
+from training.stores.claims import claim, set_aside
+from training.stores.fetching import bring_folder
 from training.tasks.row import TaskRow
 
 if TYPE_CHECKING:  # with the tokenizers' library, which takes a second to load

@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from training.codec import from_payload
 from training.data.corpus import Corpus
 from training.data.encode import Encoder
 from training.data.encoded_store import FEATURES, MANIFEST, EncodedManifest, EncodingIdentity
@@ -20,6 +19,7 @@ from training.data.examples import Bitext, Comparable, Example
 from training.data.features import Encoded
 from training.data.loading import DataSource, line_count, load, stream, streams
 from training.data.mapped import read_columns
+from training.files.codec import from_payload
 from training.tasks.row import Split
 
 SAMPLE = 200

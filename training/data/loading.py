@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from training.codec import canonical
 from training.data.examples import Bitext, Example
 from training.data.files import cached_digest
 from training.data.prepared import prepared_entry, read_prepared
 from training.data.readers import READERS, STREAMS, ReadRequest, source_files
 from training.data.streamed import count_lines
 from training.errors import DataError, UserError
+from training.files.codec import canonical
 from training.tasks.row import Split, TaskRow
 
 

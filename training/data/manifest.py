@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from training.codec import canonical, from_payload
 from training.errors import DataError, Faults
-from training.storage import write_atomically
+from training.files.codec import canonical, from_payload
+from training.files.storage import write_atomically
 
 FORMAT = 1
 PREPARED = "prepared"

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.codec import canonical, from_payload
 from training.data.manifest import PREPARED
 from training.errors import DataError, Faults
-from training.storage import write_atomically
+from training.files.codec import canonical, from_payload
+from training.files.storage import write_atomically
 from training.tasks.row import TaskRow
 
 REVISIONS = "revisions.json"

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import training.data.examples
-from training.codec import canonical, from_payload
 from training.data.examples import Answer, Example
 from training.data.files import cached_digest
 from training.data.manifest import Manifest, Origin, SplitEntry, read_manifest, task_folder
@@ -26,7 +25,8 @@ from training.data.readers import source_files
 from training.data.request import ReadRequest
 from training.data.statistics import field_names
 from training.errors import DataError, UserError
-from training.storage import replacing
+from training.files.codec import canonical, from_payload
+from training.files.storage import replacing
 from training.tasks.row import TaskRow
 
 _KEY = b"sweep"

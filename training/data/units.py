@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.codec import digest
 from training.data.examples import Example
 from training.data.files import cached_digest
 from training.data.manifest import DataFile, Origin, SplitEntry, read_manifest, task_folder
@@ -30,6 +29,7 @@ from training.data.statistics import (
     text_statistics,
 )
 from training.errors import DataError
+from training.files.codec import digest
 from training.record import ENGLISH
 from training.tasks.row import Split, TaskRow
 

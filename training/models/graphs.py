@@ -21,7 +21,7 @@ from torch import Tensor
 
 from training.data.packs import Pack
 from training.errors import ModelError
-from training.fitting import is_out_of_memory
+from training.learning.fitting import is_out_of_memory
 from training.models.buckets import Bucket, Slot, bucket_of
 from training.models.encoding import embedded, through_layers
 

@@ -32,12 +32,12 @@ from transformers.initialization import no_init_weights
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from training.errors import ModelError
+from training.files.tensorfile import open_as_its_folder
 from training.models.backbone import TOKENIZER_FILES, load_tokenizer, read_config
 from training.models.family import Family, family_of, width_of
 from training.models.halves import encoder_class
 from training.models.heads import build_head, head_name
 from training.tasks.row import Kind, TaskRow
-from training.tensorfile import open_as_its_folder
 
 CLASSES: Mapping[Kind, Any] = {
     Kind.CLASSIFICATION: AutoModelForSequenceClassification,

@@ -176,10 +176,10 @@ def _searcher(module: ModuleType) -> None:
 
 CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "training.phase": _phase,
-    "training.steps": _steps,
-    "training.checkpoint": _checkpoint,
-    "training.tensorfile": _tensorfile,
-    "training.store": _store,
+    "training.learning.steps": _steps,
+    "training.learning.checkpoint": _checkpoint,
+    "training.files.tensorfile": _tensorfile,
+    "training.stores.store": _store,
     "training.record": _record,
     "training.evaluate": _evaluate,
     "sweep.search.searcher": _searcher,

@@ -27,13 +27,13 @@ from training.data.passages import candidate_names
 from training.data.readers import ReadRequest
 from training.errors import DataError
 from training.identity import EvaluationIdentity
+from training.inference.vectors import TextVectors, chosen_layer
 from training.metrics.mining import best_threshold, mine
 from training.metrics.neighbours import CANDIDATE_BLOCK, Neighbours
 from training.metrics.retrieval import DEPTH, nearest
 from training.models.carry import ChainModel
 from training.models.pooling import MEAN
 from training.tasks.row import Kind, Split, TaskRow
-from training.vectors import TextVectors, chosen_layer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import torch
 
-from training.background import Background
-from training.checkpoint import Position, load_checkpoint, peek_step, snapshot
-from training.course import Course
-from training.fetching import bring_checkpoint, put_checkpoint, step_behind
+from training.files.background import Background
 from training.identity import PhaseIdentity
+from training.learning.checkpoint import Position, load_checkpoint, peek_step, snapshot
+from training.learning.course import Course
+from training.learning.schedule import branch_step, rung_step
 from training.models.carry import ChainModel
 from training.models.compact import WordTable
-from training.schedule import branch_step, rung_step
+from training.stores.fetching import bring_checkpoint, put_checkpoint, step_behind
 
 
 @dataclass(frozen=True, kw_only=True)

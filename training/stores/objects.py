@@ -3,7 +3,7 @@
 * Credentials come from the environment or the machine's role, never from the address. For S3 `AWS_ENDPOINT_URL_S3` (or
   `AWS_ENDPOINT_URL`) names another server, `AWS_REGION` (or `AWS_DEFAULT_REGION`) a region.
 * A writer that is killed leaves nothing under its name. One that fails may leave a short object there (the library closes what
-  it drops), so nothing may rely on a name before something written later says how long it is: `training.behind` does that.
+  it drops), so nothing may rely on a name before something written later says how long it is: `behind` does that.
 * Fleeting faults are tried again, from the beginning of the object, for about a minute.
 """
 
@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from training.errors import StoreError, UserError
-from training.storage import FLEETING, persevere
+from training.files.storage import FLEETING, persevere
 
 WAITS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 20.0)
 """Seconds before each further try: a service that is restarted, or asks for patience, is waited for."""

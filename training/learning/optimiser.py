@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from training.identity import PhaseIdentity
-from training.schedule import rate_at
+from training.learning.schedule import rate_at
 
 
 def build_optimiser(model: nn.Module, phase: PhaseIdentity) -> torch.optim.AdamW:

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.fitting import MORE_MEMORY, Fit, Notes, is_out_of_memory
 from training.identity import Runtime
-from training.memory import release_memory
+from training.learning.fitting import MORE_MEMORY, Fit, Notes, is_out_of_memory
+from training.learning.memory import release_memory
 
 Ints = NDArray[np.int64]
 Forward = Callable[[Ints], tuple[Tensor, Ints | None]]

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.checkpoint import Position
 from training.errors import DivergedError
 from training.identity import PhaseIdentity
+from training.learning.checkpoint import Position
 
 CALMER = "lower the learning rate of the space, or lengthen the warm-up"
 

@@ -6,7 +6,7 @@ as they are, which costs a few microseconds. Schemas to come keep this, so that 
 
 from __future__ import annotations
 
-from training.codec import canonical, digest_of
+from training.files.codec import canonical, digest_of
 
 FIELD = "digest"
 _HEAD = f'{{"{FIELD}":"'.encode()

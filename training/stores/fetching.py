@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from training.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, DamagedBundleError, behind_of, forgive
-from training.claims import claim
 from training.errors import PhaseBusyError, StoreError
-from training.storage import storage_errors
+from training.files.storage import storage_errors
+from training.stores.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, DamagedBundleError, behind_of, forgive
+from training.stores.claims import claim
 
 OnDamage = Callable[[Path, str], None]
 ROOMS = {".inflight": CHECKPOINTS, ".trunks": TRUNKS}
@@ -95,7 +95,7 @@ def _remove_phase(root: Path, note: Path) -> None:
 
 def _remove_checkpoint(root: Path, path: Path) -> None:
     """Remove a checkpoint or a trunk, if one that is no less far is behind; whoever reads it at this moment goes on."""
-    from training.checkpoint import peek_step  # not above: who only looks at a store needs no torch
+    from training.learning.checkpoint import peek_step  # not above: who only looks at a store needs no torch
 
     with claim(root, path.stem.partition("@")[0], poll=0.0, wait=False):
         step, behind = peek_step(path), step_behind(path)

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin
 
-from training.building import Misfit, builder, hints_of
 from training.errors import Faults, UserError
-from training.writing import fields_of, finite, late_fields, text_key, text_of
+from training.files.building import Misfit, builder, hints_of
+from training.files.writing import fields_of, finite, late_fields, text_key, text_of
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@
 | classification | the class of each row |
 | multiple choice | the score of each ending |
 | tagging | the tag of each word's first sub-word (of a decoder: its last) |
-| span extraction | the start and end logits of each token, of which `training.answers` takes the best spans |
+| span extraction | the start and end logits of each token, of which `training.inference.answers` takes the best spans |
 | masked language modelling | (predicted, gold) of each masked token, or of a decoder of each token but the first |
 """
 
@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.answers import answers
 from training.data.batches import asked_tokens, gold_places
 from training.data.columns import columns_of
 from training.data.examples import Tagged
 from training.data.features import Encoded, Feature
 from training.data.packs import Vocabulary, moved, pack
+from training.inference.answers import answers
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.tasks.row import Kind, TaskRow

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.checkpoint import MOMENTS
 from training.data.draws import Draw
+from training.learning.checkpoint import MOMENTS
 from training.models.carry import ChainModel
 
 

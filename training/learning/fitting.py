@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from training.codec import canonical, digest
 from training.errors import OutOfMemoryFault, StoreError
-from training.storage import write_atomically
+from training.files.codec import canonical, digest
+from training.files.storage import write_atomically
 
 _SIGNS = ("you tried to allocate", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "Cannot allocate memory")
 """What torch says in a plain RuntimeError where an allocation on the CPU, or inside a library, failed."""

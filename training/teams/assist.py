@@ -1,4 +1,4 @@
-"""What the workers of a team do that are not its leader: they take part in the phases that it orders (`training.team`).
+"""What the workers of a team do that are not its leader: they take part in the phases that it orders (`training.teams.team`).
 
 An assistant reads the data of a phase itself and draws the same batches. It keeps nothing: weights come from the leader, who
 has them at the end.
@@ -11,24 +11,24 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from training.beginning import draws_digest, shared_tensors
-from training.behind import behind_at
 from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.packs import Vocabulary
 from training.errors import OutOfMemoryFault, UserError
 from training.identity import PhaseIdentity, Runtime
 from training.job import Order
-from training.memory import release_memory
+from training.learning.beginning import draws_digest, shared_tensors
+from training.learning.memory import release_memory
+from training.learning.optimiser import allocate_moments
+from training.learning.peaks import keep_to_share
+from training.learning.schedule import rate_at
+from training.learning.steps import Steps
 from training.models.adapters import adapted
 from training.models.backbone import load_tokenizer
 from training.models.carry import ChainModel, without_weights
-from training.optimiser import allocate_moments
-from training.peaks import keep_to_share
 from training.phase import all_draws, micro_batch_fit, on_device, vocabulary_of, word_table
-from training.schedule import rate_at
-from training.steps import Steps
-from training.team import DismissedError, StartFailedError, Team, TeamLostError
+from training.stores.behind import behind_at
+from training.teams.team import DismissedError, StartFailedError, Team, TeamLostError
 from training.walk import training_set, use_threads
 
 

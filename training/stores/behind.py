@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
-from training.objects import ObjectStore, Sent, checked, open_objects
-from training.storage import storage_errors, write_atomically
+from training.files.codec import canonical, from_payload
+from training.files.storage import storage_errors, write_atomically
+from training.stores.objects import ObjectStore, Sent, checked, open_objects
 
 BEHIND, MARK = "BEHIND", "STORE.json"
 PHASES, CHECKPOINTS, TRUNKS, ENCODED = "phases", "checkpoints", "trunks", "encoded"

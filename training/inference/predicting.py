@@ -19,11 +19,11 @@ from training.data.loading import DataSource, data_digest
 from training.errors import ModelError
 from training.evaluate import Evaluator
 from training.identity import EvaluationIdentity, Runtime
+from training.learning.precision import FLOAT32
 from training.models.backbone import identify, load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.phase import vocabulary_of
-from training.precision import FLOAT32
-from training.store import WEIGHTS
+from training.stores.store import WEIGHTS
 from training.tasks.row import Kind, Split, TaskRow
 from training.walk import use_threads
 

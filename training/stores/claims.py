@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from training.errors import PhaseBusyError
-from training.storage import persevere, storage_errors
+from training.files.storage import persevere, storage_errors
 
 PATIENCE, BRIEFLY = 3, 0.02
 """How often a claim that is not waited for is asked for again, and after how many seconds: `is_claimed` has it for a moment."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.errors import PhaseBusyError
-from training.fetching import REMOVING as REMOVING
-from training.store import PhaseStore
+from training.stores.fetching import REMOVING as REMOVING
+from training.stores.store import PhaseStore
 
 
 def half_written(store: PhaseStore) -> Iterator[tuple[Path, str]]:

@@ -14,12 +14,12 @@ from training.data.columns import lengths_of
 from training.data.encode import Encoder
 from training.data.packs import Vocabulary, pack
 from training.errors import ModelError
-from training.fitting import Notes
 from training.identity import Runtime
+from training.inference.passes import Ints, batch_fit, over_rows
+from training.learning.fitting import Notes
+from training.learning.precision import FLOAT32, autocast
 from training.models.carry import ChainModel
 from training.models.pooling import pooled
-from training.passes import Ints, batch_fit, over_rows
-from training.precision import FLOAT32, autocast
 
 Floats = NDArray[np.float32]
 BLOCK = 16_384

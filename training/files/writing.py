@@ -15,7 +15,7 @@ from enum import Enum
 from json.encoder import encode_basestring as quoted
 from typing import Any, get_args
 
-from training.building import hints_of
+from training.files.building import hints_of
 
 Writer = Callable[[Any], str]
 LATE: Mapping[str, bool] = {"late": True}

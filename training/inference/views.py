@@ -23,11 +23,11 @@ from torch import Tensor
 from training.data.columns import columns_of, lengths_of
 from training.data.features import IGNORED, Encoded, Feature
 from training.data.packs import Vocabulary, pack
-from training.fitting import Notes
 from training.identity import Runtime
+from training.inference.passes import batch_fit, over_rows
+from training.learning.fitting import Notes
+from training.learning.precision import FLOAT32, autocast
 from training.models.carry import ChainModel
-from training.passes import batch_fit, over_rows
-from training.precision import FLOAT32, autocast
 from training.tasks.row import Kind
 
 Floats = NDArray[np.float32]

@@ -21,13 +21,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.codec import canonical, from_payload
 from training.errors import Faults, StoreError
+from training.files.codec import canonical, from_payload
+from training.files.storage import is_unreachable, persevere, replace_with
+from training.files.tensorfile import write_tensors
 from training.models.adapters import frozen_names
 from training.models.carry import ChainModel
 from training.models.compact import WordTable
-from training.storage import is_unreachable, persevere, replace_with
-from training.tensorfile import write_tensors
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from training.fitting import PEAK, Notes
 from training.identity import PhaseIdentity, Runtime
-from training.memory import release_memory
+from training.learning.fitting import PEAK, Notes
+from training.learning.memory import release_memory
 from training.tasks.row import Kind
 
 CONTEXT = 800 << 20

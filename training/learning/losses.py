@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from training.contrast import contrastive_loss
 from training.data.batches import TokenGold, asked_tokens, gold_places, tag_gold
 from training.data.features import Feature
 from training.data.packs import Pack, Vocabulary, moved, pack
 from training.identity import Mixing
+from training.learning.contrast import contrastive_loss
 from training.models.carry import ChainModel
 from training.models.heads import head_name
 from training.tasks.row import Kind, TaskRow

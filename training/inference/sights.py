@@ -18,13 +18,13 @@ from training.data.corpus import Corpus
 from training.data.features import Encoded
 from training.data.loading import DataSource, data_digest
 from training.identity import ModelIdentity, Runtime
+from training.inference.task_vectors import ENCODER, task_vector_cosine
+from training.inference.views import View, mean_states, view
 from training.models.backbone import load_tokenizer
 from training.models.carry import ChainModel, from_phase, from_pretrained
 from training.phase import vocabulary_of
 from training.record import ENGLISH
-from training.task_vectors import ENCODER, task_vector_cosine
 from training.tasks.row import Split
-from training.views import View, mean_states, view
 
 
 @dataclass

@@ -6,7 +6,7 @@
 * `claim` lets one process at a time train a phase; the claim of a process that dies is gone with it (the kernel's lock).
 * `.inflight/` has the checkpoints of unfinished phases. `.trunks/` has what wsd phases share when they differ in epochs alone:
   `<trunk key>@<E>` is the trunk as far as a phase of E epochs follows it. Such a name is a key, too, for `has` and `claimed`.
-* With an object store behind it (`training.behind`) a phase that is not here is brought from there, and one is put there
+* With an object store behind it (`training.stores.behind`) a phase that is not here is brought from there, and one is put there
   before it counts as published.
 """
 
@@ -23,14 +23,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, behind_of
-from training.claims import claim, is_claimed, set_aside
-from training.codec import canonical, from_payload
 from training.errors import Faults, PhaseBusyError, StoreError
-from training.fetching import bring_phase, drop_behind, keep_behind, make_room
+from training.files.codec import canonical, from_payload
+from training.files.storage import is_unreachable, persevere, read_bytes, storage_errors
 from training.identity import PhaseIdentity
 from training.record import PhaseTrace
-from training.storage import is_unreachable, persevere, read_bytes, storage_errors
+from training.stores.behind import CHECKPOINTS, PHASES, TRUNKS, Behind, behind_of
+from training.stores.claims import claim, is_claimed, set_aside
+from training.stores.fetching import bring_phase, drop_behind, keep_behind, make_room
 
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "model.safetensors"

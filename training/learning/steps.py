@@ -14,16 +14,16 @@ from training.data.batches import unit_features
 from training.data.draws import Draw, TaskUnits
 from training.data.features import Encoded, Feature
 from training.data.packs import Vocabulary
-from training.fitting import Fit, HalfUpdatedError, is_out_of_memory
 from training.identity import PhaseIdentity
-from training.losses import MicroBatch, loss_of, loss_scale, micro_batches
-from training.memory import release_memory
+from training.learning.fitting import Fit, HalfUpdatedError, is_out_of_memory
+from training.learning.losses import MicroBatch, loss_of, loss_scale, micro_batches
+from training.learning.memory import release_memory
+from training.learning.optimiser import clip_gradients, set_rate
+from training.learning.precision import autocast
 from training.models.carry import ChainModel
-from training.optimiser import clip_gradients, set_rate
-from training.precision import autocast
-from training.shares import shares_of
 from training.tasks.row import Kind, TaskRow
-from training.team import ALONE, Team
+from training.teams.shares import shares_of
+from training.teams.team import ALONE, Team
 
 CHECK_EVERY = 64
 """Optimiser steps from one look at whether a team's workers have the same weights to the next."""
