@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sweep.cli import main
-from tests.data.test_prepared import PAIRS, stored
+from tests.training.data.test_prepared import PAIRS, stored
 from training.data.manifest import read_manifest
 from training.tasks.registry import row
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from search_spaces.own_tasks import read_task
-from tests.data import mutations
 from tests.search_spaces.rows import ROWS
+from tests.training.data import mutations
 from training.errors import Faults
 from training.files.codec import digest
 from training.tasks.row import Kind

@@ -14,9 +14,9 @@ import yaml
 
 from search_spaces.catalogue import grids
 from sweep.foreseen import tables_of
-from tests.data.hub_server import serving
-from tests.data.hub_sets import wikiann
 from tests.sweep.launches import SWEEP
+from tests.training.data.hub_server import serving
+from tests.training.data.hub_sets import wikiann
 from training.record import Status, read_records
 from training.tasks.registry import ROWS
 

@@ -10,7 +10,7 @@ import torch
 
 from tests.training import toy
 from tests.training.bench import DEV, INTERMEDIATE, Bench, outcomes
-from tests.training.test_rungs import weights
+from tests.training.learning.test_rungs import weights
 from training.chain import Unwatched
 from training.data.corpus import CACHE
 from training.identity import ChainIdentity, PhaseIdentity, Role

@@ -10,9 +10,9 @@ import pytest
 
 from tests.training.bench import INTERMEDIATE, Bench, outcomes
 from tests.training.bucket import Server, bucket, machine, server
-from tests.training.test_rungs import Counter, same, tagging, weights
-from tests.training.test_trunks import ENDS, run, trunk_of
-from tests.training.test_trunks import tagging as branching
+from tests.training.learning.test_rungs import Counter, same, tagging, weights
+from tests.training.stores.test_trunks import ENDS, run, trunk_of
+from tests.training.stores.test_trunks import tagging as branching
 from training.chain import run_chain
 from training.errors import StoreError
 from training.identity import Runtime

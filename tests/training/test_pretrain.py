@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel
 
 import training.learning.steps
-from tests.training.test_checkpoint import Stopped, stop_at
+from tests.training.learning.test_checkpoint import Stopped, stop_at
 from training.errors import DataError, UserError
 from training.identity import Runtime
 from training.models.backbone import identify, load_backbone, load_tokenizer
