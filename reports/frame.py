@@ -61,16 +61,15 @@ class TransferTable:
 
 
 def transfer_tables(records: Iterable[TrialRecord], expected: Expectation | None = None) -> list[TransferTable]:
-    """One table a model, in the order of their names; what `expected` foresees and no record holds is shown as missing.
+    """One table a model, in the order in which `expected` names them; what it foresees and no record holds is shown as missing.
 
     Equal records give equal tables, in whatever order they come.
     """
     models: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.trial):
         models[record.model].append(record)
-    for pair in expected.settings if expected else ():
-        models.setdefault(pair.model, [])
-    return [_table(model, models[model], expected) for model in sorted(models)]
+    foreseen = [pair.model for pair in expected.settings] if expected else []
+    return [_table(model, models[model], expected) for model in _in_order(foreseen, models)]
 
 
 def _table(model: str, records: Sequence[TrialRecord], expected: Expectation | None) -> TransferTable:

@@ -165,9 +165,11 @@ def test_expectation_names_pairs_that_left_no_record_and_keeps_the_order_of_the_
     assert "squad_v2, mnli → xnli: no trial yet" in table.notes
 
 
-def test_tables_are_one_a_model() -> None:
-    tables = transfer_tables([record("none", {"xnli": 60.0}, model=model) for model in ("xlmr", "mbert")])
-    assert [table.model for table in tables] == ["mbert", "xlmr"]
+def test_tables_are_one_a_model_in_the_order_of_the_grid_and_then_by_name() -> None:
+    records = [record("none", {"xnli": 60.0}, model=model) for model in ("xlmr", "mbert")]
+    assert [table.model for table in transfer_tables(records)] == ["mbert", "xlmr"]
+    expected = Expectation(seeds=(1,), settings={Pair(model, "none", "xnli"): 1 for model in ("xlmr_large", "xlmr")})
+    assert [table.model for table in transfer_tables(records, expected)] == ["xlmr_large", "xlmr", "mbert"]
 
 
 @st.composite
