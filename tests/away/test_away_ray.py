@@ -163,6 +163,25 @@ def test_ray_of_this_machine_is_found_by_auto_and_its_folders_are_here(head: Hea
     assert code == 0 and "nothing to run" in said, said
 
 
+def test_signals_that_were_kept_on_the_laptop_choose_what_runs_there(
+    head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = "runs/ranked"
+    grid = Path(_grid(tmp_path))
+    text = grid.read_text("utf-8").replace("[none, mini_nli]", "[none, mini_nli, mini_qqp]")
+    grid.write_text(text.replace("{train: 96, dev: 48}}", "{train: 96, dev: 48}}\n  mini_qqp: {caps: {train: 48}}", 1))
+    grid.write_text(grid.read_text("utf-8") + "rank: {measure: size, keep: 1}\n")
+    asked = ("--grid", grid, "--on", head.on, "--run", run)
+    code, said = run_to_end(tmp_path / "cache", tmp_path / "without.log", "launch", *asked, **head.pass_word)
+    assert code == 2 and "`rank` has no size of mini" in said, said
+    code, said = run_to_end(tmp_path / "cache", tmp_path / "rank.log", "rank", "--grid", grid, "--run", run)
+    assert code == 0 and (tmp_path / run / "rankings.json").is_file(), said
+    code, said = run_to_end(tmp_path / "cache", tmp_path / "with.log", "launch", *asked, **head.pass_word)
+    assert code == 0 and "with rankings.json of this machine" in said, said
+    assert {record.intermediate for record in read_records(head.base / run)} == {"none", "mini_nli"}
+
+
 def test_cluster_that_asks_for_a_token_says_so_and_shows_none(head: Head, tmp_path: Path) -> None:
     wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "not-the-token-of-this-cluster-000"}
     code, said = run_to_end(tmp_path / "cache", tmp_path / "log", "logs", "--on", head.on, PYTHONPATH=str(ROOT), **wrong)
