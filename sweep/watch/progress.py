@@ -148,8 +148,9 @@ class ProgressView:
 
     def _likely_left(self) -> float | None:
         """Seconds that are likely left, by the pace so far; None where nothing has ended."""
-        tally = self.standing.tally
-        return self.standing.pace.left(self._still() if self._still is not None else tally.trials - tally.settled)
+        tally, standing = self.standing.tally, self.standing
+        still = self._still() if self._still is not None else tally.trials - tally.settled
+        return standing.pace.left(still, standing.running)
 
     def _say(self, text: str, *, style: str = "", markup: bool = True) -> None:
         self._spoke = self.clock()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ INTERVAL = 5.0
 class Pace:
     """How fast a launch gets on; rates are None before its first record.
 
-    Time left assumes that what is open takes as long as what this launch has done so far, but for pretraining: every trial
-    waits for it, and none has to do it again. Models that are pretrained at once take their time together.
+    Time left assumes that what is open takes as long as what this launch has done so far, and that trials under way are half
+    done. What only the beginning takes is left out: the time before the first trial, and pretraining, for which every trial
+    waits, and which none has to do again. Models that are pretrained at once take their time together.
     """
 
     began: float
@@ -38,14 +40,16 @@ class Pace:
     settled: int = 0
     tokens: int = 0
     pretrained: list[tuple[float, float]] = field(default_factory=list)
+    first: float = math.inf
 
     def note(self, seen: Glance) -> None:
         """Count a record of this launch."""
         self.settled += 1
         self.tokens += sum(phase.tokens for phase in seen.phases if phase.trained)
         took = sum(phase.seconds for phase in seen.phases if phase.trained and phase.role == Role.PRETRAIN)
+        first = max((seen.written or self.clock()) - seen.seconds, self.began)
+        self.first = min(self.first, first)
         if took:
-            first = max((seen.written or self.clock()) - seen.seconds, self.began)
             self.pretrained.append((first, first + took))
 
     @property
@@ -72,9 +76,13 @@ class Pace:
         """Real tokens of finished phases a second."""
         return self.tokens / self.seconds if self.tokens else None
 
-    def left(self, trials: int) -> float | None:
-        """Seconds that so many more trials take."""
-        return max(self.seconds - self.pretraining, 0.0) / self.settled * max(trials, 0) if self.settled else None
+    def left(self, trials: int, running: int = 0) -> float | None:
+        """Seconds that so many trials without a record take, of which `running` are under way."""
+        if not self.settled:
+            return None
+        worked = max(self.seconds - (self.first - self.began) - self.pretraining, 0.0)
+        half = min(running, trials) / 2
+        return worked / (self.settled + half) * max(trials - half, 0.0)
 
 
 @dataclass

@@ -68,7 +68,8 @@ class Look:
         self.damaged = sorted(self._reader.damaged | self._rungs.damaged)
         standing.budget = str(told.get("budget", ""))
         known, open_trials = told.get("left"), standing.tally.trials - standing.tally.settled
-        standing.left = (float(known) if known is not None else standing.pace.left(open_trials)) if held else None
+        likely = standing.pace.left(open_trials, standing.running) if known is None else float(known)
+        standing.left = likely if held else None
         return standing
 
 

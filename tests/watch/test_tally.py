@@ -165,6 +165,17 @@ def test_two_models_that_are_pretrained_at_once_leave_time_to_the_rest() -> None
     assert pace.pretraining == 440.0, "one that is read later counts from when its record was written"
 
 
+def test_time_left_leaves_the_beginning_out_and_takes_trials_under_way_for_half_done() -> None:
+    now = [120.0]
+    pace = Pace(100.0, lambda: now[0])
+    now[0] = 150.0
+    pace.note(replace(_seen(1), seconds=20.0))
+    assert pace.left(10) == 200.0, "the first 30 s were the launch's own"
+    assert pace.left(10, running=2) == 20.0 / 2 * 9
+    assert pace.left(1, running=2) == 20.0 / 1.5 * 0.5, "no more than there are"
+    assert pace.left(0, running=1) == 0.0
+
+
 def test_name_of_a_trial_gives_its_pair() -> None:
     assert pair_of("mini.multi_task.mini_udpos-012-s34--0123abcd") == "mini.multi_task.mini_udpos"
     assert pair_of("") == ""
