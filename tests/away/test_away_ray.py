@@ -134,6 +134,7 @@ def test_sweep_that_was_stopped_is_watched_and_resumed_from_the_laptop(head: Hea
         assert watching.wait() == 0, watching.said
         code, said = _ask(head, tmp_path / "stop.log", "stop", "--now", run=run)
         assert code == 0, said
+        eventually(lambda: "asked to stop" in first.said, "the launch to hear of it")  # before the trial can end
         os.kill(trial, signal.SIGCONT)
         assert first.wait() == 3, first.said
     finally:
