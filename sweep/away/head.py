@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.ranking.keeping import FILE as RANKINGS
 from sweep.away.keeper import END
 from sweep.away.words import KNOWN, PACK
 from training.errors import UserError
@@ -49,7 +50,10 @@ def keep_grid(shipped: Path, base: Path) -> Path:
 
 
 def place_signals(shipped: Path, words: Sequence[str]) -> None:
-    """Put the signals of `sweep rank` that came along into the run folder that a launch's words name, unless it has its own."""
+    """Put the signals of `sweep rank` that came along into the run folder that a launch's words name, unless it has its own.
+
+    Raises StoreError where it can't be written.
+    """
     from training.files.storage import write_atomically
 
     place = dict(itertools.pairwise(words)).get("--run")
@@ -66,10 +70,11 @@ def main(words: Sequence[str]) -> None:
     try:
         base = base_folder()
         placed = [str(keep_grid(package / word, base)) if word.startswith("shipped_grids/") else word for word in words]
+        os.chdir(base)
+        place_signals(package / RANKINGS, placed)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from error
-    os.chdir(base)
     if placed[:1] == [PACK]:
         from sweep.away.bundle import pack_to
 
@@ -80,10 +85,8 @@ def main(words: Sequence[str]) -> None:
 
         watch_here(placed[1], Path(placed[2]).expanduser())
         return
-    from reports.ranking.keeping import FILE as RANKINGS
     from sweep.cli import main as sweep
 
-    place_signals(package / RANKINGS, placed)
     sweep(placed, prog_name="sweep")
 
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 from rich.console import Console
 
@@ -74,7 +73,7 @@ def resume_away(limits: LaunchOptions, place: Place, run: Path | None, grid: str
             fetched_to(there)
         shipped = package()
         metadata = {RUN: there, WISH: wish(limits, shipped.digest)}
-        job = _running_or_new(cluster, shipped, resume_words(limits, there), metadata, console)
+        job = _running_or_new(cluster, shipped, resume_words(limits, there), metadata, console, {})
         code, ends = _seen_through(cluster, job, there, console, down=down)
     if ends:
         end_cluster(place.on, console)
@@ -90,9 +89,16 @@ def _seen_through(cluster: Cluster, job: str, run: str, console: Console, *, dow
 
 
 def kept_signals_in(run: Path) -> Mapping[str, bytes]:
-    """What `sweep rank` has kept in the run folder of the same name here; one on the cluster that has none takes it."""
+    """What `sweep rank` has kept in the run folder of the same name here; one on the cluster that has none takes it.
+
+    Raises UserError where it can't be read.
+    """
     kept = run / RANKINGS
-    return {kept.name: kept.read_bytes()} if kept.is_file() else {}
+    try:
+        return {kept.name: kept.read_bytes()} if kept.is_file() else {}
+    except OSError as error:
+        remedy = "correct its permissions, or remove it: `sweep rank` makes it again"
+        raise UserError(f"{kept} can't be read", error.strerror or str(error), remedy) from error
 
 
 def refuse_notify(address: str | None) -> None:
@@ -121,7 +127,7 @@ def _running_or_new(
     words: list[str],
     metadata: dict[str, str],
     console: Console,
-    more: Mapping[str, bytes] = MappingProxyType({}),
+    more: Mapping[str, bytes],
 ) -> str:
     run, wanted = metadata[RUN], metadata[WISH]
     before = launches(cluster, run)
