@@ -24,6 +24,8 @@ from training.errors import UserError
 HEARTBEAT = ".holder"
 INTERVAL = 5.0
 """Seconds between two beats."""
+PATIENCE = 60.0
+"""Seconds that the end of a launch waits for a beat being written: one that came later would look alive to the next."""
 SILENT = 20.0
 """Seconds without a beat after which a launch on another machine counts as dead."""
 READS = 5
@@ -87,7 +89,7 @@ def beating(run: Path, holder: str) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join(INTERVAL)
+        thread.join(PATIENCE)
         if _launch(run) == beat.launch:
             with contextlib.suppress(OSError):
                 (run / HEARTBEAT).unlink()
@@ -104,7 +106,8 @@ def _beat(run: Path, beat: Beat, ended: threading.Event) -> None:
             if main is not None:
                 signal.pthread_kill(main, signal.SIGINT)  # a real signal, which ends a wait too
             return
-        _write(run, Beat(beat.holder, beat.kernel, beat.launch, count))
+        if not ended.is_set():
+            _write(run, Beat(beat.holder, beat.kernel, beat.launch, count))
 
 
 def read_beat(run: Path) -> Beat | None:

@@ -29,6 +29,8 @@ from training.stores.objects import ObjectStore
 LEASE = "lease.json"
 INTERVAL = 5.0
 """Seconds between two counts."""
+PATIENCE = 60.0
+"""Seconds that the end of a launch waits for a count being written: one that came later would look alive to the next."""
 SILENT = 30.0
 """Seconds without a count after which a launch elsewhere is taken for dead."""
 SETTLED = 1.0
@@ -73,7 +75,7 @@ def leased(objects: ObjectStore, run: Path) -> Iterator[threading.Event]:
         yield lost
     finally:
         ended.set()
-        thread.join(INTERVAL)
+        thread.join(PATIENCE)
         with contextlib.suppress(StoreError):
             quick = objects.impatient()
             seen = None if lost.is_set() else read_lease(quick)
@@ -115,7 +117,8 @@ def _count_up(objects: ObjectStore, mine: Lease, lost: threading.Event, ended: t
                 lost.set()
                 _interrupt(objects, seen)
                 return
-            _write(objects, replace(mine, count=count))
+            if not ended.is_set():
+                _write(objects, replace(mine, count=count))
 
 
 def _interrupt(objects: ObjectStore, seen: Lease) -> None:

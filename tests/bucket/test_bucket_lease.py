@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.bucket.machines import folder, objects
 from tests.sweep.launches import eventually
 from tests.training.bucket import Server
 from training.errors import UserError
+from training.stores.objects import ObjectStore
 
 
 @pytest.fixture
@@ -43,6 +45,26 @@ def test_second_launch_elsewhere_is_refused_and_named_the_holder(bucket: Server,
     with leased(objects(other), other):
         pass
     assert read_lease(objects(one)) is None
+
+
+def test_launch_that_ends_while_a_count_is_being_written_leaves_none_behind(
+    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, begun, ended, write = folder(tmp_path), threading.Event(), threading.Event(), ObjectStore.write
+
+    def slow(store: ObjectStore, name: str, content: bytes) -> None:
+        if threading.current_thread().name == "lease":
+            begun.set()
+            ended.wait(20)
+            time.sleep(3 * lease.INTERVAL)
+        write(store, name, content)
+
+    monkeypatch.setattr(ObjectStore, "write", slow)
+    with leased(objects(run), run):
+        assert begun.wait(20)
+        ended.set()
+    assert read_lease(objects(run)) is None
+    assert not [thread for thread in threading.enumerate() if thread.name == "lease"]
 
 
 def test_launch_that_is_dead_is_waited_for_and_taken_over(bucket: Server, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,9 +146,21 @@ def bucket(server: Server) -> Iterator[Server]:
     client.create_bucket(Bucket=NAME)
     forget()
     yield server
-    for item in client.list_objects_v2(Bucket=NAME).get("Contents", []):
-        client.delete_object(Bucket=NAME, Key=item["Key"])
-    client.delete_bucket(Bucket=NAME)
+    _remove(client)
+
+
+def _remove(client: Any, tries: int = 20) -> None:
+    """Empty the bucket and delete it; a server that was stopped may still carry out what it was asked just before."""
+    for left in reversed(range(tries)):
+        for item in client.list_objects_v2(Bucket=NAME).get("Contents", []):
+            client.delete_object(Bucket=NAME, Key=item["Key"])
+        try:
+            client.delete_bucket(Bucket=NAME)
+            return
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "BucketNotEmpty" or not left:
+                raise
+            time.sleep(0.1)
 
 
 def forget() -> None:
