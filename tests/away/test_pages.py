@@ -82,6 +82,7 @@ def _cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: dict[int, 
     file.write_text("cluster_name: ours")
     monkeypatch.setattr(tunnels, "ray_program", lambda: str(program))
     monkeypatch.setattr(pages, "has_browser", lambda: False)
+    monkeypatch.setattr(pages, "free_port", lambda wanted: tunnels.free_port())  # other tests' heads have the same ports
     return Place(kind=Kind.FILE, on=str(file))
 
 

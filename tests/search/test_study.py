@@ -18,7 +18,7 @@ from search_spaces.schema import Intermediate
 from search_spaces.values import EpochsChoices, EpochsRange, LearningRateChoices, LearningRateRange
 from sweep.planning.studies import Setting, StudySpec
 from sweep.search.rules import Rules
-from sweep.search.storage import open_storage
+from sweep.search.storage import StudyStorage, open_storage
 from sweep.search.study import StudyBook, open_book
 from tests.sweep.plans import score_record
 from training.errors import UserError
@@ -96,6 +96,14 @@ class _Launches:
         return self.book.settings
 
 
+def _kill(storage: StudyStorage) -> None:
+    """Have a storage write no more than what it is writing now, as a kill of its process does."""
+    with storage._lock:
+        for numbers in storage._changed.values():
+            numbers.clear()
+    storage.close()
+
+
 REFERENCES: dict[tuple[Any, ...], list[Setting]] = {}
 
 
@@ -157,11 +165,14 @@ def test_settings_are_the_same_from_sqlite_at_every_place_of_a_kill(tmp_path: Pa
     url = f"sqlite:///{tmp_path / 'optuna.db'}"
     launches = _Launches(_spec(CONTINUOUS), open_storage(url), seeds=(1, 2), at_once=2)
     while launches.end(-1):
+        _kill(launches.storage)
         launches.restart(open_storage(url))
+    assert launches.storage.close() == 0
     assert launches.book.settings == _reference(CONTINUOUS, seeds=(1, 2), at_once=2)
-    told = launches.book.study.get_trials()
-    assert [trial.params for trial in told] == launches.book.settings
-    assert all(trial.state.is_finished() for trial in told)
+    there = optuna.load_study(study_name=launches.spec.label, storage=url)
+    for told in (launches.book.study.get_trials(), there.get_trials()):
+        assert [trial.params for trial in told] == launches.book.settings
+        assert all(trial.state.is_finished() for trial in told)
 
 
 def test_storage_is_told_the_mean_over_the_seeds_and_what_failed() -> None:
