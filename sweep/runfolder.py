@@ -34,8 +34,8 @@ BELIEVED = 600.0
 """Seconds for which that is believed."""
 FIRST_TRACES = (LOCK, HEARTBEAT, ELSEWHERE, ".behind.json", "rankings.json")
 SCHEMA = 1
-PATIENCE = 0.5
-"""Seconds for which a run folder that is held is tried again."""
+PATIENCE, TRIES = 0.5, 10
+"""Seconds for which a run folder that is held is tried again, and how often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,19 +162,17 @@ def hold(run: Path) -> Iterator[None]:
 
 def _taken(stream: IO[str]) -> bool:
     """Take the lock; tries for a moment, in which a `sweep status` that has only looked at it is through."""
-    until = time.monotonic() + PATIENCE
-    while True:
+    for _ in range(TRIES):
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > until:
-                return False
-            time.sleep(PATIENCE / 10)
+            time.sleep(PATIENCE / TRIES)
         except OSError as error:
             remedy = "mount it with locks (Lustre: -o flock), or give a --run on another file system"
             raise UserError("the run folder's file system has no locks", error.strerror or error, remedy) from error
         else:
             return True
+    return False
 
 
 def runs_elsewhere(run: Path) -> bool:

@@ -136,8 +136,7 @@ def _known_or_run(plan: Plan, task: TrialTask, live: LiveFile, urgent: Callable[
         reason = str(error)
     record = _record(plan, task, job, outcome, reason, paused, _timing(clock, outcome, paused))
     if outcome is not None and outcome.rung is not None:
-        write_paused(plan.run, record)
-        return {"rung": task.rung, "score": outcome.rung.score}
+        return _wait_at_rung(plan, record, outcome.rung.score)
     if outcome is not None:
         write_evidence(plan.run, task.name, outcome.evidence)
     return _ended(_settle(plan, record))
@@ -173,6 +172,16 @@ def _settle(plan: Plan, record: TrialRecord) -> TrialRecord:
     write_record(plan.run, record)
     paused_path(plan.run, record.trial).unlink(missing_ok=True)
     return record
+
+
+def _wait_at_rung(plan: Plan, record: TrialRecord, score: float) -> Report:
+    """Leave a trial at its rung, unless it was ended meanwhile: a process cut off from its launch may come too late."""
+    write_paused(plan.run, record)
+    known = _record_of(plan, record.trial)
+    if known is None:
+        return {"rung": record.rungs[-1].rung, "score": score}
+    paused_path(plan.run, record.trial).unlink(missing_ok=True)
+    return _ended(known)
 
 
 def report_of(config: Mapping[str, Any], record: TrialRecord) -> Report:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweep.planning.plan import Plan, executor_of
 from training.errors import UserError
@@ -31,6 +31,9 @@ RAY_QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+
+OVERLOADED = "The current node timed out during startup"
+"""What Ray says where the machine has no time for its start."""
 
 
 def share_gpus(plan: Plan) -> tuple[Plan, list[str]]:
@@ -126,10 +129,24 @@ def start_ray() -> None:
             remedy = "set RAY_ADDRESS to auto on the head of a cluster, or to HOST:PORT; without it this machine is used"
             raise UserError("RAY_ADDRESS names no Ray that can be used", type(error).__name__, remedy) from error
     else:
-        ray.init(
-            address="local",
-            resources={"trial_driver": 1000},
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        start_here(resources={"trial_driver": 1000})
+
+
+def start_here(**words: Any) -> None:
+    """Start Ray on this machine, once more where it was not up in the 30 s that it gives itself; `words` are `ray.init`'s.
+
+    Raises UserError where it was not up the second time either.
+    """
+    import ray
+
+    for last in (False, True):
+        try:
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **words)
+            return
+        except Exception as error:  # Ray's own has no name
+            if OVERLOADED not in str(error):
+                raise
+            ray.shutdown()
+            if last:
+                remedy = "the machine is busy, or out of memory: give the same command again when it is not"
+                raise UserError("Ray did not start in its time", str(error).partition(".")[0], remedy) from error

@@ -15,6 +15,8 @@ from training.stores.store import PhaseStore
 
 EVERY = 2.0
 """Seconds between two looks at what is behind the store."""
+TICK = 100_000_000
+"""Nanoseconds for which a folder may change again without another time of change: until then it is listed anew."""
 LATER = 20.0
 """Seconds more, where it did not answer: the search does not stand still for it."""
 
@@ -95,7 +97,8 @@ class StoreIndex:
                     continue
                 known = self._keys.get(folder, frozenset())
                 self._keys[folder] = frozenset(_key(path, sign) for path in folder.iterdir() if sign in path.name)
-                self._seen[folder] = changed
+                if time.time_ns() - changed > TICK:
+                    self._seen[folder] = changed
                 fresh |= self._keys[folder] - known
         return fresh | self._refresh_behind()
 

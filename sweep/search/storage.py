@@ -88,7 +88,8 @@ class StudyStorage(InMemoryStorage):
         self._closing.set()
         self._work.set()
         self._thread.join(timeout)
-        left = self._under_way + sum(map(len, self._changed.values()))
+        with self._lock:
+            left = self._under_way + sum(map(len, self._changed.values()))
         if left or self._failing:
             self._warn("the search's database lacks some settings; the next launch fills it from the records")
         return left

@@ -12,13 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from sweep.launching.experiment import OVERLOADED
 from tests.crash.orders import Stroke, Witness
 from tests.sweep.launches import PATIENCE, Launch, begin, end_session, eventually
 
 AWAY = 20
 """Events for which a database stays locked, or a server away."""
-OVERLOADED = "The current node timed out during startup"
-"""What Ray says where the machine has no time for it; the same command is given again, as by a user."""
 FATAL = ("driver", "head")
 """Victims that take the launch with them."""
 

@@ -68,7 +68,7 @@ def compare(run: Path, reference: Undisturbed) -> None:
     for folder in (run / "phases").glob("*--*"):
         verify(folder)
     left = [path for path in leftovers(run) if not _is_stopped_checkpoint(run, path)]
-    assert left == [] and list(run.glob("rungs/*")) == []
+    assert left == [] and [path.name for path in run.glob("rungs/*")] == []
 
 
 def _is_stopped_checkpoint(run: Path, path: str) -> bool:

@@ -20,6 +20,7 @@ from sweep.executors.choice import trainable
 from sweep.executors.cleaning import COORDINATOR, Cleaner
 from sweep.executors.keeping import kept_actors
 from sweep.executors.session import MAILBOX
+from sweep.launching.experiment import start_here
 from sweep.options import LaunchOptions
 from sweep.planning.plan import Plan, make_plan, trial_name
 from sweep.sources import resolve_models, resolve_sources
@@ -100,15 +101,7 @@ class Listed(Searcher):
 @contextlib.contextmanager
 def local_ray(cpus: float = 2, **more: Any) -> Iterator[None]:
     """A Ray of our own."""
-    ray.init(
-        address="local",
-        num_cpus=cpus,
-        resources={"trial_driver": 100},
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        **more,
-    )
+    start_here(num_cpus=cpus, resources={"trial_driver": 100}, **more)
     try:
         yield
     finally:

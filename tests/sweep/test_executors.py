@@ -23,7 +23,7 @@ from tests.sweep.plans import SMALL, plan_of, study_of
 from tests.sweep.runs import traces
 from training.chain import ChainJob, ChainOutcome
 from training.errors import DivergedError, PhaseBusyError, StorageFullError
-from training.record import RungScore, Selection, Status, paused_path, read_record, record_path
+from training.record import RungScore, Selection, Status, TrialRecord, paused_path, read_record, record_path
 
 Call = Callable[[Mailbox], Coroutine[Any, Any, None]]
 LEG = {"trial": "t", "leg": "t.r0"}
@@ -188,6 +188,24 @@ def test_leg_to_a_rung_leaves_a_paused_trial_and_no_record(chain: Callable[..., 
     paused = read_record(paused_path(tmp_path, "trial"))
     assert paused.status is Status.PAUSED and [rung.score for rung in paused.rungs] == [30.0]
     assert not record_path(tmp_path, "trial").exists()
+
+
+def test_process_that_comes_to_its_rung_when_the_trial_has_ended_leaves_none_waiting(
+    chain: Callable[..., list[ChainJob]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that outlives its launch for a while, when the next launch runs the same leg."""
+    chain(outcome(30.0, rung=True), outcome(50.0))
+    plan, config = config_of(tmp_path, rung=0, until=0.25)
+    write = sweep.trial.write_paused
+
+    def late(folder: Path, record: TrialRecord) -> None:
+        run_leg(*config_of(tmp_path))
+        write(folder, record)
+
+    monkeypatch.setattr(sweep.trial, "write_paused", late)
+    assert run_leg(plan, config) == {"trial": "trial", "leg": "leg", "score": 50.0, "failed": False}
+    assert not paused_path(tmp_path, "trial").exists()
+    assert read_record(record_path(tmp_path, "trial")).status is Status.FINISHED
 
 
 def test_legs_of_a_trial_add_up_to_one_record(chain: Callable[..., list[ChainJob]], tmp_path: Path) -> None:
