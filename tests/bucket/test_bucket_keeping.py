@@ -63,10 +63,12 @@ def test_bucket_that_is_away_is_said_once_and_caught_up_with(
     impatient(run)
     with kept_behind(ADDRESS, run, said.append):
         bucket.stop()
-        recorded(run)
-        eventually(lambda: said, "a line of the outage", 30)
-        bucket.start()
-        eventually(lambda: len(said) > 1, "a line of its end", 30)
+        try:
+            recorded(run)
+            eventually(lambda: said, "a line of the outage", 60)
+        finally:
+            bucket.start()
+        eventually(lambda: len(said) > 1, "a line of its end", 60)
         assert there(bucket) == content(run)
     assert len(said) == 2 and "can't be put" in said[0] and "is back" in said[1]
 

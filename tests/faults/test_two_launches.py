@@ -28,7 +28,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def beat_elsewhere(run: Path, count: int, launch: str = "theirs") -> None:
     said = {"holder": "process 7 on other", "kernel": "another", "launch": launch, "count": count}
-    (run / HEARTBEAT).write_text(json.dumps(said))
+    whole = run / "beat"
+    whole.write_text(json.dumps(said))
+    whole.replace(run / HEARTBEAT)
 
 
 class Elsewhere:
@@ -66,23 +68,25 @@ def test_launch_that_was_killed_on_another_machine_is_taken_over_after_a_while(t
     begun = time.monotonic()
     with hold(tmp_path):
         assert time.monotonic() - begun >= 0.5
-        seen = read_beat(tmp_path)
+        seen = heartbeat._first_beat(tmp_path)
         assert seen is not None and seen.holder.startswith(f"process {os.getpid()} on ")
     assert not (tmp_path / HEARTBEAT).exists()
 
 
 @pytest.mark.parametrize("left", [b"", b"{", b"[]", b'{"holder": 1}'])
-def test_damaged_sign_of_life_and_one_of_this_machine_are_not_waited_for(tmp_path: Path, left: bytes) -> None:
+def test_damaged_sign_of_life_and_one_of_this_machine_are_not_waited_for(
+    tmp_path: Path, left: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / HEARTBEAT).write_bytes(left)
-    begun = time.monotonic()
     with hold(tmp_path):
         pass
     with hold(tmp_path):
-        mine = read_beat(tmp_path)
+        mine = heartbeat._first_beat(tmp_path)
         assert mine is not None
     (tmp_path / HEARTBEAT).write_text(json.dumps({**vars(mine), "count": 3}))
     with hold(tmp_path):
-        assert time.monotonic() - begun < 0.5
+        pass
+    assert "watching whether" not in caplog.text
 
 
 def test_holder_counts_up_while_it_holds(tmp_path: Path) -> None:
@@ -94,15 +98,16 @@ def test_holder_counts_up_while_it_holds(tmp_path: Path) -> None:
 
 
 def test_launch_whose_folder_was_taken_over_ends_as_by_an_interrupt_and_leaves_the_others_sign(tmp_path: Path) -> None:
-    before, begun = signal.signal(signal.SIGINT, signal.default_int_handler), time.monotonic()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), hold(tmp_path):
-            beat_elsewhere(tmp_path, 0)
-            time.sleep(60)
+            for _ in range(1000):  # a beat under way may write over one
+                beat_elsewhere(tmp_path, 0)
+                time.sleep(0.05)
     finally:
         signal.signal(signal.SIGINT, before)
     seen = read_beat(tmp_path)
-    assert seen is not None and seen.launch == "theirs" and time.monotonic() - begun < 50
+    assert seen is not None and seen.launch == "theirs"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])

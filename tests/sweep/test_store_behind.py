@@ -105,6 +105,7 @@ def test_search_keeps_what_it_knew_while_the_server_is_away(
 
 def test_server_is_asked_now_and_then_only(bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
+    monkeypatch.setattr(index, "EVERY", 600.0)
     monkeypatch.setattr("training.stores.behind.Behind.keys", lambda self, kind: asked.append(kind) or frozenset())
     head = StoreIndex(PhaseStore(machine(tmp_path / "head")))
     for _ in range(50):

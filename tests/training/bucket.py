@@ -38,6 +38,7 @@ class Server:
     _running: Any = None
 
     def start(self) -> None:
+        self._wait_for_port()
         self._running = ThreadedMotoServer(ip_address=HOST, port=self.port, verbose=False)
         self._running.start()
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
@@ -47,6 +48,22 @@ class Server:
         if self._running is not None:
             self._running.stop()
         self._running = None
+        for thread in threading.enumerate():  # else what is still being answered could land in the next test's bucket
+            if "process_request_thread" in thread.name:
+                thread.join(10)
+
+    def _wait_for_port(self) -> None:
+        """A server whose port another process has just taken would wait for it without a word."""
+        until = time.monotonic() + 60
+        while self.port:
+            with socket.socket() as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    trial.bind((HOST, self.port))
+                    return
+                except OSError:
+                    assert time.monotonic() < until, f"another process has port {self.port}"
+            time.sleep(0.2)
 
     @property
     def url(self) -> str:
@@ -182,11 +199,18 @@ def environment(port: int) -> dict[str, str]:
 def killed_on_the_way(processes: Any, target: Callable[[Path, int], None], folder: Path, server: Server, after: int) -> bool:
     """Run `target` of a folder and a port in a process until so many bytes went to the server; whether it was killed then."""
     victims: list[Any] = []
-    with Way(server.port, after, lambda: os.kill(victims[0].pid, signal.SIGKILL)) as way:
+    begun = threading.Event()
+
+    def kill() -> None:
+        begun.wait(60)
+        os.kill(victims[0].pid, signal.SIGKILL)
+
+    with Way(server.port, after, kill) as way:
         victims.append(processes.Process(target=target, args=(folder, way.port), daemon=True))
         victims[0].start()
-        victims[0].join(60)
+        begun.set()
+        victims[0].join(240)
     code = victims[0].exitcode
-    victims[0].close()  # else its pipes stay open
     assert code in (0, -signal.SIGKILL)
+    victims[0].close()  # else its pipes stay open
     return bool(code)
