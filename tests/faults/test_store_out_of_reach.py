@@ -88,6 +88,17 @@ def test_search_keeps_what_it_knew_of_a_store_that_does_not_answer(
     assert index.refresh() == {"fedcba9876543210"}
 
 
+def test_phase_that_comes_within_the_tick_of_a_coarse_clock_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.search.index.TICK", 600_000_000_000)
+    index = StoreIndex(PhaseStore(tmp_path))
+    (tmp_path / f"nli--{KEY}").mkdir()
+    changed = tmp_path.stat().st_mtime_ns
+    assert index.refresh() == {KEY}
+    (tmp_path / "squad--fedcba9876543210").mkdir()
+    os.utime(tmp_path, ns=(changed, changed))
+    assert index.refresh() == {"fedcba9876543210"}
+
+
 def test_claim_that_can_not_be_seen_counts_as_held_unless_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
