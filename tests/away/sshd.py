@@ -45,7 +45,7 @@ def machine(folder: Path, environment: dict[str, str]) -> Iterator[Machine]:
     home.mkdir()
     programs.mkdir()
     for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=60)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     (home / ".bash_profile").write_text(f'export PATH="{BIN}:$PATH"\n')  # a login shell makes its own
     (home / ".bashrc").touch()
     told = " ".join(f'"{name}={value}"' for name, value in (environment | {"HOME": str(home)}).items())
@@ -66,7 +66,7 @@ def machine(folder: Path, environment: dict[str, str]) -> Iterator[Machine]:
         yield Machine(folder, folder / "cluster.yaml", home, surroundings)
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(240)
 
 
 def write_cluster(there: Machine, start: str, user: str) -> None:

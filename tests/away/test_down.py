@@ -195,7 +195,7 @@ def test_ray_down_is_given_for_the_file_and_its_refusal_told(tmp_path: Path, mon
 
 def test_launch_on_this_machine_refuses_down(tmp_path: Path) -> None:
     words = [sys.executable, "-c", "from sweep.cli import main; main()", "launch", "--grid", "tiny", "--on", "local", "--down"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2 and "--on cluster.yaml --down" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

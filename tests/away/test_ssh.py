@@ -57,7 +57,7 @@ def there() -> Iterator[Machine]:
 def _ray(there: Machine, *words: object) -> subprocess.CompletedProcess[str]:
     command = [str(BIN / "ray"), *map(str, words)]
     surroundings = {"PATH": f"{BIN}", "RAY_USAGE_STATS_ENABLED": "0"} | there.surroundings
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
 
 
 def test_cluster_file_over_ssh_runs_a_sweep_shows_its_pages_and_keeps_what_could_not_be_fetched(

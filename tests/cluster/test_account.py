@@ -12,7 +12,6 @@ import pytest
 from tests.cluster.conftest import IMAGE, REGION
 from training.errors import UserError
 
-pytestmark = pytest.mark.timeout(120)
 BUCKET = "sweep-123456789012-us-west-2"
 
 

@@ -10,7 +10,7 @@ import pytest
 from sweep.away.keeper import end_machines
 from tests.cluster.conftest import REGION, ROOT, mocked, ray_up
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 def test_head_ends_every_machine_of_its_cluster_itself_the_last(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 from tests.cluster.conftest import ROOT
 
 SCRIPTS = sorted((ROOT / "cluster").glob("*.sh"))
-pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)

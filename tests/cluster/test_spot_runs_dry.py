@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.conftest import IMAGE, REGION
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.ray]
+pytestmark = pytest.mark.ray
 
 
 def node_type(priority: int, name: str, spot: bool, most: int = 4, **resources: int) -> dict[str, Any]:

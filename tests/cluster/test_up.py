@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.conftest import IMAGE, REGION, ROOT, Runner, mocked, ray_up
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 WORKERS = ("spot_large", "spot_small", "on_demand_large", "on_demand_small")
 BUCKET = "sweep-123456789012-us-west-2"
 

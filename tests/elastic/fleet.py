@@ -134,13 +134,13 @@ class Fleet:
 
     def close(self) -> None:
         """End all of it."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 240
         while (left := self.family()) and time.monotonic() < until:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.poll()
-        self.process.wait(10)
+        self.process.wait(240)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -17,7 +17,7 @@ REFUSED = ("/wo" + "rk/", "/ro" + "ot/", "TO" + "DO", "FIX" + "ME")
 def _files() -> list[Path]:
     """Every file of the project, committed or about to be; what git ignores is not one."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, timeout=60
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
     )
     if listed.returncode:
         pytest.skip("not a git checkout")

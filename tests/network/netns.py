@@ -33,19 +33,19 @@ def refusal() -> str:
     if not shutil.which("ip"):
         return "ip (iproute2) is not installed"
     name = f"p{secrets.token_hex(3)}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, timeout=20, check=False)
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, timeout=240, check=False)
     try:
         tries = "mount --bind /mnt /mnt && ip tuntap add dev tap0 mode tap"
         inside = ["ip", "netns", "exec", name, "sh", "-c", tries]
-        tried = subprocess.run(inside, capture_output=True, text=True, timeout=20, check=False)
+        tried = subprocess.run(inside, capture_output=True, text=True, timeout=240, check=False)
         done = made.returncode == tried.returncode == 0
         return "" if done else f"not permitted: {(made.stderr + tried.stderr).strip()[:200]}"
     finally:
-        subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20, check=False)
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=240, check=False)
 
 
 def _do(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True, timeout=30)
+    subprocess.run(words, check=True, capture_output=True, timeout=240)
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Net:
     def carried(self, number: int) -> int:
         """Bytes that a machine has sent over its cable."""
         words = ["ip", "-n", self.space(number), "-s", "-j", "link", "show", "eth0"]
-        told = subprocess.run(words, capture_output=True, timeout=20, check=True).stdout
+        told = subprocess.run(words, capture_output=True, timeout=240, check=True).stdout
         return int(json.loads(told)[0]["stats64"]["tx"]["bytes"])
 
     def cut(self, *numbers: int) -> None:
@@ -184,9 +184,9 @@ class Net:
             for process in self.begun:
                 process.poll()
         for process in self.begun:
-            process.wait(10)
+            process.wait(240)
         for number in range(self.count + 1):
-            subprocess.run(["ip", "netns", "del", self.space(number)], capture_output=True, timeout=30, check=False)
+            subprocess.run(["ip", "netns", "del", self.space(number)], capture_output=True, timeout=240, check=False)
         for path in self.folder.parent.glob(f"{self.folder.name}*"):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 

@@ -103,4 +103,4 @@ def watched_processes() -> Iterator[Mapping[str, None]]:
         yield seen
     finally:
         over.set()
-        thread.join(10)
+        thread.join()

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(60)
 SOUND = {"name": "numpy", "version": "2", "vulns": []}
 SICK = {"name": "ray", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}
 UNASKED = {"name": "torch", "skip_reason": "not found"}

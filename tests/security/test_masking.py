@@ -18,7 +18,6 @@ from sweep.options import notify_address, store_folder
 from tests.security.planted import NAMES, environment, leaks, secret
 from training.errors import UserError
 
-pytestmark = pytest.mark.timeout(60)
 LETTERS = st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="*")
 PASSWORDS = st.text(LETTERS, min_size=9, max_size=30).map(lambda text: f"q{text}Q")
 SPELLINGS = st.sampled_from([str, lambda text: quote(text, safe=""), quote, quote_plus])
@@ -110,7 +109,7 @@ def test_log_of_a_library_has_no_secret(monkeypatch: pytest.MonkeyPatch, caplog:
 def test_traceback_of_a_bug_has_no_secret() -> None:
     code = "import sys; from sweep.masking import show_masked; sys.excepthook = show_masked; raise ValueError(sys.argv[1])"
     command = [sys.executable, "-c", code, "http://me:opensesame@hub/x"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "http://me:***@hub/x" in done.stderr and "opensesame" not in done.stderr
 
 
@@ -144,7 +143,7 @@ def test_secret_of_the_command_line_leaves_it_and_the_rest_stays(words: list[str
     with open(script, "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(BEGUN_ANEW)
     command = [sys.executable, script, "launch", *words, "--grid", "tiny"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     address, _, line = done.stdout.strip().partition(" ")
     assert address == "https://hooks/opensesame" and "opensesame" not in line
     assert line.endswith("launch --grid tiny")

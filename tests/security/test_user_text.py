@@ -20,7 +20,6 @@ from tests.security.planted import secret
 from training.errors import StoreError, UserError
 from training.tasks.registry import ROWS
 
-pytestmark = pytest.mark.timeout(60)
 GRID = """\
 name: {name}
 models: {{{model}: {{source: mini_world, pretrain: {{task: mini_mlm, epochs: 1}}}}}}

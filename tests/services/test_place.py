@@ -13,7 +13,6 @@ from sweep.services.place import Place, Settings, default_store, place_here, rea
 from sweep.services.using import keep_databases, take_up
 from training.errors import UserError
 
-pytestmark = pytest.mark.timeout(60)
 USED = ("MLFLOW_TRACKING_URI", "SWEEP_OPTUNA_STORAGE")
 
 

@@ -19,7 +19,6 @@ from sweep.services.running import mlflow_words
 from sweep.services.supervising import PROGRAMS, configuration
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(60)
 
 
 def set_up(folder: Path, *, installs: bool = True) -> tuple[subprocess.CompletedProcess[str], list[str]]:

@@ -239,4 +239,4 @@ def test_gpus_that_are_no_numbers_are_a_fault_of_the_user() -> None:
 
 def test_simulator_needs_no_ray() -> None:
     program = "import sys, sweep.simulate.arms, sweep.simulate.table; sys.exit('ray' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

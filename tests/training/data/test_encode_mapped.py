@@ -242,7 +242,7 @@ def test_encoded_split_that_two_processes_ask_for_is_made_by_one(toy_folder: Pat
     processes = [SPAWN.Process(target=encode, args=(toy_folder, root, tmp_path, start, told), daemon=True) for _ in range(2)]
     for process in processes:
         process.start()
-    found = sorted(told.get(timeout=120) for _ in processes)
+    found = sorted(told.get(timeout=240) for _ in processes)
     for process in processes:
         process.join()
     assert found == [(16, False), (16, True)]

@@ -50,7 +50,6 @@ def prepare(hub: Hub, tmp_path: Path) -> Prepare:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
         )
 
     return run

@@ -235,7 +235,7 @@ assert "datasets" not in sys.modules
 def _cut_off() -> list[str]:
     """A command that runs another without any network; skips where that is not allowed."""
     unshare = shutil.which("unshare")
-    if unshare is None or subprocess.run([unshare, "-rn", "true"], capture_output=True, timeout=20).returncode:
+    if unshare is None or subprocess.run([unshare, "-rn", "true"], capture_output=True).returncode:
         pytest.skip("network namespaces can't be made here (unshare -rn)")
     return [unshare, "-rn"]
 
@@ -244,7 +244,7 @@ def test_prepared_data_is_read_and_verified_with_the_network_cut_off(tmp_path: P
     stored(tmp_path, XNLI, PAIRS)
     with socket.create_server(("127.0.0.1", 0)) as server:
         command = [*_cut_off(), sys.executable, "-c", _OFFLINE, str(tmp_path), str(server.getsockname()[1])]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -263,6 +263,6 @@ for words in (["verify", "xnli"], ["show", "xnli"], ["list"]):
 def test_sweep_verbs_run_on_prepared_data_with_the_network_cut_off(tmp_path: Path) -> None:
     stored(tmp_path, XNLI, PAIRS)
     command = [*_cut_off(), sys.executable, "-c", _VERBS, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "as prepared" in done.stdout and "dev-sw" not in done.stderr

@@ -11,7 +11,7 @@ def test_work_is_done_beside_and_one_piece_at_a_time() -> None:
     background, go, seen = Background("work"), Event(), list[str]()
 
     def first() -> None:
-        assert go.wait(30) and current_thread() is not main_thread() and current_thread().name == "work"
+        assert go.wait(240) and current_thread() is not main_thread() and current_thread().name == "work"
         seen.append("first")
 
     background.begin(first)
@@ -43,7 +43,7 @@ def test_fault_is_seen_without_waiting_and_settled_without_being_raised() -> Non
     background, go = Background("work"), Event()
 
     def fail() -> None:
-        assert go.wait(30)
+        assert go.wait(240)
         raise KeyboardInterrupt
 
     background.begin(fail)

@@ -25,7 +25,7 @@ from training.learning.resume import Notice, Trunk
 from training.models.carry import ChainModel
 from training.phase import Trained, train_phase
 
-WAIT = 60
+WAIT = 240
 
 
 class Stop(Exception):

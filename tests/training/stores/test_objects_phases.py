@@ -205,7 +205,7 @@ def test_server_that_goes_down_while_a_phase_is_put_is_waited_for(
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{HOST}:{way.port}")
         forget()
         stored = weighing(PhaseStore(machine(tmp_path / "here")), 1.0, size)
-        assert back.is_set()
+        assert back.wait(120)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bucket.url)
     forget()
     assert content(PhaseStore(machine(tmp_path / "there", ADDRESS)).find(KEY)) == content(stored)

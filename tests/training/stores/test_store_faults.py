@@ -89,7 +89,7 @@ def test_claim_keeps_others_out_until_its_holder_is_killed(tmp_path: Path) -> No
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=hold, args=(tmp_path, theirs), daemon=True)
     process.start()
-    assert ours.poll(60) and ours.recv() == "held"
+    assert ours.poll(240) and ours.recv() == "held"
     assert is_claimed(tmp_path)
     with PhaseStore(tmp_path).claim("another"):
         assert is_claimed(tmp_path, "another")
