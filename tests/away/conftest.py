@@ -99,7 +99,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         )
     found = Head(folder=folder, base=base, cache=cache, on=f"http://127.0.0.1:{dashboard}", token=token, process=process)
     try:
-        eventually(lambda: b"Ray runtime started" in log.read_bytes() or process.poll() is not None, "a head", 60)
+        eventually(lambda: b"Ray runtime started" in log.read_bytes() or process.poll() is not None, "a head")
         assert process.poll() is None, log.read_text()
         yield found
     finally:

@@ -60,7 +60,7 @@ def machine(folder: Path, environment: dict[str, str]) -> Iterator[Machine]:
     with (folder / "sshd.log").open("wb") as log:
         server = subprocess.Popen([SERVER, "-D", "-e", "-f", folder / "sshd_config"], stderr=log, stdin=subprocess.DEVNULL)
     try:
-        eventually(lambda: (folder / "pid").is_file() or server.poll() is not None, "the ssh server", 20)
+        eventually(lambda: (folder / "pid").is_file() or server.poll() is not None, "the ssh server")
         assert server.poll() is None, (folder / "sshd.log").read_text()
         surroundings = {"PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(folder), "HOME": str(folder)}
         yield Machine(folder, folder / "cluster.yaml", home, surroundings)

@@ -129,7 +129,7 @@ def test_sweep_that_was_stopped_is_watched_and_resumed_from_the_laptop(head: Hea
         words = ("status", "--watch", "--on", head.on, "--run", run)
         log = tmp_path / "watch.log"
         watching = begin(tmp_path / "cache", log, *words, PYTHONPATH=str(ROOT), **head.pass_word)
-        eventually(lambda: "mine running: " in watching.said or watching.process.poll() is not None, "a watcher", 60)
+        eventually(lambda: "mine running: " in watching.said or watching.process.poll() is not None, "a watcher")
         watching.interrupt()
         assert watching.wait() == 0, watching.said
         code, said = _ask(head, tmp_path / "stop.log", "stop", "--now", run=run)

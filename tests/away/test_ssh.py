@@ -80,7 +80,7 @@ def test_cluster_file_over_ssh_runs_a_sweep_shows_its_pages_and_keeps_what_could
 
     looking = begin(cache, tmp_path / "ui.log", "ui", "--on", there.file, "--no-browser", **laptop)
     try:
-        eventually(lambda: "Ctrl-C closes it" in looking.said or looking.process.poll() is not None, "the pages", 60)
+        eventually(lambda: "Ctrl-C closes it" in looking.said or looking.process.poll() is not None, "the pages")
         (address,) = re.findall(r"^Ray: (\S+)$", looking.said, re.MULTILINE)
         assert answers(address, "/") and "MLflow" in looking.said
         looking.process.send_signal(signal.SIGTERM)
@@ -94,7 +94,7 @@ def test_cluster_file_over_ssh_runs_a_sweep_shows_its_pages_and_keeps_what_could
     code, said = run_to_end(cache, tmp_path / "fetch.log", "fetch", *where, "--to", tmp_path / "here", **laptop)
     assert code == 0 and len(read_records(tmp_path / "here")) == 2, said
     (keeper,) = (there.folder / "ray").glob("session_2*/logs/job-driver-sweep-down-*.log")
-    eventually(lambda: "the cluster stays" in keeper.read_text(), "what the head does in the end", 60)
+    eventually(lambda: "the cluster stays" in keeper.read_text(), "what the head does in the end")
     assert "nobody has fetched it" in keeper.read_text(), "its folder is this machine's own"
     (state,) = there.folder.glob("ray/cluster-overssh.state")
     assert json.loads(state.read_text())["127.0.0.1"]["state"] == "running"

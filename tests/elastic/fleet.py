@@ -171,7 +171,7 @@ def fleet(cache: Path, most: int = 2, types: Mapping[str, Any] | None = None) ->
         )
     found = Fleet(address, folder, {"RAY_ADDRESS": address} | told, process)
     try:
-        eventually(lambda: "Ray runtime started" in log.read_text() or process.poll() is not None, "a head", 90)
+        eventually(lambda: "Ray runtime started" in log.read_text() or process.poll() is not None, "a head")
         assert process.poll() is None, log.read_text()
         with _trusted(told), _watched(found):
             yield found

@@ -92,11 +92,11 @@ def test_sweep_on_nodes_that_come_and_go_ends_in_the_table_of_a_local_one(cluste
         with serving(Service()) as service:
             node = next(name for name in cluster.busy() if name != lost)
             spot = watcher(cluster, node, service, tmp_path / "spot.log")
-            eventually(lambda: "no notice" in (tmp_path / "spot.log").read_text(), "the watcher", 30)
+            eventually(lambda: "no notice" in (tmp_path / "spot.log").read_text(), "the watcher")
             service.interrupt(time.time() + NOTICE)
-            eventually(lambda: "node drained" in (tmp_path / "spot.log").read_text(), "the drain", 30)
+            eventually(lambda: "node drained" in (tmp_path / "spot.log").read_text(), "the drain")
         assert launch.wait() == 0, launch.said
-        eventually(lambda: not cluster.workers(), "the end of every node", 60)
+        eventually(lambda: not cluster.workers(), "the end of every node")
     finally:
         if spot is not None:
             spot.kill()

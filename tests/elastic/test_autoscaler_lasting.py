@@ -38,7 +38,7 @@ def _killed_until_it_moves(cluster: Fleet, run: Path, launch: Launch) -> int:
             return number
         for node in _spot_at_work(cluster):
             cluster.kill(node)
-        eventually(lambda: not _spot_at_work(cluster), "the end of the node", 60)
+        eventually(lambda: not _spot_at_work(cluster), "the end of the node")
     raise AssertionError(f"{MOST} spot machines were lost, and the phase never moved: {launch.said}")
 
 

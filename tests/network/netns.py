@@ -98,7 +98,7 @@ class Net:
             words = [sys.executable, "-m", "tests.network.wire", str(delay), str(loss), "1", *spaces]
             wire = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True)
         self.begun.append(wire)
-        eventually(lambda: b"ready" in log.read_bytes() or wire.poll() is not None, "the switch", 60)
+        eventually(lambda: b"ready" in log.read_bytes() or wire.poll() is not None, "the switch")
         assert wire.poll() is None, log.read_text()
 
     def carried(self, number: int) -> int:

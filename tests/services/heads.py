@@ -81,14 +81,14 @@ class Head:
         pids += [held["pid"] for held in Supervisor(self.place).states().values() if held["pid"]]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not self.commands(), "the end of the head", 30)
+        eventually(lambda: not self.commands(), "the end of the head")
 
     def close(self) -> None:
         """End what runs, and remove the folder."""
         try:
             Supervisor(self.place).end()
             end_orphans(self.place)
-            eventually(lambda: not self.commands(), f"the end of {self.commands()}", 30)
+            eventually(lambda: not self.commands(), f"the end of {self.commands()}")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -47,7 +47,7 @@ def test_services_start_once_keep_their_secret_and_survive_the_death_of_what_loo
     head.start()
     assert "kept" in names_in_mlflow(head.port)
     assert head.run("stop").returncode == 0 and not head.place.environment.exists()
-    eventually(lambda: not head.commands(), f"the end of {head.commands()}", 30)
+    eventually(lambda: not head.commands(), f"the end of {head.commands()}")
 
 
 @cluster

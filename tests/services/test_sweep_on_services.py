@@ -56,7 +56,7 @@ def test_sweep_whose_services_fail_one_after_the_other_ends_as_an_undisturbed_on
     eventually(lambda: head.pid("mlflow") not in (0, second), "another MLflow")
     store.start()
     assert launch.wait() == 0, launch.said
-    eventually(lambda: not launch.family(), "the end of Ray's processes", 30)
+    eventually(lambda: not launch.family(), "the end of Ray's processes")
     assert "Traceback" not in launch.said
     assert (weights(run), scores(run), tables(run)) == (weights(reference.run), scores(reference.run), tables(reference.run))
     eventually(lambda: ask_mlflow(Settings(store=head.store, port=head.port)).good, "MLflow to answer")
