@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -15,10 +16,11 @@ from pathlib import Path
 
 from reports.table import transfer_csv, transfer_json, transfer_markdown
 from sweep.foreseen import tables_of
+from sweep.watch.live import read_live
 from training.record import TrialRecord, read_records
 
 SWEEP = Path(sys.executable).with_name("sweep")
-PATIENCE = 240.0
+PATIENCE = 600.0
 """Seconds that anything may take before a test gives up; machines that run tests are often busy."""
 OURS = ("SWEEP_", "MLFLOW_", "RAY_", "TUNE_")
 
@@ -92,6 +94,35 @@ def eventually(condition: Callable[[], object], what: str, patience: float = PAT
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def frozen(launch: Launch, run: Path, steps: int = 1) -> Iterator[None]:
+    """Once a trial has done so many steps of a phase, all that are under way stand still until the end of the block."""
+    still: set[int] = set()
+
+    def send(number: signal.Signals) -> None:
+        for pid in still:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def stand_still() -> bool:
+        found = read_live(run)
+        if any(state.get("step", 0) >= steps for state in found):
+            still.update(state["pid"] for state in found)
+            send(signal.SIGSTOP)
+            if any(state["pid"] in still for state in read_live(run)):
+                return True
+            send(signal.SIGCONT)  # they had just ended
+            still.clear()
+        return launch.process.poll() is not None
+
+    eventually(stand_still, "a trial to train")
+    try:
+        assert launch.process.poll() is None, launch.said
+        yield
+    finally:
+        send(signal.SIGCONT)
+
+
 def _hear_interrupts() -> None:
     """A shell's background jobs, and so their children, are born deaf to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -117,7 +148,7 @@ def run_to_end(cache: Path, log: Path, *words: object, **environment: str) -> tu
     """Run `sweep WORDS...`; returns its exit code and what it said. Nothing of it may be left."""
     launch = begin(cache, log, *words, **environment)
     code = launch.wait()
-    eventually(lambda: not launch.family(), f"end of {launch.family()}", 30)
+    eventually(lambda: not launch.family(), f"end of {launch.family()}")
     return code, launch.said
 
 

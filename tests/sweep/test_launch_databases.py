@@ -10,9 +10,9 @@ import optuna
 import pytest
 
 from tests.sweep.conftest import Reference
-from tests.sweep.launches import begin, eventually, run_to_end, scores, tables, weights
+from tests.sweep.launches import begin, eventually, frozen, run_to_end, scores, tables, weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 
 def test_sweep_whose_databases_fail_ends_as_an_undisturbed_one(reference: Reference, cache: Path, tmp_path: Path) -> None:
@@ -24,12 +24,13 @@ def test_sweep_whose_databases_fail_ends_as_an_undisturbed_one(reference: Refere
 
     eventually(lambda: ended() >= 1 and (run / "mlflow.db").exists(), "the first record")
     with contextlib.closing(sqlite3.connect(run / "optuna.db", timeout=60, isolation_level=None)) as other:
-        other.execute("begin exclusive")
-        (run / "mlflow.db").unlink()
+        with frozen(launch, run):  # so that trials end after this
+            other.execute("begin exclusive")
+            (run / "mlflow.db").unlink()
         eventually(lambda: "search's database" in launch.said or ended() == 6, "the lock to be noticed")
         other.execute("rollback")
     assert launch.wait() == 0, launch.said
-    eventually(lambda: not launch.family(), "the end of Ray's processes", 30)
+    eventually(lambda: not launch.family(), "the end of Ray's processes")
     assert "Traceback" not in launch.said and launch.said.count("MLflow lacks some trials") == 1
     assert (weights(run), scores(run), tables(run)) == (weights(reference.run), scores(reference.run), tables(reference.run))
     assert _settings(run) == _settings(reference.run)
