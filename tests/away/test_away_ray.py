@@ -17,7 +17,7 @@ from tests.away.conftest import Head
 from tests.sweep.launches import Launch, begin, end_session, eventually, run_to_end, scores, tables
 from training.record import read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
 RUN = "runs/tiny"
 

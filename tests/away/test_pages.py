@@ -72,7 +72,7 @@ def page() -> Iterator[int]:
         thread.start()
         yield server.server_port
         server.shutdown()
-        thread.join(10)
+        thread.join()
 
 
 def _cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: dict[int, int]) -> Place:
@@ -95,7 +95,6 @@ def _interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "_keep", press)
 
 
-@pytest.mark.timeout(60)
 def test_pages_of_a_cluster_are_named_and_their_ways_closed_at_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,10 +105,9 @@ def test_pages_of_a_cluster_are_named_and_their_ways_closed_at_ctrl_c(
     assert re.search(r"^MLflow: http://127\.0\.0\.1:\d+$", said, re.MULTILINE)
     assert re.search(r"^Ray: http://127\.0\.0\.1:\d+$", said, re.MULTILINE)
     assert "~/.ray/auth_token" in said
-    eventually(lambda: not any(str(tmp_path / "ray") in name for _, _, name in processes()), "the end of the ways", 10)
+    eventually(lambda: not any(str(tmp_path / "ray") in name for _, _, name in processes()), "the end of the ways")
 
 
-@pytest.mark.timeout(60)
 def test_head_without_mlflow_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,7 +119,6 @@ def test_head_without_mlflow_is_told_with_what_to_do(
     assert "MLflow: http" not in said and "Ray: http" in said
 
 
-@pytest.mark.timeout(60)
 def test_way_that_is_lost_ends_the_looking_with_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,7 +170,7 @@ def test_browser_is_opened_only_where_there_is_one(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(1800)
 def test_ui_of_a_run_folder_serves_its_runs_and_leaves_nothing(tmp_path: Path) -> None:
     run, seen = tmp_path / "run", tmp_path / "seen"
     run.mkdir()
@@ -184,20 +181,20 @@ def test_ui_of_a_run_folder_serves_its_runs_and_leaves_nothing(tmp_path: Path) -
     browser.chmod(0o755)
     looking = begin(tmp_path / "cache", tmp_path / "log", "ui", "--run", run, BROWSER=f"{browser} %s")
     try:
-        eventually(lambda: "Ctrl-C closes it" in looking.said or looking.process.poll() is not None, "the page", 120)
+        eventually(lambda: "Ctrl-C closes it" in looking.said or looking.process.poll() is not None, "the page")
         (shown,) = re.findall(r"^MLflow: (http://127\.0\.0\.1:.*)$", looking.said, re.MULTILINE)
         address, _, page = shown.partition("/#/")
         assert answers(address) and page == made.partition("/#/")[2] and page.startswith("experiments/")
         wish = urllib.request.Request(
             f"{address}/api/2.0/mlflow/experiments/search", b'{"max_results": 10}', {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(wish, timeout=30) as reply:
+        with urllib.request.urlopen(wish, timeout=120) as reply:
             assert "sweep mine" in {each["name"] for each in json.load(reply)["experiments"]}
-        eventually(seen.is_file, "the browser", 10)
+        eventually(seen.is_file, "the browser")
         assert any(line in (shown, (run / "report.html").as_uri()) for line in seen.read_text().split())
         looking.interrupt()
         assert looking.wait() == 0, looking.said
-        eventually(lambda: not answers(address, seconds=1), "the end of the server", 10)
+        eventually(lambda: not answers(address, seconds=1), "the end of the server")
     finally:
         end_session(looking)
     assert sorted(path.name for path in run.iterdir()) == ["mlflow.db", "report.html", "sweep.json"]

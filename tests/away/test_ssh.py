@@ -28,7 +28,7 @@ from training.record import read_records
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.cluster,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {missing()}"),
 ]
 ROOT = Path(__file__).parents[2]

@@ -50,9 +50,9 @@ def test_tunnel_is_open_in_the_block_and_closed_after_it(tmp_path: Path, monkeyp
     program = _ray(tmp_path, monkeypatch, RUNS)
     with tunnel(file) as address:
         host, _, port = address.removeprefix("http://").partition(":")
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
         assert host == "127.0.0.1"
-    eventually(lambda: not any(str(program) in name for _, _, name in processes()), "the end of the tunnel", 10)
+    eventually(lambda: not any(str(program) in name for _, _, name in processes()), "the end of the tunnel")
 
 
 @pytest.mark.parametrize(

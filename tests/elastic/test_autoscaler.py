@@ -21,7 +21,7 @@ from tests.elastic.fleet import Fleet, fleet
 from tests.sweep.launches import Launch, begin, end_session, eventually, leftovers, run_to_end, tables, weights
 from training.record import Status, read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 GRID = """\
 name: elastic

@@ -16,7 +16,7 @@ from tests.elastic.test_autoscaler import GRID, checkpointed, start
 from tests.sweep.launches import Launch, end_session, eventually, leftovers, run_to_end, weights
 from training.record import Status, read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.timeout(1800)]
 TYPES = {
     "spot": {"resources": WORKER, "node_config": {}, "min_workers": 0, "max_workers": 6},
     "stays": {"resources": {**WORKER, "on_demand": 1}, "node_config": {}, "min_workers": 0, "max_workers": 1},

@@ -45,5 +45,5 @@ def reference(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Referenc
         return launch.process.poll() is not None
 
     eventually(looked, "the end of the first launch")
-    eventually(lambda: not launch.family(), "the end of Ray's processes", 30)
+    eventually(lambda: not launch.family(), "the end of Ray's processes")
     return Reference(run, launch.wait(), launch.said, second, statuses)

@@ -156,7 +156,7 @@ def mail_of_launch() -> Any:
 def standing() -> dict[str, dict[str, Any]]:
     """What the mailbox knows of every session; nothing where there is no mailbox."""
     try:
-        found: dict[str, dict[str, Any]] = ray.get(mail_of_launch().standing.remote(), timeout=10)
+        found: dict[str, dict[str, Any]] = ray.get(mail_of_launch().standing.remote(), timeout=120)
     except (ValueError, ray.exceptions.RayError):
         return {}
     return found
@@ -168,7 +168,7 @@ def requests() -> list[str]:
         coordinator = ray.get_actor(COORDINATOR, namespace=COORDINATOR)
     except ValueError:
         return []
-    found: list[str] = ray.get(coordinator.__ray_call__.remote(lambda self: sorted(self._ongoing_reqs)), timeout=10)
+    found: list[str] = ray.get(coordinator.__ray_call__.remote(lambda self: sorted(self._ongoing_reqs)), timeout=120)
     return found
 
 

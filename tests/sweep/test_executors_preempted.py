@@ -17,7 +17,7 @@ from tests.sweep.executing import GRID, Meddler, leg, plan_of_legs, standing, tu
 from tests.sweep.launches import eventually
 from training.record import Status, read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 NOTICE = 15.0
 """Seconds from the notice until the machine is gone."""
 PREEMPTED = 2

@@ -23,7 +23,7 @@ from tests.sweep.executing import Meddler, leg, local_ray, plan_of_legs, ray_wor
 from tests.sweep.launches import eventually, weights
 from training.record import Status, TrialRecord, read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
 TRIAL_DRIVER = "ray::ResourceTrainable"
 """What Ray calls the process of a trainable whose resources depend on the trial."""
 

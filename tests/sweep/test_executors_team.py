@@ -23,7 +23,7 @@ from training.errors import UserError
 from training.record import Status, TrialRecord, read_records
 from training.tasks.registry import ROWS
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from tests.sweep.conftest import Reference
 from tests.sweep.launches import run_to_end, tables, weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 ROOM_FOR_TWO_PHASES = "7m"
 
 

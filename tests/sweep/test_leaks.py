@@ -13,7 +13,7 @@ import pytest
 from sweep.watch.live import read_live
 from tests.sweep.launches import begin, end_session, eventually
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 SEGMENTS = ("plasma*", "torch_*", "psm_*", "pym-*", "sem.*", "ray*", "__KMP*", "cuda*")
 """What Ray, torch, CUDA, OpenMP and Python call their shared memory; other programs of this machine have theirs."""
 CACHES = {"ray", f"torchinductor_{getpass.getuser()}"}
@@ -56,11 +56,11 @@ def test_interrupted_launch_leaves_nothing_but_its_run_folder(
         assert launch.process.poll() is None, launch.said
         launch.interrupt()
         assert launch.wait() == 130, launch.said
-        eventually(lambda: not launch.family(), f"the end of every process: {launch.family()}", 60)
+        eventually(lambda: not launch.family(), f"the end of every process: {launch.family()}")
     finally:
         end_session(launch)
     assert "Traceback" not in launch.said
-    eventually(lambda: shared_memory() <= before, "shared memory to be given back", 30)
+    eventually(lambda: shared_memory() <= before, "shared memory to be given back")
     assert {path.name for path in scratch.iterdir()} <= CACHES
     assert not [path for path in run.rglob("*") if path.suffix == ".tmp" or path.name.startswith(".writing-")]
     assert not list((run / "records").glob("*")), "nothing is recorded of what did not end"

@@ -25,7 +25,7 @@ from training.data.examples import Tagged
 from training.data.loading import load
 from training.record import TrialRecord, read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
 Select = Callable[..., Result]
 TARGETS = ("mini_udpos", "mini_tatoeba")
 

@@ -28,7 +28,7 @@ from training.errors import UserError
 from training.learning.peaks import Peaks
 from training.record import Status, read_records
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
 
 TWO = GRID.replace("intermediates: [none]", "intermediates: [none, mini_nli]").replace("trials: 8", "trials: 2\n  at_once: 2")
 TWO = TWO.replace("  mini_udpos: {", "  mini_udpos: {max_length: 32, ").replace(

@@ -36,7 +36,7 @@ training: {batch: 16}
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_study_is_ranked_launched_and_told_with_the_examples_that_were_learned(cache: Path, tmp_path: Path) -> None:
     grid, run = tmp_path / "studied.yaml", tmp_path / "run"
     grid.write_text(GRID)
