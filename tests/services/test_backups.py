@@ -78,7 +78,8 @@ def test_rotation_keeps_the_newest_and_one_a_day() -> None:
 
 def test_backup_removes_what_rotation_leaves_out_and_dumps_of_killed_writers(place: Place, shelf: FolderShelf) -> None:
     now = datetime.now(UTC)
-    old = [name(timedelta(days=20, minutes=number), now) for number in range(40)]
+    noon = now.replace(hour=12, minute=0)  # so that all of them are of one day
+    old = [name(timedelta(days=20, minutes=number), noon) for number in range(40)]
     for one in old:
         put(shelf, one)
     put(shelf, name(timedelta(days=2), now), manifest=False)
