@@ -32,13 +32,15 @@ class Drains:
 
 
 @pytest.fixture
-def aws() -> Iterator[Service]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr(metadata, "TIMEOUT", 60.0)
     with serving(Service()) as service:
         yield service
 
 
 @pytest.fixture
-def google() -> Iterator[Service]:
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr(metadata, "TIMEOUT", 60.0)
     with serving(Service(google=True, answers={PREEMPTED: "FALSE"})) as service:
         yield service
 
@@ -150,5 +152,5 @@ def test_bad_word_is_refused(words: list[str], capsys: pytest.CaptureFixture[str
 
 def test_watcher_loads_neither_ray_nor_torch_until_it_drains() -> None:
     program = "import sweep.elastic.spot, sys; print(sorted({'ray', 'torch', 'yaml', 'pydantic'} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -38,9 +38,7 @@ class Server:
         self.user = "nobody" if os.geteuid() == 0 else None
         if self.user:
             shutil.chown(folder, self.user)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = 0
         password = folder / "password"
         password.write_text(SECRET)
         password.chmod(0o644)
@@ -55,9 +53,13 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr + (log.read_text()[-2000:] if log.exists() else "")
 
     def start(self) -> None:
+        if not self.port:  # not before the folder was made, which takes long enough for others to take the port
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = free.getsockname()[1]
         data = str(self.folder / "data")
         options = f"-p {self.port} -c unix_socket_directories='' -c listen_addresses=127.0.0.1 -F"
-        self._run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
+        self._run("pg_ctl", "-D", data, "-w", "-t", "180", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def family(self) -> list[int]:
         """Every process of the server, the first one first; of a server that was killed, that one alone."""

@@ -90,7 +90,7 @@ def test_message_arrives_as_json(hook: Hook) -> None:
 def test_server_that_is_out_of_order_is_asked_three_times_and_one_that_refuses_once(
     hook: Hook, answers: list[int], tries: int
 ) -> None:
-    hook.answers, waited = answers, list[float]()
+    hook.answers, waited = list(answers), list[float]()
     reason = notify(hook.address, {}, pause=waited.append)
     assert len(hook.heard) == tries
     assert waited == list(notify_module.WAITS[: tries - 1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from sweep.watch.standing import STANDING
 from sweep.watch.status import Look, status_of
 from tests.sweep.plans import study_of
 from tests.sweep.runs import begun, leave, record_of
-from training.record import Status, write_paused
+from training.record import Status, record_path, write_paused
 
 
 @pytest.fixture
@@ -88,7 +90,10 @@ def test_rates_are_those_of_the_latest_launch_alone(plan: Plan) -> None:
     write_options(plan.run, LaunchOptions(grid="small"))
     look = Look(plan.run)
     assert look.again().pace.settled == 0
-    leave(plan, record_of(plan, study_of(plan, "mini.none.mini_udpos"), 1, 44.0))
+    record = record_of(plan, study_of(plan, "mini.none.mini_udpos"), 1, 44.0)
+    leave(plan, record)
+    now = time.time()
+    os.utime(record_path(plan.run, record.trial), (now, now))  # the clock of files may lag behind
     standing = look.again()
     assert (standing.pace.settled, standing.tally.settled) == (1, 4)
     assert look.again().tally.settled == 4
