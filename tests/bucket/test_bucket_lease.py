@@ -75,6 +75,27 @@ def test_launch_that_is_dead_is_waited_for_and_taken_over(bucket: Server, tmp_pa
         assert seen is not None and seen.launch != "x"
 
 
+def test_bucket_that_hangs_longer_than_a_dead_launch_is_waited_for_makes_nobody_dead(
+    bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs for the launch that is watched as well, which goes on counting when it is back."""
+    run, looks = folder(tmp_path), list[int]()
+
+    def look(store: ObjectStore) -> lease.Lease | None:
+        looks.append(len(looks))
+        if len(looks) == 2:
+            time.sleep(1.2 * lease.SILENT)
+        seen = read_lease(store)
+        if len(looks) > 2 and seen is not None and seen.launch == "x":  # else it was taken over, and would end
+            left_by(run, "another kernel:/all", count=seen.count + 1)
+        return seen
+
+    left_by(run, "another kernel:/all")
+    monkeypatch.setattr(lease, "read_lease", look)
+    with pytest.raises(UserError, match="a launch elsewhere goes on"), leased(objects(run), run):
+        pass
+
+
 def test_launch_of_this_very_folder_is_known_to_be_dead(
     bucket: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,26 @@ def test_launch_that_was_killed_on_another_machine_is_taken_over_after_a_while(t
     assert not (tmp_path / HEARTBEAT).exists()
 
 
+def test_storage_that_hangs_longer_than_a_dead_launch_is_waited_for_makes_nobody_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs for the launch that is watched as well, which goes on counting when it is back."""
+    looks: list[Path] = []
+
+    def look(run: Path) -> heartbeat.Beat | None:
+        looks.append(run)
+        if len(looks) == 2:
+            time.sleep(1.2 * heartbeat.SILENT)
+        if len(looks) > 2:
+            beat_elsewhere(run, len(looks))
+        return read_beat(run)
+
+    beat_elsewhere(tmp_path, 0)
+    monkeypatch.setattr(heartbeat, "read_beat", look)
+    with pytest.raises(UserError, match="on another machine"):
+        heartbeat.refuse_beating(tmp_path)
+
+
 @pytest.mark.parametrize("left", [b"", b"{", b"[]", b'{"holder": 1}'])
 def test_damaged_sign_of_life_and_one_of_this_machine_are_not_waited_for(
     tmp_path: Path, left: bytes, caplog: pytest.LogCaptureFixture
