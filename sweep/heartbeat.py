@@ -26,7 +26,7 @@ HEARTBEAT = ".holder"
 INTERVAL = 5.0
 """Seconds between two beats."""
 PATIENCE = 60.0
-"""Seconds that the end of a launch waits for a beat being written: one that came later would look alive to the next."""
+"""Seconds that the end of a launch waits for a sign of life being written: one that came later would look alive to the next."""
 SILENT = 20.0
 """Seconds without a beat after which a launch on another machine counts as dead."""
 READS = 5

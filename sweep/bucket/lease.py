@@ -23,15 +23,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sweep.heartbeat import kernel
+from sweep.heartbeat import PATIENCE, kernel
 from training.errors import StoreError, UserError
 from training.stores.objects import ObjectStore
 
 LEASE = "lease.json"
 INTERVAL = 5.0
 """Seconds between two counts."""
-PATIENCE = 60.0
-"""Seconds that the end of a launch waits for a count being written: one that came later would look alive to the next."""
 SILENT = 30.0
 """Seconds without a count after which a launch elsewhere is taken for dead."""
 SETTLED = 1.0
